@@ -1,0 +1,12 @@
+/* Wengert — reverse-mode automatic differentiation in C. This header includes all others. */
+#ifndef WENGERT_H
+#define WENGERT_H
+
+#include <wengert/base.h>
+#include <wengert/engine.h>
+#include <wengert/op.h>
+#include <wengert/ops.h>
+#include <wengert/tape.h>
+#include <wengert/tensor.h>
+
+#endif

@@ -1,0 +1,224 @@
+/* ops — the operations that a program records. Each returns a new var, or an invalid one after
+ * putting an error on the tape. Formulas, shape rules and gradients stand in ops/NAME.c.
+ *
+ * Elementwise operations of two or three inputs broadcast as NumPy does. Dtypes must be alike
+ * (wg_cast converts); a wg_scalar takes the dtype of what it meets. */
+#ifndef WENGERT_OPS_H
+#define WENGERT_OPS_H
+
+#include <wengert/tape.h>
+
+WG_BEGIN_C
+
+/* --- Elementwise ------------------------------------------------------------------------------ */
+
+WG_API wg_var wg_add(wg_var a, wg_var b);
+WG_API wg_var wg_sub(wg_var a, wg_var b);
+WG_API wg_var wg_mul(wg_var a, wg_var b);
+WG_API wg_var wg_div(wg_var a, wg_var b);     /* whole numbers: truncated; by 0 is an error at run time */
+WG_API wg_var wg_pow(wg_var a, wg_var b);     /* a to the power b, as C99 pow: pow(0, 0) = 1 */
+WG_API wg_var wg_maximum(wg_var a, wg_var b); /* at a tie the gradient goes to a; NaN if either is */
+WG_API wg_var wg_minimum(wg_var a, wg_var b); /* at a tie the gradient goes to a; NaN if either is */
+
+WG_API wg_var wg_neg(wg_var x);
+WG_API wg_var wg_abs(wg_var x); /* gradient 0 at 0 */
+WG_API wg_var wg_exp(wg_var x);
+WG_API wg_var wg_log(wg_var x);
+WG_API wg_var wg_sqrt(wg_var x);
+WG_API wg_var wg_square(wg_var x);
+WG_API wg_var wg_sin(wg_var x);
+WG_API wg_var wg_cos(wg_var x);
+WG_API wg_var wg_tanh(wg_var x);
+WG_API wg_var wg_sigmoid(wg_var x); /* 1 / (1 + exp(-x)) */
+WG_API wg_var wg_relu(wg_var x);    /* max(x, 0); gradient 0 at 0 */
+
+/* Comparisons give bool and have no gradient. */
+WG_API wg_var wg_equal(wg_var a, wg_var b);
+WG_API wg_var wg_not_equal(wg_var a, wg_var b);
+WG_API wg_var wg_less(wg_var a, wg_var b);
+WG_API wg_var wg_less_equal(wg_var a, wg_var b);
+WG_API wg_var wg_greater(wg_var a, wg_var b);
+WG_API wg_var wg_greater_equal(wg_var a, wg_var b);
+
+/* a where condition (bool) is true, else b. The branch not taken gets a zero, never NaN. */
+WG_API wg_var wg_where(wg_var condition, wg_var a, wg_var b);
+
+/* Converts the dtype. To whole numbers: towards zero, saturating, NaN to 0; to bool: x != 0. */
+WG_API wg_var wg_cast(wg_var x, wg_dtype dtype);
+
+/* x itself, through which no gradient flows. */
+WG_API wg_var wg_stop_gradient(wg_var x);
+
+/* x itself; the run fails with WG_ERROR_NOT_FINITE, before anything is assigned, if it holds NaN or
+ * infinity, and names the first node that made one. */
+WG_API wg_var wg_check_finite(wg_var x);
+
+/* --- Reductions ------------------------------------------------------------------------------- */
+
+typedef struct wg_reduce_options {
+    WG_OPTIONS_HEAD;
+    bool keepdims WG_DEFAULT_; /* reduced axes stay, with extent 1 */
+} wg_reduce_options;
+
+/* Over the listed axes (negative ones from the back), or over WG_ALL_AXES. */
+WG_API wg_var wg_sum(wg_var x, const wg_axes *axes, const wg_reduce_options *options);
+WG_API wg_var wg_mean(wg_var x, const wg_axes *axes, const wg_reduce_options *options);
+WG_API wg_var wg_max(wg_var x, const wg_axes *axes, const wg_reduce_options *options); /* gradient to the first of equals; NaN if any is */
+/* Index (i64) of the first largest along one axis; of the first NaN if there is one. No gradient. */
+WG_API wg_var wg_argmax(wg_var x, int axis, const wg_reduce_options *options);
+
+/* --- Shape and indexing ----------------------------------------------------------------------- */
+
+WG_API wg_var wg_reshape(wg_var x, const wg_shape *shape); /* one extent may be -1: what is left */
+WG_API wg_var wg_flatten(wg_var x, int first_axis);        /* axes first_axis … last become one */
+WG_API wg_var wg_transpose(wg_var x, const wg_axes *axes); /* output axis i is input axis axes[i]; WG_ALL_AXES: reversed */
+WG_API wg_var wg_broadcast_to(wg_var x, const wg_shape *shape);
+
+#define WG_SLICE_TO_END INT64_MAX    /* as `stop`: up to and with the last */
+#define WG_SLICE_TO_FRONT INT64_MIN  /* as `stop` with a negative step: down to and with the first */
+typedef struct wg_slice_options {
+    WG_OPTIONS_HEAD;
+    int64_t step WG_DEFAULT_; /* default 1; negative: backwards */
+} wg_slice_options;
+/* Elements start, start + step, … before stop along one axis. Negative start and stop count from the
+ * back, both are clamped, as in NumPy. */
+WG_API wg_var wg_slice(wg_var x, int axis, int64_t start, int64_t stop, const wg_slice_options *options);
+
+/* Joins vars (a list closed by WG_END_) along an axis; all other extents alike. */
+WG_API wg_var wg_concat_list(int axis, const wg_var *vars);
+
+/* Rows of x along `axis`, picked by indices (i32 or i64, any rank): axis is replaced by their shape.
+ * Negative indices count from the back. ONNX Gather. */
+WG_API wg_var wg_gather(wg_var x, wg_var indices, int axis);
+
+/* A new last axis of `depth`: 1 at the index, else 0; a negative index gives zeros. */
+WG_API wg_var wg_one_hot(wg_var indices, int64_t depth, wg_dtype dtype);
+
+/* --- Products --------------------------------------------------------------------------------- */
+
+typedef struct wg_matmul_options {
+    WG_OPTIONS_HEAD;
+    bool transpose_a WG_DEFAULT_, transpose_b WG_DEFAULT_; /* swap the operand's last two axes first */
+} wg_matmul_options;
+/* Matrix product over the last two axes, earlier ones broadcast; vectors as numpy.matmul has them. */
+WG_API wg_var wg_matmul(wg_var a, wg_var b, const wg_matmul_options *options);
+
+/* --- Convolution and pooling ------------------------------------------------------------------- */
+
+/* One number for both axes, or one for each: {height, width}; setting both is an error. */
+typedef struct wg_conv2d_options {
+    WG_OPTIONS_HEAD;
+    int stride WG_DEFAULT_, stride_hw[2] WG_DEFAULT_;     /* default 1 */
+    int padding WG_DEFAULT_, padding_hw[2] WG_DEFAULT_;   /* zeros on both sides */
+    int dilation WG_DEFAULT_, dilation_hw[2] WG_DEFAULT_; /* default 1 */
+    int groups WG_DEFAULT_;                               /* default 1 */
+} wg_conv2d_options;
+/* x [N, C, H, W], weight [K, C / groups, kh, kw], bias [K] or WG_NONE; gives [N, K, H', W'] with
+ * H' = (H + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down. */
+WG_API wg_var wg_conv2d(wg_var x, wg_var weight, wg_var bias, const wg_conv2d_options *options);
+
+typedef struct wg_pool2d_options {
+    WG_OPTIONS_HEAD;
+    int kernel WG_DEFAULT_, kernel_hw[2] WG_DEFAULT_;   /* must be given */
+    int stride WG_DEFAULT_, stride_hw[2] WG_DEFAULT_;   /* default: the kernel */
+    int padding WG_DEFAULT_, padding_hw[2] WG_DEFAULT_; /* at most half the kernel */
+} wg_pool2d_options;
+/* x [N, C, H, W]. Padding never wins a maximum. wg_output(y, 1) are the indices (i64, in the plane). */
+WG_API wg_var wg_max_pool2d(wg_var x, const wg_pool2d_options *options);
+/* The mean over the window; padding counts as zeros, as PyTorch's count_include_pad=True. */
+WG_API wg_var wg_avg_pool2d(wg_var x, const wg_pool2d_options *options);
+
+/* --- Probability ------------------------------------------------------------------------------- */
+
+WG_API wg_var wg_softmax(wg_var x, int axis);
+WG_API wg_var wg_log_softmax(wg_var x, int axis);
+
+typedef enum wg_reduction { WG_MEAN = 0, WG_SUM, WG_NO_REDUCTION } wg_reduction;
+typedef struct wg_cross_entropy_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_;
+} wg_cross_entropy_options;
+/* logits [N, C]; targets: class indices [N] (i32, i64, u8), or probabilities [N, C] of the logits'
+ * dtype. loss[n] = -sum_c p[n, c] log softmax(logits[n])[c]. A negative index is ignored: loss 0, and
+ * not counted in the mean. A mean over no rows is NaN, as in PyTorch. */
+WG_API wg_var wg_softmax_cross_entropy(wg_var logits, wg_var targets, const wg_cross_entropy_options *options);
+
+/* Of x's shape and dtype: 1 / (1 - p) with probability 1 - p, else 0. Bits come from (seed, path,
+ * step, element): `step` is an i64 scalar. wg_dropout takes seed and step from a model. */
+WG_API wg_var wg_dropout_mask(wg_var x, wg_var step, double p, uint64_t seed, const char *path);
+
+WG_END_C
+
+#define wg_add(...) WG_AT((wg_add)(__VA_ARGS__))
+#define wg_sub(...) WG_AT((wg_sub)(__VA_ARGS__))
+#define wg_mul(...) WG_AT((wg_mul)(__VA_ARGS__))
+#define wg_div(...) WG_AT((wg_div)(__VA_ARGS__))
+#define wg_pow(...) WG_AT((wg_pow)(__VA_ARGS__))
+#define wg_maximum(...) WG_AT((wg_maximum)(__VA_ARGS__))
+#define wg_minimum(...) WG_AT((wg_minimum)(__VA_ARGS__))
+#define wg_neg(...) WG_AT((wg_neg)(__VA_ARGS__))
+#define wg_abs(...) WG_AT((wg_abs)(__VA_ARGS__))
+#define wg_exp(...) WG_AT((wg_exp)(__VA_ARGS__))
+#define wg_log(...) WG_AT((wg_log)(__VA_ARGS__))
+#define wg_sqrt(...) WG_AT((wg_sqrt)(__VA_ARGS__))
+#define wg_square(...) WG_AT((wg_square)(__VA_ARGS__))
+#define wg_sin(...) WG_AT((wg_sin)(__VA_ARGS__))
+#define wg_cos(...) WG_AT((wg_cos)(__VA_ARGS__))
+#define wg_tanh(...) WG_AT((wg_tanh)(__VA_ARGS__))
+#define wg_sigmoid(...) WG_AT((wg_sigmoid)(__VA_ARGS__))
+#define wg_relu(...) WG_AT((wg_relu)(__VA_ARGS__))
+#define wg_equal(...) WG_AT((wg_equal)(__VA_ARGS__))
+#define wg_not_equal(...) WG_AT((wg_not_equal)(__VA_ARGS__))
+#define wg_less(...) WG_AT((wg_less)(__VA_ARGS__))
+#define wg_less_equal(...) WG_AT((wg_less_equal)(__VA_ARGS__))
+#define wg_greater(...) WG_AT((wg_greater)(__VA_ARGS__))
+#define wg_greater_equal(...) WG_AT((wg_greater_equal)(__VA_ARGS__))
+#define wg_where(...) WG_AT((wg_where)(__VA_ARGS__))
+#define wg_cast(...) WG_AT((wg_cast)(__VA_ARGS__))
+#define wg_stop_gradient(...) WG_AT((wg_stop_gradient)(__VA_ARGS__))
+#define wg_check_finite(...) WG_AT((wg_check_finite)(__VA_ARGS__))
+
+#define wg_sum(...) WG_AT(wg_sum_(__VA_ARGS__, ))
+#define wg_sum_(x, axes, ...) (wg_sum)(x, axes, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_mean(...) WG_AT(wg_mean_(__VA_ARGS__, ))
+#define wg_mean_(x, axes, ...) (wg_mean)(x, axes, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_max(...) WG_AT(wg_max_(__VA_ARGS__, ))
+#define wg_max_(x, axes, ...) (wg_max)(x, axes, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_argmax(...) WG_AT(wg_argmax_(__VA_ARGS__, ))
+#define wg_argmax_(x, axis, ...) (wg_argmax)(x, axis, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+
+#define wg_reshape(...) WG_AT((wg_reshape)(__VA_ARGS__))
+#define wg_flatten(...) WG_AT((wg_flatten)(__VA_ARGS__))
+#define wg_transpose(...) WG_AT((wg_transpose)(__VA_ARGS__))
+#define wg_broadcast_to(...) WG_AT((wg_broadcast_to)(__VA_ARGS__))
+#define wg_slice(...) WG_AT(wg_slice_(__VA_ARGS__, ))
+#define wg_slice_(x, axis, start, stop, ...)                                                       \
+    (wg_slice)(x, axis, start, stop, WG_OPTIONS_(wg_slice_options, __VA_ARGS__))
+#define wg_gather(...) WG_AT((wg_gather)(__VA_ARGS__))
+#define wg_one_hot(...) WG_AT((wg_one_hot)(__VA_ARGS__))
+#ifdef __cplusplus
+template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
+    const wg_var list[] = {vars..., WG_END_};
+    return wg_concat_list(axis, list);
+}
+#else
+#define wg_concat(axis, ...) WG_AT(wg_concat_list(axis, WG_VARS(__VA_ARGS__)))
+#endif
+
+#define wg_matmul(...) WG_AT(wg_matmul_(__VA_ARGS__, ))
+#define wg_matmul_(a, b, ...) (wg_matmul)(a, b, WG_OPTIONS_(wg_matmul_options, __VA_ARGS__))
+#define wg_conv2d(...) WG_AT(wg_conv2d_(__VA_ARGS__, ))
+#define wg_conv2d_(x, weight, bias, ...)                                                           \
+    (wg_conv2d)(x, weight, bias, WG_OPTIONS_(wg_conv2d_options, __VA_ARGS__))
+#define wg_max_pool2d(...) WG_AT(wg_max_pool2d_(__VA_ARGS__, ))
+#define wg_max_pool2d_(x, ...) (wg_max_pool2d)(x, WG_OPTIONS_(wg_pool2d_options, __VA_ARGS__))
+#define wg_avg_pool2d(...) WG_AT(wg_avg_pool2d_(__VA_ARGS__, ))
+#define wg_avg_pool2d_(x, ...) (wg_avg_pool2d)(x, WG_OPTIONS_(wg_pool2d_options, __VA_ARGS__))
+
+#define wg_softmax(...) WG_AT((wg_softmax)(__VA_ARGS__))
+#define wg_log_softmax(...) WG_AT((wg_log_softmax)(__VA_ARGS__))
+#define wg_softmax_cross_entropy(...) WG_AT(wg_softmax_cross_entropy_(__VA_ARGS__, ))
+#define wg_softmax_cross_entropy_(logits, targets, ...)                                            \
+    (wg_softmax_cross_entropy)(logits, targets, WG_OPTIONS_(wg_cross_entropy_options, __VA_ARGS__))
+#define wg_dropout_mask(...) WG_AT((wg_dropout_mask)(__VA_ARGS__))
+#endif

@@ -1,0 +1,202 @@
+/* tape — record operations, differentiate them, evaluate.
+ *
+ *     wg_tape *tape = wg_tape_new();
+ *     wg_var x = wg_scalar(tape, 3.0), y = wg_mul(x, wg_sin(x));
+ *     wg_var dy = wg_grad(y, x);
+ *     wg_eval(y, dy);
+ *     printf("%g %g\n", wg_item(y), wg_item(dy));
+ *     wg_tape_free(tape);
+ *
+ * Errors are values. The first one sticks to the tape; all later calls on it are harmless: ops
+ * return an invalid var, wg_eval the error's status, wg_item NaN, wg_value NULL.
+ * wg_tape_recover reads the error and heals the tape. A tape belongs to one thread at a time. */
+#ifndef WENGERT_TAPE_H
+#define WENGERT_TAPE_H
+
+#include <stdio.h>
+#include <wengert/base.h>
+#include <wengert/engine.h>
+#include <wengert/tensor.h>
+
+WG_BEGIN_C
+
+typedef struct wg_tape wg_tape;
+typedef struct wg_state wg_state;
+
+/* A value on a tape. Small, passed by value; valid until its tape is cleared. */
+typedef struct wg_var {
+    wg_tape *tape;
+    uint32_t id, epoch;
+} wg_var;
+
+/* No var at all: an input left out, a cotangent that is zero. */
+#ifdef __cplusplus
+#define WG_NONE (wg_var{nullptr, 0, 0})
+#else
+#define WG_NONE ((wg_var){0, 0, 0})
+#endif
+#define WG_END_ {0, UINT32_MAX, 0}
+
+/* Every node that the expression recorded and that has no line yet gets this file and line; so
+ * does an error that the expression raised. Each op's macro does this; for a call through a
+ * function pointer write WG_AT(function(x)). */
+#ifdef WG_INTERNAL /* inside the library a node's line is that of the program's call */
+#define WG_AT(expression) (expression)
+#else
+#define WG_AT(expression) wg_at_((expression), __FILE__, __LINE__)
+#endif
+WG_API wg_var wg_at_(wg_var result, const char *file, int line);
+
+/* --- Life ------------------------------------------------------------------------------------ */
+
+typedef struct wg_tape_options {
+    WG_OPTIONS_HEAD;
+    wg_engine *engine WG_DEFAULT_; /* default: the process's engine */
+} wg_tape_options;
+
+WG_API wg_tape *wg_tape_new(const wg_tape_options *options) WG_MUST_USE; /* NULL: no memory, or no engine */
+WG_API void wg_tape_free(wg_tape *tape);                                 /* NULL is harmless */
+
+/* Forgets all nodes and values, lets go of inputs, keeps the memory for the next recording. Vars
+ * from before become stale. Does not swallow an error: see wg_tape_recover. */
+WG_API void wg_tape_clear(wg_tape *tape);
+
+/* --- Leaves ---------------------------------------------------------------------------------- */
+
+/* The tensor as a var. The tape holds a reference until it is cleared; what stands in the memory
+ * when the tape is evaluated counts. */
+WG_API wg_var wg_input(wg_tape *tape, wg_tensor *tensor);
+
+/* A number: f64, and weak: where it meets a tensor it takes the tensor's dtype. */
+WG_API wg_var wg_scalar(wg_tape *tape, double value);
+
+/* A small dense array, copied onto the tape. */
+WG_API wg_var wg_array(wg_tape *tape, wg_dtype dtype, const wg_shape *shape, const void *data);
+
+/* Every element `value`, converted to dtype. */
+WG_API wg_var wg_full(wg_tape *tape, wg_dtype dtype, const wg_shape *shape, double value);
+
+/* --- State: the one thing that changes ------------------------------------------------------- */
+
+/* A state holds a tensor from one evaluation to the next. It starts with a copy of `initial`, the
+ * caller its owner; tapes that read it keep it alive. NULL: no memory, or `initial` is NULL. */
+WG_API wg_state *wg_state_new(const wg_tensor *initial, wg_error *error) WG_MUST_USE;
+WG_API wg_state *wg_state_retain(wg_state *state);
+WG_API void wg_state_free(wg_state *state);
+
+/* What it holds now; belongs to the state, dense. */
+WG_API const wg_tensor *wg_state_tensor(const wg_state *state);
+
+/* Replaces what it holds by `tensor`, of the same dtype and shape. A tape that has read the old
+ * content and not evaluated it finds WG_ERROR_STALE. */
+WG_API int wg_state_set(wg_state *state, const wg_tensor *tensor, wg_error *error);
+
+/* The state's content as a var. */
+WG_API wg_var wg_read(wg_tape *tape, wg_state *state);
+
+/* From the next evaluation on the state holds `value`, of the same dtype and shape. Assigns
+ * happen together, after everything that the evaluation reads, and only if all of it succeeded.
+ * A state is assigned at most once between evaluations. Returns a wg_status, which sticks to the
+ * tape as well. */
+WG_API int wg_assign(wg_state *state, wg_var value);
+
+/* --- Differentiate --------------------------------------------------------------------------- */
+
+/* dy/dx for a y of one element, recorded on the tape: differentiable again, to any order. Zeros
+ * where y does not depend on x. Fails where x has integers, or where every path from x to y is
+ * blocked by an op that has no gradient; the error names that op. */
+WG_API wg_var wg_grad(wg_var y, wg_var x);
+
+/* The same for `count` inputs in one pass, with the cotangent `seed` of y's shape (WG_NONE: one,
+ * for a y of one element). Writes gradients[i], invalid vars on failure; returns a wg_status. */
+WG_API int wg_grad_list(wg_var y, wg_var seed, const wg_var *inputs, int count, wg_var *gradients);
+
+/* What leads from x to y. "No gradient" is not "zero gradient". */
+typedef enum wg_connection {
+    WG_CONNECTED = 0, /* a differentiable path */
+    WG_INDEPENDENT,   /* no path at all: the gradient is zero */
+    WG_STOPPED,       /* only paths through stop_gradient: the gradient is zero */
+    WG_BLOCKED        /* only paths through an op without gradient: wg_grad fails */
+} wg_connection;
+WG_API wg_connection wg_connection_of(wg_var y, wg_var x);
+
+/* --- Evaluate -------------------------------------------------------------------------------- */
+
+/* Evaluates the vars and carries out all assigns recorded since the last evaluation. Values of the
+ * vars can be read until the next evaluation or clear. Returns the tape's wg_status. */
+WG_API int wg_eval_list(const wg_var *vars);
+
+/* The same without carrying out assigns. */
+WG_API int wg_peek_list(const wg_var *vars);
+
+/* Keeps the var's value, once evaluated, until the tape is cleared; later evaluations start from it. */
+WG_API wg_var wg_keep(wg_var var);
+
+/* The var's value; belongs to the tape, dense. NULL if it has none. */
+WG_API const wg_tensor *wg_value(wg_var var);
+
+/* The value of a var of one element. NaN if it has none or has more elements. */
+WG_API double wg_item(wg_var var);
+
+/* --- Ask ------------------------------------------------------------------------------------- */
+
+WG_API bool wg_valid(wg_var var);      /* of a live tape without error, not stale */
+WG_API wg_type wg_type_of(wg_var var); /* of an invalid var: no dtype, rank 0 */
+
+/* A line of text: op, shape, dtype, scope, file:line, value if it has one. Belongs to the tape,
+ * until its next call. */
+WG_API const char *wg_describe(wg_var var);
+
+/* Nodes recorded since the last clear, and the bytes that the tape holds for them. */
+WG_API uint32_t wg_tape_nodes(const wg_tape *tape);
+WG_API size_t wg_tape_bytes(const wg_tape *tape);
+WG_API wg_engine *wg_tape_engine(const wg_tape *tape);
+
+/* --- Scopes ---------------------------------------------------------------------------------- */
+
+/* Names what is recorded until the matching wg_scope_end: "block1" inside "encoder" makes
+ * "encoder/block1". Parameters and random ops take their path from it. */
+WG_API void wg_scope(wg_tape *tape, const char *name);
+WG_API void wg_scope_end(wg_tape *tape);
+
+/* --- Errors ---------------------------------------------------------------------------------- */
+
+WG_API int wg_tape_status(const wg_tape *tape);          /* 0, or the error's; of NULL: WG_ERROR_MEMORY */
+WG_API const char *wg_tape_message(const wg_tape *tape); /* "" without error */
+
+/* Copies the error out (NULL: just forgets it) and heals the tape; returns the status it had. Vars
+ * recorded before the error stay valid. */
+WG_API int wg_tape_recover(wg_tape *tape, wg_error *error);
+
+/* Writes "error: MESSAGE\n" to the stream, heals the tape, returns the status: the end of main. */
+WG_API int wg_report(FILE *stream, wg_tape *tape);
+
+/* Records an error on the tape, if it has none yet: for layers and functions of your own. Returns an
+ * invalid var. */
+WG_API wg_var wg_fail(wg_tape *tape, int status, const char *format, ...) WG_PRINTF(3, 4);
+
+WG_END_C
+
+#define wg_tape_new(...) (wg_tape_new)(WG_OPTIONS_(wg_tape_options, __VA_ARGS__))
+#define wg_input(...) WG_AT((wg_input)(__VA_ARGS__))
+#define wg_scalar(...) WG_AT((wg_scalar)(__VA_ARGS__))
+#define wg_array(...) WG_AT((wg_array)(__VA_ARGS__))
+#define wg_full(...) WG_AT((wg_full)(__VA_ARGS__))
+#define wg_read(...) WG_AT((wg_read)(__VA_ARGS__))
+#define wg_grad(...) WG_AT((wg_grad)(__VA_ARGS__))
+#define wg_keep(...) WG_AT((wg_keep)(__VA_ARGS__))
+#ifdef __cplusplus
+template <class... V> static inline int wg_eval(V... vars) {
+    const wg_var list[] = {vars..., WG_END_};
+    return wg_eval_list(list);
+}
+template <class... V> static inline int wg_peek(V... vars) {
+    const wg_var list[] = {vars..., WG_END_};
+    return wg_peek_list(list);
+}
+#else
+#define WG_VARS(...) ((const wg_var[]){__VA_ARGS__, WG_END_})
+#define wg_eval(...) wg_eval_list(WG_VARS(__VA_ARGS__))
+#define wg_peek(...) wg_peek_list(WG_VARS(__VA_ARGS__))
+#endif
+#endif
