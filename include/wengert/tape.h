@@ -158,6 +158,11 @@ WG_API wg_engine *wg_tape_engine(const wg_tape *tape);
  * "encoder/block1". Parameters and random ops take their path from it. */
 WG_API void wg_scope(wg_tape *tape, const char *name);
 WG_API void wg_scope_end(wg_tape *tape);
+WG_API const char *wg_scope_path(const wg_tape *tape); /* "encoder/block1"; "" outside any */
+
+/* True when the tape meets the path for the first time since it was cleared: what draws random numbers
+ * by a name asks it, so that no two draw the same by mistake. False on a failed tape. */
+WG_API bool wg_name_once(wg_tape *tape, const char *path);
 
 /* --- Errors ---------------------------------------------------------------------------------- */
 

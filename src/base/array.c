@@ -1,0 +1,36 @@
+/* array — growing arrays, and the hash of their content. */
+#include "base/base.h"
+#include <stdlib.h>
+
+bool wg_reserve_(void **array, size_t *capacity, size_t count, size_t size) {
+    size_t wanted = *capacity ? *capacity : 16;
+    while (wanted < count)
+        if (__builtin_mul_overflow(wanted, (size_t)2, &wanted)) return false;
+    size_t bytes;
+    if (__builtin_mul_overflow(wanted, size, &bytes)) return false;
+    void *grown = realloc(*array, bytes);
+    if (!grown) return false;
+    *array = grown;
+    *capacity = wanted;
+    return true;
+}
+
+static inline uint64_t mix(uint64_t a, uint64_t b) {
+    const unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint64_t wg_hash(const void *data, size_t size, uint64_t seed) {
+    /* Odd constants with about as many ones as zeros: digits of pi and of the golden ratio. */
+    const uint64_t k0 = 0x9E3779B97F4A7C15u, k1 = 0x243F6A8885A308D3u;
+    const unsigned char *bytes = data;
+    uint64_t hash = seed ^ k0 ^ size;
+    for (; size >= 8; size -= 8, bytes += 8) {
+        uint64_t word;
+        memcpy(&word, bytes, 8);
+        hash = mix(hash ^ word, k1);
+    }
+    uint64_t word = 0;
+    memcpy(&word, bytes, size);
+    return mix(mix(hash ^ word, k1) ^ k0, k0 ^ seed);
+}
