@@ -4,6 +4,7 @@
 
 #include <wengert/base.h>
 #include <wengert/engine.h>
+#include <wengert/io.h>
 #include <wengert/op.h>
 #include <wengert/ops.h>
 #include <wengert/tape.h>
