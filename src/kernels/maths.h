@@ -1,0 +1,41 @@
+/* maths — elementary functions for kernels: the same bits on every instruction set.
+ *
+ * Each is plain C over IEEE + - * / sqrt, fused multiply-add by name and whole-number bit tricks,
+ * without a branch or a table, so that a loop over it vectorises; only sin and cos of huge arguments
+ * branch (see maths/circular.h). wm_exp and so on pick by the variant's type: wg_exp_f32 or wg_exp_f64.
+ *
+ * Largest error met, in units of the last place (tests/test_kernels_maths.c holds them to it):
+ *
+ *              exp    expm1  log    log1p  sin    cos    tanh   sigmoid  pow
+ *     f32      0.8    0.9    0.7    0.7    0.51   0.51   0.8    1.5      0.51
+ *     f64      0.8    0.9    0.75   0.75   0.75   0.75   0.8    1.4      0.8
+ */
+#ifndef WG_KERNELS_MATHS_H
+#define WG_KERNELS_MATHS_H
+
+#include "kernels/maths/circular.h"
+#include "kernels/maths/exponential.h"
+#include "kernels/maths/logarithm.h"
+#include "kernels/maths/power.h"
+
+WG_INLINE float wg_sqrt_f32(float x) { return __builtin_sqrtf(x); }
+WG_INLINE double wg_sqrt_f64(double x) { return __builtin_sqrt(x); }
+WG_INLINE float wg_abs_f32(float x) { return __builtin_fabsf(x); }
+WG_INLINE double wg_abs_f64(double x) { return __builtin_fabs(x); }
+
+#define wm_abs WG_TYPED(wg_abs)
+#define wm_sqrt WG_TYPED(wg_sqrt)
+#define wm_exp WG_TYPED(wg_exp)
+#define wm_expm1 WG_TYPED(wg_expm1)
+#define wm_log WG_TYPED(wg_log)
+#define wm_log1p WG_TYPED(wg_log1p)
+#define wm_sin WG_TYPED(wg_sin)
+#define wm_cos WG_TYPED(wg_cos)
+#define wm_sin_near WG_TYPED(wg_sin_near)
+#define wm_cos_near WG_TYPED(wg_cos_near)
+#define wm_is_near WG_TYPED(wg_is_near)
+#define wm_tanh WG_TYPED(wg_tanh)
+#define wm_sigmoid WG_TYPED(wg_sigmoid)
+#define wm_pow WG_TYPED(wg_pow)
+
+#endif
