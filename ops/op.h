@@ -40,7 +40,7 @@
     static void op##_forward(const wg_call *call) {                                                \
         const number *px = WG_IN(call, 0, number);                                                 \
         number *py = WG_OUT(call, 0, number);                                                      \
-        WG_INDEPENDENT for (int64_t i = call->begin; i < call->end; i++) {                         \
+        WG_INDEPENDENT_LOOP for (int64_t i = call->begin; i < call->end; i++) {                         \
             const number x = px[i];                                                                \
             py[i] = (number)(expression);                                                          \
         }                                                                                          \
@@ -50,7 +50,7 @@
     static void op##_forward(const wg_call *call) {                                                \
         const number *pa = WG_IN(call, 0, number), *pb = WG_IN(call, 1, number);                   \
         number *py = WG_OUT(call, 0, number);                                                      \
-        WG_INDEPENDENT for (int64_t i = call->begin; i < call->end; i++) {                         \
+        WG_INDEPENDENT_LOOP for (int64_t i = call->begin; i < call->end; i++) {                         \
             const number a = pa[i], b = pb[i];                                                     \
             py[i] = (number)(expression);                                                          \
         }                                                                                          \

@@ -58,11 +58,11 @@ enum { WG_LANES = 16 };
 /* Before a loop whose iterations do not depend on each other although its arrays may be the same
  * memory, element for element. */
 #if defined(__clang__)
-#define WG_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define WG_INDEPENDENT_LOOP _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
-#define WG_INDEPENDENT _Pragma("GCC ivdep")
+#define WG_INDEPENDENT_LOOP _Pragma("GCC ivdep")
 #else
-#define WG_INDEPENDENT
+#define WG_INDEPENDENT_LOOP
 #endif
 
 WG_INLINE float wg_fma_f32(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
