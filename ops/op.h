@@ -59,7 +59,9 @@
 
 #ifdef WG_RULES
 #include <wengert/ops.h>
-#define WG_OP(name) extern void wg_forward_##name(const wg_call *call);
+#define WG_OP(name)                                                                                \
+    extern const wg_op wg_op_##name;                                                               \
+    extern void wg_forward_##name(const wg_call *call);
 #define WG_REAL_OP(name) WG_OP(name)
 #define WG_NUMERIC_OP(name) WG_OP(name)
 #define WG_BYTES_OP(name) WG_OP(name)
@@ -68,6 +70,56 @@
 #undef WG_REAL_OP
 #undef WG_NUMERIC_OP
 #undef WG_BYTES_OP
+
+static inline wg_shape wg_shape_of(const wg_type *type) {
+    wg_shape shape;
+    for (int i = 0; i <= WG_MAX_RANK; i++) shape.extent[i] = i < type->rank ? type->extent[i] : INT64_MIN;
+    return shape;
+}
+
+/* Bytes of all operands. */
+static inline double wg_call_bytes(const wg_call *call) {
+    double bytes = 0;
+    for (int i = 0; i < call->input_count; i++) bytes += (double)wg_type_bytes(&call->inputs[i].type);
+    for (int i = 0; i < call->output_count; i++) bytes += (double)wg_type_bytes(&call->outputs[i].type);
+    return bytes;
+}
+
+/* Fails unless all inputs that are there have one dtype, f32 or f64. */
+static inline int wg_infer_real(wg_infer *infer) {
+    for (int i = 0; i < infer->input_count; i++) {
+        const wg_type *type = &infer->inputs[i];
+        if (type->dtype == WG_NO_DTYPE) continue;
+        if (type->dtype != WG_F32 && type->dtype != WG_F64)
+            return wg_infer_fail(infer, WG_ERROR_DTYPE, "input %d is %s; f32 or f64 are taken (wg_cast converts)", i,
+                                 wg_infer_text(infer, type));
+        if (type->dtype != infer->inputs[0].dtype)
+            return wg_infer_fail(infer, WG_ERROR_DTYPE, "dtypes differ: input 0 is %s, input %d is %s (wg_cast converts)",
+                                 wg_infer_text(infer, &infer->inputs[0]), i, wg_infer_text(infer, type));
+    }
+    return WG_OK;
+}
+
+/* Copies the caller's options: as much of them as the caller knows; defaults are 0. */
+static inline void wg_read_options_(void *options, size_t size, const void *given, size_t given_size) {
+    memset(options, 0, size);
+    if (given) memcpy(options, given, given_size < size ? given_size : size);
+}
+#define WG_READ_OPTIONS(T, name, given)                                                            \
+    T name;                                                                                        \
+    wg_read_options_(&name, sizeof(T), given, (given) ? (given)->size_ : 0)
+
+/* An option for both axes or one for each, as attribute: false, with an error on the tape, if both are given. */
+static inline bool wg_read_pair(wg_tape *tape, const char *op, const char *name, int both, const int each[2],
+                                int64_t preset, int64_t pair[2]) {
+    if (both && (each[0] || each[1])) {
+        wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: both %s = %d and %s_hw = {%d, %d} are given; give one of them", op, name,
+                both, name, each[0], each[1]);
+        return false;
+    }
+    for (int i = 0; i < 2; i++) pair[i] = each[i] ? each[i] : both ? both : preset;
+    return true;
+}
 
 /* Records op on inputs listed as vars; the attributes are copied. */
 #define WG_RECORD(op, attributes, ...)                                                             \

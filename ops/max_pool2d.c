@@ -1,0 +1,231 @@
+/* max_pool2d, max_pool2d_scatter, max_pool2d_gather — the largest element of each window
+ *
+ *   max_pool2d:  y[n, c, i, j] = max_{u, v} x[n, c, s i + u - p, s j + v - p],  index[n, c, i, j] = where in the plane
+ *   scatter:     dx[n, c, index] += dy[n, c, i, j]
+ *   gather:      y[n, c, i, j] = x[n, c, index]
+ *
+ * Padding never wins. The first of equals wins, and the first NaN over everything. Given the
+ * indices, pooling is the linear map `gather`, whose transpose is `scatter`: each is the other's rule,
+ * and scatter is max_pool2d's. */
+#include "pool2d.h"
+
+typedef pool2d_attributes max_pool2d_attributes;
+
+/* Tap (row, left + v) of the windows first … last of one row: y and index take it where it is larger. The
+ * caller's constant stride lets the compiler vectorise. */
+WG_INLINE void take_larger(const real *x, int64_t at, int64_t stride, int64_t first, int64_t last, real *y, int64_t *index) {
+    for (int64_t j = first; j < last; j++) {
+        const real value = x[at + j * stride], best = y[j];
+        const bool larger = value > best || (value != value && best == best);
+        y[j] = larger ? value : best;
+        index[j] = larger ? at + j * stride : index[j];
+    }
+}
+
+/* Windows of 2 × 2 without padding, side by side: the common case, in one pass. */
+static void pool_row_2x2(const real *x, int64_t at, int64_t width, int64_t count, real *y, int64_t *index) {
+    const real *upper = x + at, *lower = upper + width;
+    WG_INDEPENDENT_LOOP for (int64_t j = 0; j < count; j++) {
+        real best = upper[2 * j];
+        int64_t where = 0;
+        const real b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
+        const bool take_b = !(b <= best) & (best == best);
+        best = take_b ? b : best, where = take_b ? 1 : where;
+        const bool take_c = !(c <= best) & (best == best);
+        best = take_c ? c : best, where = take_c ? width : where;
+        const bool take_d = !(d <= best) & (best == best);
+        best = take_d ? d : best, where = take_d ? width + 1 : where;
+        y[j] = best, index[j] = at + 2 * j + where;
+    }
+}
+
+static void pool_row(const pool2d_attributes *a, const real *x, const int64_t in[2], int64_t top, int64_t count, real *y,
+                     int64_t *index) {
+    int64_t u0, u1;
+    pool2d_window(top, a->kernel[0], in[0], &u0, &u1);
+    for (int64_t j = 0; j < count; j++) {
+        const int64_t left = j * a->stride[1] - a->padding[1];
+        index[j] = (top + u0) * in[1] + (left < 0 ? 0 : left);
+        y[j] = x[index[j]];
+    }
+    for (int64_t u = u0; u < u1; u++) {
+        for (int64_t v = 0; v < a->kernel[1]; v++) {
+            const int64_t shift = v - a->padding[1], stride = a->stride[1]; /* column of window j: j stride + shift */
+            const int64_t first = shift < 0 ? (-shift + stride - 1) / stride : 0;
+            const int64_t columns = in[1] > shift ? (in[1] - shift - 1) / stride + 1 : 0;
+            const int64_t last = columns < count ? columns : count, at = (top + u) * in[1] + shift;
+            if (stride == 1) take_larger(x, at, 1, first, last, y, index);
+            else take_larger(x, at, stride, first, last, y, index);
+        }
+    }
+}
+
+static void forward(const wg_call *call) {
+    const pool2d_attributes *a = WG_ATTRIBUTES(call, max_pool2d);
+    const int64_t *in = call->inputs[0].type.extent + 2, *out = call->outputs[0].type.extent + 2;
+    const bool simple = a->kernel[0] == 2 && a->kernel[1] == 2 && a->stride[1] == 2 && !a->padding[0] && !a->padding[1];
+    for (int64_t unit = call->begin; unit < call->end; unit++) {
+        const real *x = WG_IN(call, 0, real) + unit * in[0] * in[1];
+        for (int64_t i = 0; i < out[0]; i++) {
+            const int64_t to = (unit * out[0] + i) * out[1], top = i * a->stride[0] - a->padding[0];
+            real *y = WG_OUT(call, 0, real) + to;
+            int64_t *index = WG_OUT(call, 1, int64_t) + to;
+            if (simple) pool_row_2x2(x, top * in[1], in[1], out[1], y, index);
+            else pool_row(a, x, in, top, out[1], y, index);
+        }
+    }
+}
+WG_KERNEL(max_pool2d, forward)
+
+static bool outside(const wg_call *call, int64_t index, int64_t pixels) {
+    if (index >= 0 && index < pixels) return false;
+    wg_call_fail(call, WG_ERROR_INDEX, "index %lld in a plane of %lld pixels", (long long)index, (long long)pixels);
+    return true;
+}
+
+static void scatter(const wg_call *call) {
+    const int64_t *in = call->inputs[0].type.extent + 2, *out = call->outputs[0].type.extent + 2;
+    const int64_t windows = in[0] * in[1], pixels = out[0] * out[1];
+    for (int64_t unit = call->begin; unit < call->end; unit++) {
+        const real *dy = WG_IN(call, 0, real) + unit * windows;
+        const int64_t *index = WG_IN(call, 1, int64_t) + unit * windows;
+        real *dx = WG_OUT(call, 0, real) + unit * pixels;
+        memset(dx, 0, (size_t)pixels * sizeof(real));
+        for (int64_t i = 0; i < windows; i++) {
+            if (__builtin_expect((uint64_t)index[i] >= (uint64_t)pixels, 0) && outside(call, index[i], pixels)) return;
+            dx[index[i]] += dy[i];
+        }
+    }
+}
+WG_KERNEL(max_pool2d_scatter, scatter)
+
+static void gather(const wg_call *call) {
+    const int64_t *in = call->inputs[0].type.extent + 2, *out = call->outputs[0].type.extent + 2;
+    const int64_t pixels = in[0] * in[1], windows = out[0] * out[1];
+    for (int64_t unit = call->begin; unit < call->end; unit++) {
+        const real *x = WG_IN(call, 0, real) + unit * pixels;
+        const int64_t *index = WG_IN(call, 1, int64_t) + unit * windows;
+        real *y = WG_OUT(call, 0, real) + unit * windows;
+        for (int64_t i = 0; i < windows; i++) {
+            if (outside(call, index[i], pixels)) return;
+            y[i] = x[index[i]];
+        }
+    }
+}
+WG_KERNEL(max_pool2d_gather, gather)
+
+#ifdef WG_RULES
+
+static const wg_attribute attributes[] = {POOL2D_ATTRIBUTES, WG_NO_MORE_ATTRIBUTES};
+static const wg_attribute scatter_attributes[] = {
+    WG_ATTRIBUTE(pool2d_attributes, size, .kind = WG_ATTRIBUTE_INT, .count = 2, .bounded = true, .low = 1,
+                 .high = INT32_MAX, .meaning = "height and width of the image"),
+    WG_NO_MORE_ATTRIBUTES};
+
+static int infer(wg_infer *infer) {
+    int status = pool2d_infer_rank(infer, &infer->inputs[0], "x [N, C, H, W]");
+    if (status || (status = wg_infer_real(infer)) ||
+        (status = pool2d_infer(infer, &infer->inputs[0], &infer->outputs[0])))
+        return status;
+    infer->outputs[1] = infer->outputs[0];
+    infer->outputs[1].dtype = WG_I64;
+    return WG_OK;
+}
+
+/* Scatter and gather: a real [N, C, …] and indices [N, C, …] into the planes of the image. */
+static int infer_indices(wg_infer *infer, bool same_windows) {
+    const wg_type *values = &infer->inputs[0], *indices = &infer->inputs[1];
+    if (values->dtype != WG_F32 && values->dtype != WG_F64)
+        return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken", wg_infer_text(infer, values));
+    if (indices->dtype != WG_I64)
+        return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i64", wg_infer_text(infer, indices));
+    if (values->rank != 4 || indices->rank != 4 || values->extent[0] != indices->extent[0] ||
+        values->extent[1] != indices->extent[1] ||
+        (same_windows && memcmp(values->extent, indices->extent, sizeof values->extent)))
+        return wg_infer_fail(infer, WG_ERROR_SHAPE, "input 0 is %s, indices are %s; both must be [N, C, …, …], alike in %s",
+                             wg_infer_shape_text(infer, values), wg_infer_shape_text(infer, indices),
+                             same_windows ? "all four" : "N and C");
+    return WG_OK;
+}
+
+static int infer_scatter(wg_infer *infer) {
+    const pool2d_attributes *a = infer->attributes;
+    const int status = infer_indices(infer, true);
+    infer->outputs[0] = infer->inputs[0];
+    for (int i = 0; i < 2; i++) infer->outputs[0].extent[2 + i] = a->size[i];
+    return status;
+}
+
+static int infer_gather(wg_infer *infer) {
+    const int status = infer_indices(infer, false);
+    infer->outputs[0] = infer->inputs[1];
+    infer->outputs[0].dtype = infer->inputs[0].dtype;
+    return status;
+}
+
+static wg_var scattered(wg_var dy, wg_var indices, wg_var like) {
+    const wg_type x = wg_type_of(like);
+    const pool2d_attributes chosen = {.size = {x.extent[2], x.extent[3]}};
+    return WG_RECORD(&wg_op_max_pool2d_scatter, &chosen, dy, indices);
+}
+
+static void backward(wg_rule *rule) {
+    wg_rule_set(rule, 0, scattered(rule->cotangents[0], rule->outputs[1], rule->inputs[0]));
+}
+static void backward_of_scatter(wg_rule *rule) {
+    wg_rule_set(rule, 0, WG_RECORD(&wg_op_max_pool2d_gather, NULL, rule->cotangents[0], rule->inputs[1]));
+}
+static void backward_of_gather(wg_rule *rule) {
+    wg_rule_set(rule, 0, scattered(rule->cotangents[0], rule->inputs[1], rule->inputs[0]));
+}
+
+static void samples(wg_sampler *s) {
+    for (int i = 0; i < POOL2D_CASES; i++) {
+        const pool2d_case *at = &pool2d_cases[i];
+        WG_SAMPLE(s, &at->with, {.shape = WG_SHAPE(at->n, at->channels, at->in[0], at->in[1]), .values = WG_DISTINCT});
+    }
+}
+
+/* Any index may stand in any window, several times too. */
+static void sample_indices(wg_sampler *s, bool scatters) {
+    for (int i = 0; i < POOL2D_CASES; i++) {
+        const pool2d_case *at = &pool2d_cases[i];
+        const pool2d_attributes with = {.size = {at->in[0], at->in[1]}};
+        const wg_shape *image = WG_SHAPE(at->n, at->channels, at->in[0], at->in[1]);
+        const wg_shape *windows = WG_SHAPE(at->n, at->channels, pool2d_windows(at, 0), pool2d_windows(at, 1));
+        WG_SAMPLE(s, scatters ? &with : NULL, {.shape = scatters ? windows : image},
+                  {.dtype = WG_I64, .shape = windows, .values = WG_INTEGERS, .high = (double)(at->in[0] * at->in[1] - 1)});
+    }
+}
+static void samples_of_scatter(wg_sampler *s) { sample_indices(s, true); }
+static void samples_of_gather(wg_sampler *s) { sample_indices(s, false); }
+
+const wg_op wg_op_max_pool2d = {
+    .name = "max_pool2d", .formula = "y[n, c, i, j] = max_{u, v} x[n, c, s i + u - p, s j + v - p]",
+    .onnx = "MaxPool", .torch = "max_pool2d",
+    .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(pool2d_attributes), .infer = infer,
+    .forward = WG_FORWARD(max_pool2d), .backward = backward, .units = pool2d_units, .cost = pool2d_cost,
+    .samples = samples,
+};
+
+const wg_op wg_op_max_pool2d_scatter = {
+    .name = "max_pool2d_scatter", .formula = "dx[n, c, index[n, c, i, j]] += dy[n, c, i, j]", .onnx = "MaxUnpool",
+    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1,
+    .attributes = scatter_attributes, .attributes_size = sizeof(pool2d_attributes), .infer = infer_scatter,
+    .forward = WG_FORWARD(max_pool2d_scatter), .backward = backward_of_scatter, .units = pool2d_units,
+    .samples = samples_of_scatter,
+};
+
+const wg_op wg_op_max_pool2d_gather = {
+    .name = "max_pool2d_gather", .formula = "y[n, c, i, j] = x[n, c, index[n, c, i, j]]",
+    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1,
+    .infer = infer_gather, .forward = WG_FORWARD(max_pool2d_gather), .backward = backward_of_gather,
+    .units = pool2d_units, .samples = samples_of_gather,
+};
+
+wg_var (wg_max_pool2d)(wg_var x, const wg_pool2d_options *options) {
+    pool2d_attributes chosen;
+    if (!pool2d_options(x.tape, "max_pool2d", options, &chosen)) return WG_NONE;
+    return WG_RECORD(&wg_op_max_pool2d, &chosen, x);
+}
+#endif
