@@ -124,7 +124,7 @@ int wg_writer_finish(wg_writer *writer, int status, wg_error *error) {
 
 const void *wg_dense_elements(const wg_tensor *tensor, void **copy, wg_error *error) {
     *copy = NULL;
-    if (tensor->dense) return tensor->data;
+    if (tensor->dense) return tensor->data ? tensor->data : ""; /* memory of no elements may be NULL */
     const size_t bytes = wg_type_bytes(&tensor->type);
     *copy = malloc(bytes ? bytes : 1);
     if (*copy) wg_tensor_gather(tensor, *copy);
