@@ -70,6 +70,9 @@ WG_API const char *wg_infer_shape_text(wg_infer *infer, const wg_type *type);
 
 WG_API int wg_infer_same(wg_infer *infer);      /* every output as input 0; all inputs f32 or f64, alike */
 WG_API int wg_infer_broadcast(wg_infer *infer); /* one output, NumPy's broadcasting; all dtypes alike, not bool */
+/* The shape that all inputs broadcast to, for a rule that checks dtypes itself: fills result's rank and
+ * extents, leaves its dtype. */
+WG_API int wg_infer_broadcast_shapes(wg_infer *infer, wg_type *result);
 /* Brings a possibly negative axis into 0 … rank-1, or fails naming it. */
 WG_API int wg_infer_axis(wg_infer *infer, int64_t *axis, int rank);
 
@@ -166,7 +169,8 @@ typedef enum wg_op_flags {
     WG_RANDOM = 1 << 2,      /* draws numbers: never merged with an equal node */
     WG_CAN_FAIL = 1 << 3,    /* may call wg_call_fail */
     WG_BLOCKS = 1 << 4,      /* no gradient to any input, and asking for one is an error */
-    WG_STOPS = 1 << 5        /* the gradient to every input is zero by intention */
+    WG_STOPS = 1 << 5,       /* the gradient to every input is zero by intention */
+    WG_NAMES_DTYPE = 1 << 6  /* the output's dtype is asked for by name, so it is never weak */
 } wg_op_flags;
 
 struct wg_op {

@@ -16,7 +16,8 @@ bool wg_reserve_(void **array, size_t *capacity, size_t count, size_t size) {
 }
 
 static inline uint64_t mix(uint64_t a, uint64_t b) {
-    const unsigned __int128 product = (unsigned __int128)a * b;
+    __extension__ typedef unsigned __int128 wide;
+    const wide product = (wide)a * b;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 

@@ -22,6 +22,8 @@ int wg_type_make(wg_type *type, wg_dtype dtype, const wg_shape *shape, wg_error 
 bool wg_type_fits(const wg_type *type);
 bool wg_type_equal(const wg_type *a, const wg_type *b);
 bool wg_shape_equal(const wg_type *a, const wg_type *b);
+/* Does a value of shape `small` broadcast to shape `big`? */
+bool wg_broadcasts_to(const wg_type *small, const wg_type *big);
 
 enum { WG_TEXT_SIZE = 24 * WG_MAX_RANK };
 /* "f32[64, 784]"; without dtype "[64, 784]". Returns text. */

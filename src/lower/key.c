@@ -1,0 +1,82 @@
+/* key — by what a plan is found again: the structure of what was recorded, as words.
+ *
+ * In it: ops, structural attributes, edges in canonical numbering, types of leaves, roots. Not in it:
+ * labels, lines, addresses of tensors and states, value attributes. Types of other nodes follow from
+ * these through the shape rules, so they are left out. */
+#include "lower/lower.h"
+
+static void add(wg_tape *tape, uint64_t word) { tape->key.at[tape->key.count++] = word; }
+
+enum { SHAPE_WORDS = 1 + WG_MAX_RANK };
+
+static void add_type(wg_tape *tape, const wg_node *node) {
+    add(tape, (uint64_t)node->dtype << 8 | node->rank);
+    for (int i = 0; i < node->rank; i++) add(tape, (uint64_t)tape->extents.at[node->extents + (uint32_t)i]);
+}
+
+/* One structural attribute; at most as many words as it has bytes. */
+static void add_attribute(wg_tape *tape, const wg_attribute *a, const void *attributes) {
+    const char *at = (const char *)attributes + a->offset;
+    if (a->kind == WG_ATTRIBUTE_AXES) { /* what stands behind the sentinel is no part of it */
+        const wg_axes *axes = (const void *)at;
+        for (int i = 0; i <= WG_MAX_RANK; i++) {
+            add(tape, (uint64_t)(int64_t)axes->axis[i]);
+            if (axes->axis[i] == INT_MIN) break;
+        }
+    } else if (a->kind == WG_ATTRIBUTE_SHAPE) {
+        const wg_type *type = (const void *)at;
+        add(tape, (uint64_t)type->rank);
+        for (int i = 0; i < type->rank; i++) add(tape, (uint64_t)type->extent[i]);
+    } else {
+        for (size_t size = wg_attribute_size(a), done = 0; done < size; done += 8) {
+            uint64_t word = 0;
+            memcpy(&word, at + done, size - done < 8 ? size - done : 8);
+            add(tape, word);
+        }
+    }
+}
+
+static void add_attributes(wg_tape *tape, const wg_node *node) {
+    const wg_op *op = node->op;
+    const void *attributes = wg_node_attributes(tape, node);
+    if (!op->attributes && op->attributes_size) { /* no schema: all of it decides */
+        const uint64_t *words = attributes;
+        for (size_t i = 0; i < (op->attributes_size + 7) / 8; i++) add(tape, words[i]);
+    }
+    for (const wg_attribute *a = op->attributes; a && a->name; a++)
+        if (!a->is_value) add_attribute(tape, a, attributes);
+}
+
+static bool add_node(wg_tape *tape, uint32_t id) {
+    const wg_node *node = &tape->nodes.at[id];
+    const size_t most = 4 + SHAPE_WORDS + node->input_count + node->op->attributes_size + 16;
+    if (!WG_TAPE_ROOM(tape, key, most)) return false;
+    if (wg_at_hand(tape, node)) {
+        add(tape, 1);
+        add_type(tape, node);
+        return true;
+    }
+    if (node->output > 0) {
+        add(tape, 2);
+        add(tape, (uint64_t)wg_rank(tape, id - node->output) << 8 | node->output);
+        return true;
+    }
+    add(tape, (uint64_t)(uintptr_t)node->op);
+    add(tape, node->input_count);
+    for (int i = 0; i < node->input_count; i++) {
+        const uint32_t edge = wg_edge(tape, node, i);
+        add(tape, edge == WG_ABSENT ? WG_ABSENT : wg_rank(tape, edge));
+    }
+    add_attributes(tape, node);
+    return true;
+}
+
+bool wg_write_key(wg_tape *tape, const uint32_t *roots, size_t root_count, size_t result_count) {
+    tape->key.count = 0;
+    for (size_t at = 0; at < tape->order.count; at++)
+        if (!add_node(tape, tape->order.at[at])) return false;
+    if (!WG_TAPE_ROOM(tape, key, root_count + 1)) return false;
+    for (size_t i = 0; i < root_count; i++) add(tape, wg_rank(tape, roots[i]));
+    add(tape, (uint64_t)root_count << 32 | result_count);
+    return true;
+}

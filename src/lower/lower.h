@@ -1,0 +1,68 @@
+/* lower — the third room: from what was recorded to how it is computed.
+ *
+ * The lowered graph is a pure function of the recorded one. It holds every decision that touches
+ * rounding: which kernel computes a node, and from which operands. It is equal on every machine and
+ * for any number of threads, and says nothing of memory or time. */
+#ifndef WG_LOWER_LOWER_H
+#define WG_LOWER_LOWER_H
+
+#include "kernels/table.h"
+#include "tape/tape.h"
+
+typedef enum wg_leaf {
+    WG_LEAF_NOT = 0,
+    WG_LEAF_INPUT,  /* a tensor of the program's */
+    WG_LEAF_STATE,  /* what a state holds */
+    WG_LEAF_VALUE   /* a value from an earlier evaluation */
+} wg_leaf;
+
+typedef struct wg_low_node {
+    const wg_op *op;
+    wg_kernel kernel;
+    wg_leaf leaf;
+    bool dense;           /* a leaf whose memory can be used as it is */
+    wg_dtype dtype;       /* what the kernel is typed by */
+    uint32_t source;      /* place in the canonical order of the node whose attributes, line and tensor it has */
+    uint32_t inputs;      /* first of its edges */
+    uint32_t outputs;     /* first of its values */
+    uint16_t input_count, output_count;
+} wg_low_node;
+
+typedef struct wg_low_value {
+    wg_type type;
+    uint32_t node;
+    uint32_t view_of; /* the value whose bytes these are; WG_ABSENT: its own */
+} wg_low_value;
+
+typedef struct wg_lowered {
+    WG_ARRAY(wg_low_node) nodes; /* inputs before users */
+    WG_ARRAY(uint32_t) edges;    /* values; WG_ABSENT: left out */
+    WG_ARRAY(wg_low_value) values;
+    uint32_t *roots;             /* values, in the order in which they were asked for */
+    size_t root_count;
+} wg_lowered;
+
+/* Lowers what tape->order holds. `roots` are node ids. A wg_status, sticking to the tape. */
+int wg_lower(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count, wg_lowered *lowered);
+void wg_lowered_free(wg_lowered *lowered);
+
+/* The value itself, or the one that it is a view of. */
+static inline uint32_t wg_bytes_of(const wg_lowered *lowered, uint32_t value) {
+    while (lowered->values.at[value].view_of != WG_ABSENT) value = lowered->values.at[value].view_of;
+    return value;
+}
+static inline const wg_low_node *wg_maker(const wg_lowered *lowered, uint32_t value) {
+    return &lowered->nodes.at[lowered->values.at[value].node];
+}
+
+/* A call of the node's kernel, types and attributes filled in, data not. */
+void wg_low_call(const wg_lowered *lowered, const wg_low_node *node, const void *attributes, wg_operand *operands, wg_call *call);
+
+/* --- key.c ------------------------------------------------------------------------------------------ */
+
+/* Writes all that a lowered graph depends on, and nothing else, to tape->key: ops, structural
+ * attributes, edges in canonical numbering, types of leaves, roots. Two recordings with equal keys have
+ * the same lowered graph and the same plan. */
+bool wg_write_key(wg_tape *tape, const uint32_t *roots, size_t root_count, size_t result_count);
+
+#endif

@@ -1,0 +1,136 @@
+/* fuse — puts nodes into steps: elementwise nodes of one shape share a step, which runs all of them on one
+ * tile after the other, so that what passes between them never leaves the first-level cache.
+ *
+ * Assumes: the lowered graph, inputs before users. Leaves: steps in the order in which they run, the
+ * members of each, step_of each node. A node may join the latest step of many elements if all that it
+ * needs is ready before that step or made in it; scalars join the earliest step of scalars that may have
+ * them, so that they do not stand between the others. */
+#include "plan/plan.h"
+#include <stdlib.h>
+
+typedef struct fusing {
+    wg_plan *plan;
+    wg_tape *tape;
+    uint32_t *next_member;         /* by node: the member of the step that comes after it */
+    uint32_t latest;               /* the latest step that is not one of scalars */
+    WG_ARRAY(uint32_t) first_last; /* by step: first and last member */
+    WG_ARRAY(uint32_t) scalars;    /* the steps of scalars, in order */
+} fusing;
+
+enum { MOST_MEMBERS = 24 }; /* of a step of many elements: more would not find room in the cache */
+
+static const wg_type *type_of(const fusing *f, const wg_low_node *node) { return &f->plan->low.values.at[node->outputs].type; }
+
+/* The latest step that makes an input of the node; -1: none does. */
+static int64_t latest_maker(const fusing *f, const wg_low_node *node) {
+    const wg_lowered *low = &f->plan->low;
+    int64_t latest = -1;
+    for (int i = 0; i < node->input_count; i++) {
+        const uint32_t value = low->edges.at[node->inputs + (uint32_t)i];
+        if (value == WG_ABSENT) continue;
+        const uint32_t step = f->plan->step_of[low->values.at[wg_bytes_of(low, value)].node];
+        if (step != WG_ABSENT && (int64_t)step > latest) latest = step;
+    }
+    return latest;
+}
+
+/* Is every input made before the step, or in it by an elementwise member and not seen through a view? */
+static bool may_join(const fusing *f, const wg_low_node *node, uint32_t step) {
+    const wg_lowered *low = &f->plan->low;
+    for (int i = 0; i < node->input_count; i++) {
+        const uint32_t value = low->edges.at[node->inputs + (uint32_t)i];
+        if (value == WG_ABSENT) continue;
+        const uint32_t made = f->plan->step_of[low->values.at[wg_bytes_of(low, value)].node];
+        if (made == WG_ABSENT || made < step) continue;
+        if (made > step || low->values.at[value].view_of != WG_ABSENT) return false;
+    }
+    return true;
+}
+
+static bool add_step(fusing *f, wg_step_kind kind, int64_t elements) {
+    wg_plan *plan = f->plan;
+    if (!WG_RESERVE(&plan->steps.at, &plan->steps.capacity, plan->steps.count + 1) ||
+        !WG_RESERVE(&f->first_last.at, &f->first_last.capacity, 2 * (plan->steps.count + 1))) return wg_tape_no_memory(f->tape);
+    f->first_last.at[2 * plan->steps.count] = f->first_last.at[2 * plan->steps.count + 1] = WG_ABSENT;
+    plan->steps.at[plan->steps.count++] = (wg_step){.kind = kind, .elements = elements, .units = 1, .grain = 1};
+    return true;
+}
+
+static void join(fusing *f, uint32_t node, uint32_t step) {
+    uint32_t *first = &f->first_last.at[2 * step], *last = first + 1;
+    if (*first == WG_ABSENT) *first = node;
+    else f->next_member[*last] = node;
+    *last = node;
+    f->next_member[node] = WG_ABSENT;
+    f->plan->step_of[node] = step;
+    f->plan->steps.at[step].count++;
+}
+
+/* The first step of scalars at or after `from` that the node may join; WG_ABSENT: none. */
+static uint32_t scalar_step(const fusing *f, const wg_low_node *node, int64_t from) {
+    size_t low = 0, high = f->scalars.count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if ((int64_t)f->scalars.at[middle] < from) low = middle + 1;
+        else high = middle;
+    }
+    for (size_t i = low; i < f->scalars.count && i < low + 2; i++)
+        if (may_join(f, node, f->scalars.at[i])) return f->scalars.at[i];
+    return WG_ABSENT;
+}
+
+static bool put_elementwise(fusing *f, uint32_t index) {
+    const wg_low_node *node = &f->plan->low.nodes.at[index];
+    const wg_type *type = type_of(f, node);
+    const int64_t elements = wg_type_count(type);
+    if (elements == 1) {
+        uint32_t step = scalar_step(f, node, latest_maker(f, node));
+        if (step == WG_ABSENT) {
+            step = (uint32_t)f->plan->steps.count;
+            if (!WG_RESERVE(&f->scalars.at, &f->scalars.capacity, f->scalars.count + 1)) return wg_tape_no_memory(f->tape);
+            if (!add_step(f, WG_STEP_TILES, 1)) return false;
+            f->scalars.at[f->scalars.count++] = step;
+        }
+        join(f, index, step);
+        return true;
+    }
+    const wg_step *latest = f->latest == WG_ABSENT ? NULL : &f->plan->steps.at[f->latest];
+    const bool fits = latest && latest->kind == WG_STEP_TILES && latest->count < MOST_MEMBERS &&
+                      wg_shape_equal(type, type_of(f, &f->plan->low.nodes.at[f->first_last.at[2 * f->latest]])) &&
+                      may_join(f, node, f->latest);
+    if (!fits) {
+        f->latest = (uint32_t)f->plan->steps.count;
+        if (!add_step(f, WG_STEP_TILES, elements)) return false;
+    }
+    join(f, index, f->latest);
+    return true;
+}
+
+static bool put(fusing *f, uint32_t index) {
+    const wg_low_node *node = &f->plan->low.nodes.at[index];
+    f->plan->step_of[index] = WG_ABSENT;
+    if (node->leaf ? node->dense : (node->op->flags & WG_VIEW) != 0) return true;
+    if (wg_is_tiled(node)) return put_elementwise(f, index);
+    f->latest = (uint32_t)f->plan->steps.count;
+    if (!add_step(f, node->leaf ? WG_STEP_GATHER : WG_STEP_KERNEL, 0)) return false;
+    join(f, index, f->latest);
+    return true;
+}
+
+bool wg_plan_fuse(wg_plan *plan, wg_tape *tape) {
+    fusing f = {.plan = plan, .tape = tape, .latest = WG_ABSENT};
+    const size_t nodes = plan->low.nodes.count;
+    plan->step_of = malloc((nodes + 1) * sizeof *plan->step_of);
+    f.next_member = malloc((nodes + 1) * sizeof *f.next_member);
+    bool good = (plan->step_of && f.next_member && WG_RESERVE(&plan->members.at, &plan->members.capacity, nodes)) || wg_tape_no_memory(tape);
+    for (uint32_t i = 0; good && i < nodes; i++) good = put(&f, i);
+    for (size_t s = 0; good && s < plan->steps.count; s++) { /* the lists as arrays */
+        plan->steps.at[s].first = (uint32_t)plan->members.count;
+        for (uint32_t node = f.first_last.at[2 * s]; node != WG_ABSENT; node = f.next_member[node])
+            plan->members.at[plan->members.count++] = node;
+    }
+    free(f.next_member);
+    free(f.first_last.at);
+    free(f.scalars.at);
+    return good;
+}

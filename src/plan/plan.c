@@ -1,0 +1,85 @@
+/* plan — from the tape's canonical order to a plan: lower, fuse, place; and the life of a plan. */
+#include "plan/plan.h"
+#include <stdlib.h>
+
+/* About so much work is worth handing to another thread: some microseconds of it. */
+enum { GRAIN_BYTES = 1 << 16 };
+
+static size_t slot_bytes(const wg_step *step) { return step->elements == 1 ? 8 : (size_t)WG_TILE * 8; }
+
+/* Units, how many a thread takes at a time, and the scratch memory that each thread needs. */
+static bool size_steps(wg_plan *plan, wg_tape *tape) {
+    wg_operand *operands = malloc((plan->most_operands + 1) * sizeof *operands);
+    if (!operands) return wg_tape_no_memory(tape);
+    for (size_t i = 0; i < plan->steps.count; i++) {
+        wg_step *step = &plan->steps.at[i];
+        size_t workspace = 0;
+        if (step->kind == WG_STEP_TILES) {
+            uint32_t most_inputs = 0;
+            for (uint32_t m = 0; m < step->count; m++) {
+                const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
+                if (most_inputs < node->input_count) most_inputs = node->input_count;
+            }
+            step->units = (step->elements + WG_TILE - 1) / WG_TILE;
+            step->grain = wg_max_int(1, GRAIN_BYTES / (WG_TILE * 8));
+            workspace = (step->slots + most_inputs) * slot_bytes(step);
+        } else if (step->kind == WG_STEP_KERNEL) {
+            const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first]];
+            const void *attributes = wg_node_attributes(tape, &tape->nodes.at[tape->order.at[node->source]]);
+            wg_call call;
+            wg_low_call(&plan->low, node, attributes, operands, &call);
+            step->units = node->kernel.units ? node->kernel.units(&call) : 1;
+            if (node->kernel.workspace) workspace = node->kernel.workspace(&call);
+            size_t bytes = 0;
+            for (int k = 0; k < node->input_count + node->output_count; k++) bytes += wg_type_bytes(&operands[k].type);
+            const int64_t unit_bytes = (int64_t)(bytes / (size_t)wg_max_int(step->units, 1)) + 1;
+            step->grain = wg_max_int(1, GRAIN_BYTES / unit_bytes);
+        }
+        workspace = wg_round_up(workspace, WG_ALIGNMENT);
+        if (plan->workspace_bytes < workspace) plan->workspace_bytes = workspace;
+    }
+    free(operands);
+    return true;
+}
+
+static bool keep_key(wg_plan *plan, wg_tape *tape) {
+    plan->key = malloc((tape->key.count + 1) * sizeof *plan->key);
+    if (!plan->key) return wg_tape_no_memory(tape);
+    memcpy(plan->key, tape->key.at, tape->key.count * sizeof *plan->key);
+    plan->key_count = tape->key.count;
+    plan->hash = wg_hash(plan->key, plan->key_count * sizeof *plan->key, 0);
+    return true;
+}
+
+wg_plan *wg_plan_make(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count, size_t result_count) {
+    wg_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) return wg_tape_no_memory(tape), NULL;
+    atomic_init(&plan->owners, 1);
+    plan->result_count = result_count;
+    bool good = wg_lower(tape, isa, roots, root_count, &plan->low) == WG_OK;
+    for (size_t i = 0; good && i < plan->low.nodes.count; i++) {
+        const uint32_t operands = (uint32_t)plan->low.nodes.at[i].input_count + plan->low.nodes.at[i].output_count;
+        if (plan->most_operands < operands) plan->most_operands = operands;
+    }
+    good = good && keep_key(plan, tape) && wg_plan_fuse(plan, tape) && wg_plan_place(plan, tape) && size_steps(plan, tape);
+    if (good) return plan;
+    wg_plan_free(plan);
+    return NULL;
+}
+
+wg_plan *wg_plan_retain(wg_plan *plan) {
+    atomic_fetch_add_explicit(&plan->owners, 1, memory_order_relaxed);
+    return plan;
+}
+
+void wg_plan_free(wg_plan *plan) {
+    if (!plan || atomic_fetch_sub_explicit(&plan->owners, 1, memory_order_acq_rel) != 1) return;
+    wg_lowered_free(&plan->low);
+    free(plan->key);
+    free(plan->steps.at);
+    free(plan->members.at);
+    free(plan->copies.at);
+    free(plan->step_of);
+    free(plan->places);
+    free(plan);
+}

@@ -1,0 +1,85 @@
+/* engine — made from options and environment, and the one default engine of the process. */
+#include "run/engine.h"
+#include <stdlib.h>
+
+enum { CACHED_PLANS = 256, MOST_THREADS = 1024 };
+
+static int thread_count(const wg_engine_options *options) {
+    if (options && options->threads > 0) return options->threads < MOST_THREADS ? options->threads : MOST_THREADS;
+    const char *text = getenv("WG_THREADS");
+    const long wanted = text ? strtol(text, NULL, 10) : 0;
+    if (wanted > 0) return (int)wg_min(wanted, MOST_THREADS);
+    return wg_processors();
+}
+
+wg_engine *(wg_engine_new)(wg_error *error, const wg_engine_options *options) {
+    wg_isa isa;
+    if (wg_isa_choose(options ? options->isa : NULL, &isa, error)) return NULL;
+    wg_engine *engine = calloc(1, sizeof *engine);
+    if (engine) engine->pool = wg_pool_new(thread_count(options));
+    if (!engine || !engine->pool) {
+        free(engine);
+        wg_error_set(error, WG_ERROR_MEMORY, "wg_engine_new: out of memory");
+        return NULL;
+    }
+    pthread_mutex_init(&engine->lock, NULL);
+    engine->isa = isa;
+    engine->executor = options ? options->executor : WG_PLANNED;
+    engine->cache.bound = options && options->cached_plans > 0 ? (size_t)options->cached_plans : CACHED_PLANS;
+    return engine;
+}
+
+void wg_engine_free(wg_engine *engine) {
+    if (!engine) return;
+    wg_pool_free(engine->pool);
+    wg_cache_free(&engine->cache);
+    for (size_t i = 0; i < engine->arenas.count; i++) free(engine->arenas.at[i].memory);
+    free(engine->arenas.at);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+wg_engine *wg_engine_default(wg_error *error) {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static wg_engine *engine; /* lives as long as the process */
+    pthread_mutex_lock(&lock);
+    if (!engine) engine = (wg_engine_new)(error, NULL);
+    wg_engine *made = engine;
+    pthread_mutex_unlock(&lock);
+    return made;
+}
+
+wg_engine_counters wg_engine_count(wg_engine *engine) {
+    if (!engine) return (wg_engine_counters){.isa = "none"};
+    pthread_mutex_lock(&engine->lock);
+    const wg_engine_counters counters = {
+        .plans_made = engine->cache.made, .plans_found = engine->cache.found, .plans_dropped = engine->cache.dropped,
+        .plans_held = engine->cache.plans.count, .planning_ns = engine->planning_ns,
+        .threads = wg_pool_threads(engine->pool), .isa = wg_isa_name(engine->isa)};
+    pthread_mutex_unlock(&engine->lock);
+    return counters;
+}
+
+/* --- Arenas -------------------------------------------------------------------------------------------------------- */
+
+bool wg_arena_take(wg_engine *engine, size_t bytes, wg_arena *arena) {
+    *arena = (wg_arena){0};
+    pthread_mutex_lock(&engine->lock);
+    if (engine->arenas.count) *arena = engine->arenas.at[--engine->arenas.count];
+    pthread_mutex_unlock(&engine->lock);
+    if (arena->bytes >= bytes) return true;
+    free(arena->memory);
+    *arena = (wg_arena){0};
+    if (posix_memalign(&arena->memory, 4096, wg_round_up(bytes, 4096))) return false;
+    arena->bytes = wg_round_up(bytes, 4096);
+    return true;
+}
+
+void wg_arena_return(wg_engine *engine, wg_arena *arena) {
+    if (!arena->memory) return;
+    pthread_mutex_lock(&engine->lock);
+    const bool kept = WG_RESERVE(&engine->arenas.at, &engine->arenas.capacity, engine->arenas.count + 1);
+    if (kept) engine->arenas.at[engine->arenas.count++] = *arena;
+    pthread_mutex_unlock(&engine->lock);
+    if (!kept) free(arena->memory);
+}

@@ -1,0 +1,135 @@
+/* nodes — runs a lowered graph node by node on one thread, every value in memory of its own that is filled
+ * with signalling NaNs before: no fusion, no placement, nothing shared. Slow, and simple enough to be
+ * believed. */
+#include "run/run.h"
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct by_node {
+    wg_run *run;
+    void **memory;     /* by value; of a view or a dense leaf: not its own */
+    bool *own;
+} by_node;
+
+static void *poisoned(const wg_type *type) {
+    const size_t bytes = wg_round_up(wg_type_bytes(type) + 1, WG_ALIGNMENT);
+    void *memory = NULL;
+    if (posix_memalign(&memory, WG_ALIGNMENT, bytes)) return NULL;
+    const uint64_t nan = 0x7FF4DEAD7FA4DEADu; /* signalling as f64 and as f32 */
+    for (size_t i = 0; i < bytes / 8; i++) memcpy((char *)memory + 8 * i, &nan, 8);
+    return memory;
+}
+
+static bool all_finite(const void *data, const wg_type *type) {
+    const int64_t count = wg_type_count(type);
+    for (int64_t i = 0; i < count; i++) {
+        const double x = type->dtype == WG_F32 ? (double)((const float *)data)[i] : type->dtype == WG_F64 ? ((const double *)data)[i] : 0.0;
+        if (!isfinite(x)) return false;
+    }
+    return true;
+}
+
+/* An operand of an elementwise kernel, spread out to the shape of its output; *spread is to be freed. */
+static wg_operand spread_out(by_node *b, uint32_t value, const wg_type *to, void **spread) {
+    const wg_type *type = &b->run->plan->low.values.at[value].type;
+    wg_operand operand = {b->memory[value], *to};
+    operand.type.dtype = type->dtype;
+    if (!wg_shape_equal(type, to)) {
+        operand.data = *spread = poisoned(&operand.type);
+        if (*spread) wg_gather_run(*spread, b->memory[value], type, to, 0, wg_type_count(to));
+    }
+    return operand;
+}
+
+static int run_kernel(by_node *b, const wg_low_node *node, wg_operand *operands, void **spread) {
+    wg_run *run = b->run;
+    const wg_lowered *low = &run->plan->low;
+    struct wg_call_state state = {run->failure, wg_tape_node(run, node)};
+    wg_call call;
+    wg_low_call(low, node, wg_run_attributes(run, node), operands, &call);
+    call.state_ = &state;
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        const uint32_t value = low->edges.at[node->inputs + i];
+        if (value == WG_ABSENT) continue;
+        if (wg_is_tiled(node)) operands[i] = spread_out(b, value, &low->values.at[node->outputs].type, &spread[i]);
+        else operands[i].data = b->memory[value];
+        if (!operands[i].data) return WG_ERROR_MEMORY;
+    }
+    for (uint32_t i = 0; i < node->output_count; i++) {
+        const uint32_t value = node->outputs + i;
+        operands[node->input_count + i].data = b->memory[value] = poisoned(&low->values.at[value].type);
+        b->own[value] = true;
+        if (!b->memory[value]) return WG_ERROR_MEMORY;
+    }
+    call.end = wg_is_tiled(node) ? wg_type_count(&low->values.at[node->outputs].type) : node->kernel.units ? node->kernel.units(&call) : 1;
+    const size_t workspace = node->kernel.workspace ? node->kernel.workspace(&call) : 0;
+    if (posix_memalign(&call.workspace, WG_ALIGNMENT, wg_round_up(workspace + 1, WG_ALIGNMENT))) return WG_ERROR_MEMORY;
+    if (call.end > 0) node->kernel.run(&call);
+    free(call.workspace);
+    return atomic_load(&run->failure->status);
+}
+
+static int run_leaf(by_node *b, const wg_low_node *node) {
+    const wg_tensor *tensor = wg_leaf_tensor(b->run, node);
+    void **memory = &b->memory[node->outputs];
+    if (node->dense) {
+        *memory = tensor->data;
+        return WG_OK;
+    }
+    *memory = poisoned(&tensor->type);
+    b->own[node->outputs] = true;
+    if (!*memory) return WG_ERROR_MEMORY;
+    wg_tensor_gather(tensor, *memory);
+    return WG_OK;
+}
+
+static int run_node(by_node *b, const wg_low_node *node, bool finite_only) {
+    wg_run *run = b->run;
+    const wg_lowered *low = &run->plan->low;
+    int status = WG_OK;
+    if (node->leaf) {
+        status = run_leaf(b, node);
+    } else if (node->op->flags & WG_VIEW) {
+        b->memory[node->outputs] = b->memory[low->edges.at[node->inputs]];
+    } else {
+        void *few[64] = {0}, **spread = node->input_count > 64 ? calloc(node->input_count, sizeof *spread) : few;
+        status = spread ? run_kernel(b, node, run->operands, spread) : WG_ERROR_MEMORY;
+        for (uint32_t i = 0; spread && i < node->input_count; i++) free(spread[i]);
+        if (spread != few) free(spread);
+    }
+    for (uint32_t i = 0; finite_only && i < node->output_count && (!status || status == WG_ERROR_NOT_FINITE); i++) {
+        const wg_type *type = &low->values.at[node->outputs + i].type;
+        if (all_finite(b->memory[node->outputs + i], type)) continue;
+        char text[WG_TEXT_SIZE];
+        wg_failure *failure = run->failure;
+        failure->node = wg_tape_node(run, node);
+        snprintf(failure->message, sizeof failure->message, "%.60s: the result %s holds NaN or infinity; nothing was assigned",
+                 node->op->name, wg_type_text(text, type, true));
+        atomic_store(&failure->status, WG_ERROR_NOT_FINITE);
+        return WG_ERROR_NOT_FINITE;
+    }
+    return status;
+}
+
+int wg_run_nodes(wg_run *run, bool finite_only, void **assigned) {
+    const wg_plan *plan = run->plan;
+    const size_t values = plan->low.values.count;
+    by_node b = {.run = run, .memory = calloc(values + 1, sizeof *b.memory), .own = calloc(values + 1, sizeof *b.own)};
+    int status = b.memory && b.own ? WG_OK : WG_ERROR_MEMORY;
+    for (size_t i = 0; !status && i < plan->low.nodes.count; i++) status = run_node(&b, &plan->low.nodes.at[i], finite_only);
+    for (size_t i = 0; !status && i < plan->low.root_count; i++) {
+        const uint32_t value = plan->low.roots[i], own = wg_bytes_of(&plan->low, value);
+        const size_t bytes = wg_type_bytes(&plan->low.values.at[value].type);
+        if (i < plan->result_count) {
+            if (bytes) memcpy(run->results[i]->data, b.memory[value], bytes);
+        } else if (assigned) { /* handed over, a copy where somebody else has it too */
+            if ((assigned[i - plan->result_count] = poisoned(&plan->low.values.at[value].type)) == NULL) status = WG_ERROR_MEMORY;
+            else if (bytes) memcpy(assigned[i - plan->result_count], b.memory[own], bytes);
+        }
+    }
+    for (size_t i = 0; b.memory && b.own && i < values; i++)
+        if (b.own[i]) free(b.memory[i]);
+    free(b.memory);
+    free(b.own);
+    return status;
+}

@@ -1,0 +1,57 @@
+/* run — the fifth room: carries a plan out. Knows no op by name. */
+#ifndef WG_RUN_RUN_H
+#define WG_RUN_RUN_H
+
+#include "run/engine.h"
+
+/* The first failure on data in a run; that of the lowest unit, whichever thread met its own first. */
+typedef struct wg_failure {
+    pthread_mutex_t lock;
+    atomic_int status;
+    int64_t unit;
+    uint32_t node; /* of the tape */
+    char message[900];
+} wg_failure;
+
+/* One run of a plan for a tape. */
+typedef struct wg_run {
+    wg_tape *tape;
+    wg_engine *engine;
+    const wg_plan *plan;
+    wg_tensor *const *results; /* the plan's first roots */
+    char *arena, *workspace;   /* workspace: plan->workspace_bytes for each thread */
+    wg_operand *operands;
+    wg_failure *failure;
+} wg_run;
+
+/* What a kernel's wg_call_fail finds its way by. */
+struct wg_call_state {
+    wg_failure *failure;
+    uint32_t node;
+};
+
+/* The node's attributes and its id on the tape at hand. */
+static inline uint32_t wg_tape_node(const wg_run *run, const wg_low_node *node) { return run->tape->order.at[node->source]; }
+static inline const void *wg_run_attributes(const wg_run *run, const wg_low_node *node) {
+    return wg_node_attributes(run->tape, &run->tape->nodes.at[wg_tape_node(run, node)]);
+}
+/* The tensor that a leaf stands for. */
+const wg_tensor *wg_leaf_tensor(const wg_run *run, const wg_low_node *leaf);
+
+/* Where a value's bytes are while a plan runs; not of values in tiles. */
+void *wg_value_address(const wg_run *run, uint32_t value);
+
+/* Carries out the steps; a wg_status, the failure says more. */
+int wg_run_steps(wg_run *run);
+
+/* The same, node by node on one thread, each value in poisoned memory of its own: the meaning of a plan,
+ * against which wg_run_steps is tested. With `finite_only` it stops at the first node that makes a number that
+ * is not finite: the one to name. Copies results; assigned values are handed to `assigned` if not NULL. */
+int wg_run_nodes(wg_run *run, bool finite_only, void **assigned);
+
+/* tiles.c: elements begin … begin+count-1 of `from` broadcast to `to`, written densely. */
+void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_type *to, int64_t begin, int64_t count);
+/* Does tiles begin … end-1 of a tile step. */
+void wg_run_tiles(const wg_run *run, const wg_step *step, int worker, int64_t begin, int64_t end);
+
+#endif

@@ -1,0 +1,25 @@
+/* registry — the built-in ops, in the order of ops.def. */
+#include "base/base.h"
+
+#define WG_OP(name) extern const wg_op wg_op_##name;
+#define WG_REAL_OP(name) WG_OP(name)
+#define WG_NUMERIC_OP(name) WG_OP(name)
+#define WG_BYTES_OP(name) WG_OP(name)
+#include "ops.def"
+#undef WG_OP
+
+#define WG_OP(name) &wg_op_##name,
+static const wg_op *const ops[] = {
+#include "ops.def"
+};
+
+enum { OP_COUNT = sizeof ops / sizeof *ops };
+
+int wg_op_count(void) { return OP_COUNT; }
+const wg_op *wg_op_at(int index) { return index >= 0 && index < OP_COUNT ? ops[index] : NULL; }
+
+const wg_op *wg_op_find(const char *name) {
+    for (int i = 0; name && i < OP_COUNT; i++)
+        if (strcmp(ops[i]->name, name) == 0) return ops[i];
+    return NULL;
+}
