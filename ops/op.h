@@ -40,7 +40,7 @@
     static void op##_forward(const wg_call *call) {                                                \
         const number *px = WG_IN(call, 0, number);                                                 \
         number *py = WG_OUT(call, 0, number);                                                      \
-        WG_INDEPENDENT_LOOP for (int64_t i = call->begin; i < call->end; i++) {                         \
+        WG_INDEPENDENT_LOOP for (int64_t i = call->begin, end = call->end; i < end; i++) {         \
             const number x = px[i];                                                                \
             py[i] = (number)(expression);                                                          \
         }                                                                                          \
@@ -50,7 +50,7 @@
     static void op##_forward(const wg_call *call) {                                                \
         const number *pa = WG_IN(call, 0, number), *pb = WG_IN(call, 1, number);                   \
         number *py = WG_OUT(call, 0, number);                                                      \
-        WG_INDEPENDENT_LOOP for (int64_t i = call->begin; i < call->end; i++) {                         \
+        WG_INDEPENDENT_LOOP for (int64_t i = call->begin, end = call->end; i < end; i++) {         \
             const number a = pa[i], b = pb[i];                                                     \
             py[i] = (number)(expression);                                                          \
         }                                                                                          \
@@ -98,6 +98,17 @@ static inline int wg_infer_real(wg_infer *infer) {
                                  wg_infer_text(infer, &infer->inputs[0]), i, wg_infer_text(infer, type));
     }
     return WG_OK;
+}
+
+/* Elementwise on f32 or f64: one output of the shape that the inputs broadcast to. */
+static inline int wg_infer_real_broadcast(wg_infer *infer) {
+    const int status = wg_infer_real(infer);
+    return status ? status : wg_infer_broadcast(infer);
+}
+
+/* The cost of an elementwise op of so many operations an element. */
+static inline wg_cost wg_cost_per_element(const wg_call *call, double flops) {
+    return (wg_cost){flops * (double)wg_type_count(&call->outputs[0].type), wg_call_bytes(call)};
 }
 
 /* Copies the caller's options: as much of them as the caller knows; defaults are 0. */

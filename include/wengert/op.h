@@ -126,6 +126,10 @@ typedef struct wg_rule {
 WG_API bool wg_rule_wants(const wg_rule *rule, int input); /* is that input's cotangent asked for? */
 WG_API void wg_rule_set(wg_rule *rule, int input, wg_var cotangent);
 
+/* cotangent · factor, and 0 where the cotangent is 0, even if the factor is infinite or NaN: how a rule of
+ * an elementwise op multiplies, so that an element that does not matter never makes NaN. */
+WG_API wg_var wg_scale_cotangent(wg_var cotangent, wg_var factor);
+
 /* --- cost --------------------------------------------------------------------------------------- */
 
 typedef struct wg_cost {
@@ -237,4 +241,5 @@ static inline wg_var wg_apply_with(const wg_op *op, const void *attributes, V...
     WG_AT(wg_apply_list((op), sizeof(wg_op), (attributes), WG_VARS(__VA_ARGS__)))
 #endif
 #define wg_output(...) WG_AT((wg_output)(__VA_ARGS__))
+#define wg_scale_cotangent(...) WG_AT((wg_scale_cotangent)(__VA_ARGS__))
 #endif

@@ -6,7 +6,8 @@
  *   WG_RULES          defined in exactly one of them (portable, f32): rules, samples and the
  *                     functions that record are compiled there
  * so a kernel is plain C over `real` (f32, f64) or `number` (i32, i64 too), and the compiler
- * vectorises it for the set at hand.
+ * vectorises it for the set at hand. Sums, differences and products of whole numbers are taken as
+ * `wrapping`, which is unsigned for them and so defined where they overflow.
  *
  * Why the bits are the same on every set: each element goes through the same IEEE operations in the
  * same order; nothing is contracted (-ffp-contract=off), a fused multiply-add is wg_fma by name;
@@ -37,16 +38,18 @@
 #define WG_TYPE_NUMBER WG_PASTE2(WG_TYPE_, WG_VARIANT_TYPE)
 
 #if WG_TYPE_NUMBER == WG_TYPE_f32
-typedef float number, real;
+typedef float number, real, wrapping;
 #define WG_IS_REAL 1
 #elif WG_TYPE_NUMBER == WG_TYPE_f64
-typedef double number, real;
+typedef double number, real, wrapping;
 #define WG_IS_REAL 1
 #elif WG_TYPE_NUMBER == WG_TYPE_i32
 typedef int32_t number;
+typedef uint32_t wrapping;
 #define WG_IS_REAL 0
 #else
 typedef int64_t number;
+typedef uint64_t wrapping;
 #define WG_IS_REAL 0
 #endif
 

@@ -1,0 +1,78 @@
+/* square, sqrt, pow — with cotangent dy of y:
+ *
+ *     y = x²         dx = dy 2 x
+ *     y = sqrt(x)    dx = dy / (2 y)
+ *     y = a^b        da = dy b a^(b-1)    db = dy y log(a)
+ *
+ * The special cases of pow are those of C99. Its gradients are 0 where their limit is: da where b is 0,
+ * db where a is 0. */
+#include "op.h"
+
+WG_UNARY(square, (wrapping)x * (wrapping)x)
+#if WG_IS_REAL
+WG_UNARY(sqrt, wm_sqrt(x))
+WG_BINARY(pow, wm_pow(a, b))
+#endif
+
+#ifdef WG_RULES
+
+static void square_backward(wg_rule *rule) {
+    wg_var factor = wg_mul(rule->inputs[0], wg_scalar(rule->tape, 2));
+    wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], factor));
+}
+
+static void sqrt_backward(wg_rule *rule) {
+    wg_var factor = wg_div(wg_scalar(rule->tape, 0.5), rule->outputs[0]);
+    wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], factor));
+}
+
+/* scale_cotangent's "0 wins" serves for b a^(b-1) and log(a) y as well: neither is 0 · ∞. */
+static void pow_backward(wg_rule *rule) {
+    wg_var a = rule->inputs[0], b = rule->inputs[1], y = rule->outputs[0], dy = rule->cotangents[0];
+    wg_var one = wg_scalar(rule->tape, 1);
+    if (wg_rule_wants(rule, 0)) {
+        wg_var factor = wg_scale_cotangent(b, wg_pow(a, wg_sub(b, one)));
+        wg_rule_set(rule, 0, wg_scale_cotangent(dy, factor));
+    }
+    if (wg_rule_wants(rule, 1)) {
+        wg_var log_a = wg_log(wg_where(wg_equal(a, wg_scalar(rule->tape, 0)), one, a));
+        wg_rule_set(rule, 1, wg_scale_cotangent(dy, wg_scale_cotangent(log_a, y)));
+    }
+}
+
+static void square_samples(wg_sampler *s) { wg_sample_unary(s, WG_NORMAL, 0, 0); }
+static void sqrt_samples(wg_sampler *s) { wg_sample_unary(s, WG_UNIFORM, 0.25, 9); }
+
+static void pow_samples(wg_sampler *s) {
+    wg_sample_binary(s, WG_UNIFORM, 0.3, 3);
+    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(9), .values = WG_UNIFORM, .low = 0.1, .high = 10},
+              {.shape = WG_SHAPE(9), .values = WG_UNIFORM, .low = -4, .high = 4});
+}
+
+static wg_cost pow_cost(const wg_call *call) { return wg_cost_per_element(call, 80); }
+
+const wg_op wg_op_square = {
+    .name = "square", .formula = "y = x * x", .torch = "square",
+    .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
+    .infer = wg_infer_broadcast, .forward = WG_FORWARD(square), .backward = square_backward,
+    .samples = square_samples,
+};
+
+const wg_op wg_op_sqrt = {
+    .name = "sqrt", .formula = "y = sqrt(x)", .onnx = "Sqrt", .torch = "sqrt",
+    .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
+    .infer = wg_infer_same, .forward = WG_FORWARD(sqrt), .backward = sqrt_backward, .samples = sqrt_samples,
+};
+
+const wg_op wg_op_pow = {
+    .name = "pow", .formula = "y = a ^ b", .onnx = "Pow", .torch = "pow",
+    .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
+    .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(pow), .backward = pow_backward,
+    .cost = pow_cost, .samples = pow_samples,
+};
+
+wg_var (wg_square)(wg_var x) { return WG_RECORD(&wg_op_square, NULL, x); }
+wg_var (wg_sqrt)(wg_var x) { return WG_RECORD(&wg_op_sqrt, NULL, x); }
+wg_var (wg_pow)(wg_var a, wg_var b) { return WG_RECORD(&wg_op_pow, NULL, a, b); }
+
+#endif

@@ -1,0 +1,65 @@
+/* sin, cos — with cotangent dy of y:
+ *
+ *     y = sin(x)    dx = dy cos(x)
+ *     y = cos(x)    dx = -dy sin(x)
+ *
+ * Huge arguments need a reduction that does not vectorise, so the kernel asks block by block whether there
+ * are any; the bits are the same either way (kernels/maths/circular.h). */
+#include "op.h"
+
+enum { BLOCK = 256 };
+
+#define CIRCULAR(op)                                                                               \
+    static void op##_forward(const wg_call *call) {                                                \
+        const real *x = WG_IN(call, 0, real);                                                      \
+        real *y = WG_OUT(call, 0, real);                                                           \
+        for (int64_t begin = call->begin, end; begin < call->end; begin = end) {                   \
+            end = call->end - begin > BLOCK ? begin + BLOCK : call->end;                           \
+            unsigned far = 0;                                                                      \
+            for (int64_t i = begin; i < end; i++) far |= !wm_is_near(x[i]);                        \
+            if (far)                                                                               \
+                for (int64_t i = begin; i < end; i++) y[i] = wm_##op(x[i]);                        \
+            else                                                                                   \
+                WG_INDEPENDENT_LOOP for (int64_t i = begin; i < end; i++)                          \
+                    y[i] = wm_##op##_near(x[i]);                                                   \
+        }                                                                                          \
+    }                                                                                              \
+    WG_KERNEL(op, op##_forward)
+CIRCULAR(sin)
+CIRCULAR(cos)
+
+#ifdef WG_RULES
+
+static void sin_backward(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], wg_cos(rule->inputs[0])));
+}
+
+static void cos_backward(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], wg_neg(wg_sin(rule->inputs[0]))));
+}
+
+static void samples(wg_sampler *s) {
+    wg_sample_unary(s, WG_NORMAL, 0, 0);
+    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -100, .high = 100});
+}
+
+static wg_cost cost(const wg_call *call) { return wg_cost_per_element(call, 40); }
+
+const wg_op wg_op_sin = {
+    .name = "sin", .formula = "y = sin(x)", .onnx = "Sin", .torch = "sin",
+    .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
+    .infer = wg_infer_same, .forward = WG_FORWARD(sin), .backward = sin_backward,
+    .cost = cost, .samples = samples,
+};
+
+const wg_op wg_op_cos = {
+    .name = "cos", .formula = "y = cos(x)", .onnx = "Cos", .torch = "cos",
+    .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
+    .infer = wg_infer_same, .forward = WG_FORWARD(cos), .backward = cos_backward,
+    .cost = cost, .samples = samples,
+};
+
+wg_var (wg_sin)(wg_var x) { return WG_RECORD(&wg_op_sin, NULL, x); }
+wg_var (wg_cos)(wg_var x) { return WG_RECORD(&wg_op_cos, NULL, x); }
+
+#endif
