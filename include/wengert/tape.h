@@ -100,6 +100,10 @@ WG_API wg_var wg_read(wg_tape *tape, wg_state *state);
  * tape as well. */
 WG_API int wg_assign(wg_state *state, wg_var value);
 
+/* The next evaluation that carries out assigns evaluates this var too: if it fails (wg_check_finite),
+ * nothing is assigned. Returns a wg_status. */
+WG_API int wg_guard(wg_var check);
+
 /* --- Differentiate --------------------------------------------------------------------------- */
 
 /* dy/dx for a y of one element, recorded on the tape: differentiable again, to any order. Zeros

@@ -1,6 +1,6 @@
 /* leaf — the nodes that stand for something outside the tape: a tensor, a state, a number. */
+#include "full.h"
 #include "tape/tape.h"
-#include <math.h>
 #include <wengert/ops.h>
 
 static int infer_leaf(wg_infer *infer) {
@@ -65,6 +65,16 @@ wg_var (wg_array)(wg_tape *tape, wg_dtype dtype, const wg_shape *shape, const vo
     return var;
 }
 
+/* A number everywhere: the op `full` of the registry. */
+wg_var (wg_full)(wg_tape *tape, wg_dtype dtype, const wg_shape *shape, double value) {
+    if (!tape || tape->error.status) return wg_invalid(tape);
+    wg_error error;
+    full_attributes a = {.dtype = dtype, .value = value};
+    if (wg_type_make(&a.shape, dtype, shape, &error)) return wg_fail(tape, error.status, "wg_full: %.900s", error.message);
+    a.shape.dtype = WG_NO_DTYPE;
+    return wg_record(tape, &wg_op_full, &a, NULL, 0);
+}
+
 /* --- State ------------------------------------------------------------------------------------------- */
 
 wg_var (wg_read)(wg_tape *tape, wg_state *state) {
@@ -102,5 +112,13 @@ int wg_assign(wg_state *state, wg_var value) {
             return wg_tape_fail_at(tape, value.id, WG_ERROR_TAPE, "wg_assign: this state has been assigned already since the last evaluation");
     if (!WG_TAPE_ROOM(tape, assigns, 1)) return tape->error.status;
     tape->assigns.at[tape->assigns.count++] = (wg_assign_entry){wg_state_retain(state), value.id};
+    return WG_OK;
+}
+
+int wg_guard(wg_var check) {
+    wg_tape *tape = check.tape;
+    if (!tape) return WG_ERROR_TAPE;
+    if (!wg_tape_owns(tape, check, "wg_guard: the argument") || !WG_TAPE_ROOM(tape, guards, 1)) return tape->error.status;
+    tape->guards.at[tape->guards.count++] = check.id;
     return WG_OK;
 }

@@ -129,7 +129,7 @@ wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, const u
 
 /* --- leaf.c: ops without inputs that stand for something outside ------------------------------- */
 
-extern const wg_op wg_op_input, wg_op_state, wg_op_scalar;
+extern const wg_op wg_op_input, wg_op_state, wg_op_scalar, wg_op_full;
 typedef struct input_attributes { int64_t index; int64_t dense; wg_dtype dtype; wg_type shape; } input_attributes;
 typedef struct scalar_attributes { double value; } scalar_attributes;
 static inline bool wg_is_leaf(const wg_op *op) { return op == &wg_op_input || op == &wg_op_state; }
