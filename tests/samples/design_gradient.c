@@ -1,0 +1,8 @@
+/* The first sample of docs/design.md. */
+#include <stdio.h>
+#include <wengert.h>
+
+int main(void) {
+#include "gradient.inc"
+    return 0;
+}
