@@ -1,0 +1,494 @@
+/* The loader: order, batches, memory, errors, with and without a thread that prepares ahead. */
+#include "suite.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+static wg_error error;
+
+/* --- A data set whose samples say which they are ------------------------------------------------ */
+
+/* Sample i: x = {i, -i}, y = i. */
+static atomic_int calls;
+static atomic_int broken; /* the sample that fails; 0: none */
+static int give(void *context, int64_t index, void *x, void *y, wg_error *told) {
+    const float pair[] = {(float)index, -(float)index};
+    (void)context;
+    atomic_fetch_add(&calls, 1);
+    if (index > 0 && index == atomic_load(&broken)) {
+        snprintf(told->message, sizeof told->message, "cannot be had");
+        return WG_ERROR_FILE;
+    }
+    memcpy(x, pair, sizeof pair);
+    if (y) memcpy(y, &index, sizeof index);
+    return WG_OK;
+}
+
+static wg_dataset *numbered(int64_t length) {
+    const wg_type x = {.dtype = WG_F32, .rank = 1, .extent = {2}}, y = {.dtype = WG_I64};
+    wg_dataset *set = wg_dataset_of_function(length, &x, &y, give, &error);
+    ck_assert_msg(set != NULL, "%s", error.message);
+    return set;
+}
+
+/* A loader that is the data set's only owner. */
+#define LOADER(length, batch_size, ...)                                                                      \
+    loader_of(length, batch_size, WG_OPTIONS_(wg_loader_options, __VA_ARGS__))
+static wg_loader *loader_of(int64_t length, int64_t batch_size, const wg_loader_options *options) {
+    wg_dataset *set = numbered(length);
+    wg_loader *loader = (wg_loader_new)(set, batch_size, &error, options);
+    ck_assert_msg(loader != NULL, "%s", error.message);
+    wg_dataset_free(set);
+    return loader;
+}
+
+/* The rows of a batch, each checked against its label. Returns how many. */
+static int rows_of(const wg_batch *batch, int *order) {
+    const wg_type x = wg_tensor_type(batch->x), y = wg_tensor_type(batch->y);
+    ck_assert(x.dtype == WG_F32 && x.rank == 2 && x.extent[1] == 2);
+    ck_assert(y.dtype == WG_I64 && y.rank == 1 && y.extent[0] == x.extent[0]);
+    for (int i = 0; i < x.extent[0]; i++) {
+        order[i] = (int)wg_tensor_get(batch->y, i);
+        ck_assert_double_eq(wg_tensor_get(batch->x, 2 * i), order[i]);
+        ck_assert_double_eq(wg_tensor_get(batch->x, 2 * i + 1), -order[i]);
+    }
+    return (int)x.extent[0];
+}
+
+/* Runs one epoch; returns the number of samples. */
+static int epoch_of(wg_loader *loader, int *order) {
+    int count = 0;
+    for (wg_batch b; wg_loader_next(loader, &b);) count += rows_of(&b, order + count);
+    ck_assert_msg(wg_loader_status(loader, &error) == WG_OK, "%s", error.message);
+    return count;
+}
+
+/* --- Order -------------------------------------------------------------------------------------- */
+
+START_TEST(without_shuffle_samples_come_in_order) {
+    static const int prefetch[] = {0, 1, 3};
+    for (int p = 0; p < 3; p++) {
+        wg_loader *loader = LOADER(10, 4, .prefetch = prefetch[p]);
+        for (int epoch = 0; epoch < 3; epoch++) {
+            int order[10];
+            ck_assert_int_eq(epoch_of(loader, order), 10);
+            for (int i = 0; i < 10; i++) ck_assert_int_eq(order[i], i);
+        }
+        wg_loader_free(loader);
+    }
+} END_TEST
+
+START_TEST(the_last_batch_has_what_is_left) {
+    wg_loader *loader = LOADER(10, 4, .seed = 0);
+    static const int64_t expected[] = {4, 4, 2};
+    int count = 0;
+    for (wg_batch b; wg_loader_next(loader, &b); count++)
+        ck_assert_int_eq(wg_tensor_type(b.x).extent[0], expected[count]);
+    ck_assert_int_eq(count, 3);
+    ck_assert_int_eq(wg_loader_batches(loader), 3);
+    wg_loader_free(loader);
+} END_TEST
+
+START_TEST(a_last_batch_that_is_not_full_can_be_dropped) {
+    wg_loader *loader = LOADER(10, 4, .drop_last = true);
+    int order[10];
+    ck_assert_int_eq(wg_loader_batches(loader), 2);
+    ck_assert_int_eq(epoch_of(loader, order), 8);
+    wg_loader_free(loader);
+    loader = LOADER(8, 4, .drop_last = true);
+    ck_assert_int_eq(wg_loader_batches(loader), 2);
+    wg_loader_free(loader);
+} END_TEST
+
+START_TEST(a_batch_may_be_larger_than_the_data_set) {
+    wg_loader *loader = LOADER(3, INT64_MAX, .seed = 0);
+    int order[3];
+    ck_assert_int_eq(wg_loader_batches(loader), 1);
+    ck_assert_int_eq(epoch_of(loader, order), 3);
+    wg_loader_free(loader);
+} END_TEST
+
+START_TEST(a_shuffled_epoch_has_every_sample_once) {
+    enum { LENGTH = 1000 };
+    wg_loader *loader = LOADER(LENGTH, 64, .shuffle = true, .seed = 7);
+    for (int epoch = 0; epoch < 3; epoch++) {
+        int order[LENGTH], seen[LENGTH] = {0}, moved = 0;
+        ck_assert_int_eq(epoch_of(loader, order), LENGTH);
+        for (int i = 0; i < LENGTH; i++) {
+            seen[order[i]]++;
+            moved += order[i] != i;
+        }
+        for (int i = 0; i < LENGTH; i++) ck_assert_int_eq(seen[i], 1);
+        ck_assert_int_gt(moved, LENGTH - 20);
+    }
+    wg_loader_free(loader);
+} END_TEST
+
+START_TEST(the_order_is_the_same_on_every_machine) {
+    static const int first[] = {0, 2, 4, 8, 9, 3, 1, 6, 7, 5}, second[] = {6, 2, 3, 9, 4, 7, 8, 5, 0, 1};
+    wg_loader *loader = LOADER(10, 3, .shuffle = true, .seed = 1);
+    int order[10];
+    epoch_of(loader, order);
+    ck_assert_mem_eq(order, first, sizeof first);
+    epoch_of(loader, order);
+    ck_assert_mem_eq(order, second, sizeof second);
+    wg_loader_free(loader);
+} END_TEST
+
+START_TEST(another_seed_gives_another_order) {
+    wg_loader *one = LOADER(50, 3, .shuffle = true, .seed = 1), *two = LOADER(50, 3, .shuffle = true, .seed = 2);
+    int order_one[50], order_two[50];
+    epoch_of(one, order_one);
+    epoch_of(two, order_two);
+    ck_assert_mem_ne(order_one, order_two, sizeof order_one);
+    wg_loader_free(one);
+    wg_loader_free(two);
+} END_TEST
+
+START_TEST(the_order_does_not_depend_on_batch_size_or_prefetch) {
+    enum { LENGTH = 100, EPOCHS = 4 };
+    static const struct { int64_t batch_size; int prefetch; } ways[] = {{7, 0}, {7, 1}, {32, 2}, {100, 5}, {1, 16}};
+    int expected[EPOCHS][LENGTH], order[LENGTH];
+    wg_loader *plain = LOADER(LENGTH, 10, .shuffle = true, .seed = 3);
+    for (int e = 0; e < EPOCHS; e++) epoch_of(plain, expected[e]);
+    for (int w = 0; w < 5; w++) {
+        wg_loader *loader = LOADER(LENGTH, ways[w].batch_size, .shuffle = true, .seed = 3, .prefetch = ways[w].prefetch);
+        for (int e = 0; e < EPOCHS; e++) {
+            ck_assert_int_eq(epoch_of(loader, order), LENGTH);
+            ck_assert_mem_eq(order, expected[e], sizeof order);
+        }
+        wg_loader_free(loader);
+    }
+    wg_loader_free(plain);
+} END_TEST
+
+START_TEST(all_orders_are_equally_likely) {
+    /* Chi-squared over the 24 orders of 4 samples, 23 degrees of freedom: above 49.7 once in a thousand. */
+    enum { ORDERS = 256, EPOCHS = 12000 };
+    static int seen[ORDERS];
+    wg_loader *loader = LOADER(4, 4, .shuffle = true, .seed = 5);
+    for (int e = 0; e < EPOCHS; e++) {
+        wg_batch b;
+        ck_assert(wg_loader_next(loader, &b));
+        int code = 0;
+        for (int i = 0; i < 4; i++) code = 4 * code + (int)wg_tensor_get(b.y, i);
+        seen[code]++;
+        ck_assert(!wg_loader_next(loader, &b));
+    }
+    double chi = 0;
+    int met = 0;
+    for (int code = 0; code < ORDERS; code++) {
+        const double expected = EPOCHS / 24.0, off = seen[code] - expected;
+        if (seen[code] == 0) continue;
+        chi += off * off / expected;
+        met++;
+    }
+    ck_assert_int_eq(met, 24);
+    ck_assert_double_lt(chi, 49.7);
+    wg_loader_free(loader);
+} END_TEST
+
+START_TEST(position_and_epoch_tell_how_far_it_is) {
+    static const int prefetch[] = {0, 2};
+    for (int p = 0; p < 2; p++) {
+        wg_loader *loader = LOADER(10, 4, .prefetch = prefetch[p]);
+        wg_batch b;
+        ck_assert_int_eq(wg_loader_position(loader), 0);
+        for (int epoch = 0; epoch < 2; epoch++) {
+            ck_assert_int_eq(wg_loader_epoch(loader), epoch);
+            for (int i = 1; i <= 3; i++) {
+                ck_assert(wg_loader_next(loader, &b));
+                ck_assert_int_eq(wg_loader_position(loader), i);
+            }
+            ck_assert(!wg_loader_next(loader, &b));
+            ck_assert_ptr_null(b.x);
+            ck_assert_int_eq(wg_loader_position(loader), 0);
+        }
+        ck_assert_int_eq(wg_loader_epoch(loader), 2);
+        wg_loader_free(loader);
+    }
+} END_TEST
+
+START_TEST(samples_without_labels_make_batches_without) {
+    const wg_type x = {.dtype = WG_F32, .rank = 1, .extent = {2}};
+    wg_dataset *set = wg_dataset_of_function(5, &x, NULL, give, &error);
+    wg_loader *loader = wg_loader_new(set, 2, &error, .prefetch = 1);
+    int count = 0;
+    for (wg_batch b; wg_loader_next(loader, &b); count++) {
+        ck_assert_ptr_null(b.y);
+        ck_assert_double_eq(wg_tensor_get(b.x, 0), 2 * count);
+    }
+    ck_assert_int_eq(count, 3);
+    wg_loader_free(loader);
+    wg_dataset_free(set);
+} END_TEST
+
+/* --- Memory ------------------------------------------------------------------------------------- */
+
+START_TEST(a_batch_that_is_kept_is_never_refilled) {
+    enum { KEPT = 60 }; /* far more than the loader keeps itself */
+    static const int prefetch[] = {0, 3};
+    for (int p = 0; p < 2; p++) {
+        wg_loader *loader = LOADER(100, 3, .shuffle = true, .prefetch = prefetch[p]);
+        wg_batch kept[KEPT];
+        int order[KEPT][3], rows[KEPT], count = 0;
+        for (wg_batch b; count < KEPT; ) {
+            if (!wg_loader_next(loader, &b)) continue;
+            rows[count] = rows_of(&b, order[count]);
+            kept[count++] = (wg_batch){wg_tensor_retain(b.x), wg_tensor_retain(b.y)};
+        }
+        for (int i = 0; i < KEPT; i++) {
+            int now[3];
+            ck_assert_int_eq(rows_of(&kept[i], now), rows[i]);
+            ck_assert_mem_eq(now, order[i], (size_t)rows[i] * sizeof *now);
+        }
+        wg_loader_free(loader);
+        for (int i = 0; i < KEPT; i++) { /* they outlive the loader */
+            ck_assert_int_eq(wg_tensor_owners(kept[i].x), 1);
+            wg_tensor_free(kept[i].x);
+            wg_tensor_free(kept[i].y);
+        }
+    }
+} END_TEST
+
+START_TEST(a_batch_of_which_only_one_half_is_kept_is_not_refilled) {
+    wg_loader *loader = LOADER(20, 2, .seed = 0);
+    wg_batch b;
+    ck_assert(wg_loader_next(loader, &b));
+    wg_tensor *y = wg_tensor_retain(b.y);
+    for (int i = 0; i < 9; i++) ck_assert(wg_loader_next(loader, &b) && b.y != y);
+    ck_assert_double_eq(wg_tensor_get(y, 1), 1);
+    wg_tensor_free(y);
+    wg_loader_free(loader);
+} END_TEST
+
+START_TEST(a_batch_is_good_until_the_next_call) {
+    wg_loader *loader = LOADER(40, 2, .prefetch = 4);
+    int order[2], again[2];
+    for (wg_batch b; wg_loader_next(loader, &b);) {
+        rows_of(&b, order);
+        usleep(1000); /* the thread has time to do harm */
+        rows_of(&b, again);
+        ck_assert_mem_eq(order, again, sizeof order);
+    }
+    wg_loader_free(loader);
+} END_TEST
+
+START_TEST(memory_is_used_again) {
+    enum { MOST = 64 };
+    static const int prefetch[] = {0, 3};
+    for (int p = 0; p < 2; p++) {
+        wg_loader *loader = LOADER(100, 8, .prefetch = prefetch[p]);
+        const wg_tensor *seen[MOST];
+        int count = 0, given = 0;
+        for (int epoch = 0; epoch < 20; epoch++)
+            for (wg_batch b; wg_loader_next(loader, &b); given++) {
+                int i = 0;
+                while (i < count && seen[i] != b.x) i++;
+                ck_assert_int_lt(i, MOST);
+                if (i == count) seen[count++] = b.x;
+            }
+        ck_assert_int_eq(given, 20 * 13);
+        ck_assert_int_le(count, 2 * (prefetch[p] + 2)); /* full ones and last ones */
+        wg_loader_free(loader);
+    }
+} END_TEST
+
+START_TEST(the_loader_holds_its_data_set) {
+    wg_dataset *set = numbered(4);
+    wg_loader *loader = wg_loader_new(set, 2, &error);
+    wg_dataset_free(set);
+    int order[4];
+    ck_assert_int_eq(epoch_of(loader, order), 4);
+    wg_loader_free(loader);
+} END_TEST
+
+/* --- The thread --------------------------------------------------------------------------------- */
+
+START_TEST(batches_are_prepared_ahead_and_no_further) {
+    wg_loader *loader = LOADER(1000, 10, .prefetch = 3);
+    for (int tries = 0; atomic_load(&calls) < 30 && tries < 10000; tries++) usleep(1000);
+    usleep(20000);
+    ck_assert_int_eq(atomic_load(&calls), 30);
+    wg_batch b;
+    ck_assert(wg_loader_next(loader, &b));
+    for (int tries = 0; atomic_load(&calls) < 40 && tries < 10000; tries++) usleep(1000);
+    usleep(20000);
+    ck_assert_int_eq(atomic_load(&calls), 40);
+    wg_loader_free(loader);
+} END_TEST
+
+START_TEST(the_next_epoch_is_prepared_before_this_one_ends) {
+    wg_loader *loader = LOADER(10, 10, .prefetch = 2);
+    for (int tries = 0; atomic_load(&calls) < 20 && tries < 10000; tries++) usleep(1000);
+    ck_assert_int_eq(atomic_load(&calls), 20);
+    wg_loader_free(loader);
+} END_TEST
+
+START_TEST(a_loader_can_be_freed_at_any_time) {
+    for (int used = 0; used < 40; used++) {
+        wg_loader *loader = LOADER(100, 7, .shuffle = true, .prefetch = 1 + used % 4);
+        wg_batch b;
+        for (int i = 0; i < used; i++) wg_loader_next(loader, &b);
+        wg_loader_free(loader);
+    }
+    wg_loader_free(NULL);
+} END_TEST
+
+static void *run_epochs(void *context) {
+    wg_loader *loader = wg_loader_new((wg_dataset *)context, 5, &error, .shuffle = true, .prefetch = 2);
+    long sum = 0;
+    for (int epoch = 0; epoch < 10; epoch++)
+        for (wg_batch b; wg_loader_next(loader, &b);)
+            for (int i = 0; i < wg_tensor_count(b.y); i++) sum += (long)wg_tensor_get(b.y, i);
+    wg_loader_free(loader);
+    return (void *)(intptr_t)sum;
+}
+
+START_TEST(several_threads_may_load_from_one_data_set) {
+    wg_dataset *set = numbered(101);
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, run_epochs, set), 0);
+    for (int i = 0; i < 3; i++) {
+        void *sum;
+        ck_assert_int_eq(pthread_join(threads[i], &sum), 0);
+        ck_assert_int_eq((intptr_t)sum, 10 * 5050);
+    }
+    wg_dataset_free(set);
+} END_TEST
+
+/* --- Numbers ------------------------------------------------------------------------------------ */
+
+START_TEST(numbers_are_normalised) {
+    const float x[] = {1, 2, 3, 4, 5, 6};
+    wg_tensor *tensor = wg_tensor_over(WG_F32, WG_SHAPE(3, 2), x, &error);
+    wg_dataset *set = wg_dataset_of_tensors(tensor, NULL, &error);
+    wg_loader *loader = wg_loader_new(set, 3, &error, .mean = 2, .std = 0.5);
+    wg_batch b;
+    ck_assert(wg_loader_next(loader, &b));
+    for (int i = 0; i < 6; i++) ck_assert_double_eq(wg_tensor_get(b.x, i), (i + 1 - 2) / 0.5);
+    ck_assert_float_eq(x[5], 6);
+    wg_loader_free(loader);
+    wg_dataset_free(set);
+    wg_tensor_free(tensor);
+} END_TEST
+
+START_TEST(each_channel_has_its_own_mean_and_deviation) {
+    const double x[] = {1, 2, 3, 4, 5, 6, 7, 8}, mean[] = {1, 10}, std[] = {2, 4}; /* [2, 2, 2]: channels, 2 each */
+    const double expected[] = {0, 0.5, -1.75, -1.5, 2, 2.5, -0.75, -0.5};
+    wg_tensor *tensor = wg_tensor_over(WG_F64, WG_SHAPE(2, 2, 2), x, &error);
+    wg_dataset *set = wg_dataset_of_tensors(tensor, NULL, &error);
+    wg_loader *loader = wg_loader_new(set, 2, &error, .channel_mean = mean, .channel_std = std, .prefetch = 1);
+    wg_batch b;
+    ck_assert(wg_loader_next(loader, &b));
+    for (int i = 0; i < 8; i++) ck_assert_double_eq(wg_tensor_get(b.x, i), expected[i]);
+    wg_loader_free(loader);
+    loader = wg_loader_new(set, 2, &error, .mean = 1, .channel_std = std);
+    ck_assert(wg_loader_next(loader, &b));
+    ck_assert_double_eq(wg_tensor_get(b.x, 3), 0.75);
+    wg_loader_free(loader);
+    wg_dataset_free(set);
+    wg_tensor_free(tensor);
+} END_TEST
+
+/* --- Errors ------------------------------------------------------------------------------------- */
+
+START_TEST(an_error_comes_after_the_batches_before_it) {
+    static const int prefetch[] = {0, 1, 4};
+    for (int p = 0; p < 3; p++) {
+        atomic_store(&broken, 6);
+        wg_loader *loader = LOADER(10, 2, .prefetch = prefetch[p]);
+        int count = 0;
+        for (wg_batch b; wg_loader_next(loader, &b); count++) ck_assert_int_eq(wg_loader_status(loader, NULL), WG_OK);
+        ck_assert_int_eq(count, 3);
+        ck_assert_int_eq(wg_loader_status(loader, &error), WG_ERROR_FILE);
+        ck_assert_int_eq(error.status, WG_ERROR_FILE);
+        ck_assert_str_eq(error.message, "sample 6: cannot be had");
+        wg_loader_free(loader);
+    }
+} END_TEST
+
+START_TEST(an_error_stays_until_it_is_recovered) {
+    static const int prefetch[] = {0, 2};
+    for (int p = 0; p < 2; p++) {
+        atomic_store(&broken, 3);
+        wg_loader *loader = LOADER(6, 2, .prefetch = prefetch[p]);
+        int order[2];
+        wg_batch b;
+        ck_assert(wg_loader_next(loader, &b));
+        for (int i = 0; i < 3; i++) ck_assert(!wg_loader_next(loader, &b));
+        atomic_store(&broken, 0);
+        ck_assert(!wg_loader_next(loader, &b));
+        ck_assert_int_eq(wg_loader_recover(loader, &error), WG_ERROR_FILE);
+        ck_assert_int_eq(wg_loader_status(loader, &error), WG_OK);
+        ck_assert_int_eq(wg_loader_recover(loader, &error), WG_OK);
+        for (int batch = 1; batch < 3; batch++) {
+            ck_assert(wg_loader_next(loader, &b));
+            rows_of(&b, order);
+            ck_assert_int_eq(order[0], 2 * batch);
+        }
+        ck_assert(!wg_loader_next(loader, &b));
+        ck_assert_int_eq(wg_loader_epoch(loader), 1);
+        wg_loader_free(loader);
+    }
+} END_TEST
+
+START_TEST(a_loader_that_failed_gives_nothing) {
+    wg_batch b = {.x = (wg_tensor *)&error};
+    ck_assert(!wg_loader_next(NULL, &b));
+    ck_assert_ptr_null(b.x);
+    ck_assert_int_eq(wg_loader_status(NULL, &error), WG_ERROR_MEMORY);
+    ck_assert_int_eq(wg_loader_batches(NULL) + wg_loader_position(NULL) + wg_loader_epoch(NULL), 0);
+} END_TEST
+
+#define assert_no_loader(status_, part, set, batch_size, ...)                                                \
+    do {                                                                                                     \
+        ck_assert_ptr_null((wg_loader_new)(set, batch_size, &error, WG_OPTIONS_(wg_loader_options, __VA_ARGS__))); \
+        ck_assert_str_eq(wg_status_name(error.status), wg_status_name(status_));                             \
+        ck_assert_message_contains(error.message, part);                                                     \
+    } while (0)
+
+START_TEST(options_out_of_range_are_errors) {
+    const double two[] = {1, -2};
+    wg_dataset *set = numbered(10), *empty = numbered(0);
+    assert_no_loader(WG_ERROR_NAME, "without a data set", NULL, 1, .seed = 0);
+    assert_no_loader(WG_ERROR_ATTRIBUTE, "batches of 0; expected at least 1", set, 0, .seed = 0);
+    assert_no_loader(WG_ERROR_ATTRIBUTE, "prefetch -1; expected 0 to", set, 1, .prefetch = -1);
+    assert_no_loader(WG_ERROR_SHAPE, "without a batch: 0 samples in batches of 4", empty, 4, .seed = 0);
+    assert_no_loader(WG_ERROR_SHAPE, "10 samples in batches of 11, the last one dropped", set, 11, .drop_last = true);
+    assert_no_loader(WG_ERROR_ATTRIBUTE, "std -1; expected finite numbers, std above 0", set, 1, .std = -1);
+    assert_no_loader(WG_ERROR_ATTRIBUTE, "std -2; expected", set, 1, .channel_std = two);
+    assert_no_loader(WG_ERROR_ATTRIBUTE, "both mean and channel_mean", set, 1, .mean = 1, .channel_mean = two);
+    wg_dataset_free(set);
+    wg_dataset_free(empty);
+} END_TEST
+
+START_TEST(only_real_numbers_are_normalised) {
+    const uint8_t bytes[] = {1, 2};
+    const float scalars[] = {1, 2};
+    wg_tensor *x = wg_tensor_over(WG_U8, WG_SHAPE(2), bytes, &error);
+    wg_dataset *set = wg_dataset_of_tensors(x, NULL, &error);
+    assert_no_loader(WG_ERROR_DTYPE, "normalises x of u8; expected f32 or f64", set, 1, .mean = 1);
+    wg_tensor_free(x);
+    wg_dataset_free(set);
+    x = wg_tensor_over(WG_F32, WG_SHAPE(2), scalars, &error);
+    set = wg_dataset_of_tensors(x, NULL, &error);
+    const double one[] = {1};
+    assert_no_loader(WG_ERROR_SHAPE, "for scalars; expected mean and std", set, 1, .channel_mean = one);
+    wg_tensor_free(x);
+    wg_dataset_free(set);
+} END_TEST
+
+WG_SUITE("data/loader", without_shuffle_samples_come_in_order, the_last_batch_has_what_is_left,
+         a_last_batch_that_is_not_full_can_be_dropped, a_batch_may_be_larger_than_the_data_set,
+         a_shuffled_epoch_has_every_sample_once, the_order_is_the_same_on_every_machine,
+         another_seed_gives_another_order, the_order_does_not_depend_on_batch_size_or_prefetch,
+         all_orders_are_equally_likely, position_and_epoch_tell_how_far_it_is,
+         samples_without_labels_make_batches_without, a_batch_that_is_kept_is_never_refilled,
+         a_batch_of_which_only_one_half_is_kept_is_not_refilled, a_batch_is_good_until_the_next_call,
+         memory_is_used_again, the_loader_holds_its_data_set, batches_are_prepared_ahead_and_no_further,
+         the_next_epoch_is_prepared_before_this_one_ends, a_loader_can_be_freed_at_any_time,
+         several_threads_may_load_from_one_data_set, numbers_are_normalised,
+         each_channel_has_its_own_mean_and_deviation, an_error_comes_after_the_batches_before_it,
+         an_error_stays_until_it_is_recovered, a_loader_that_failed_gives_nothing,
+         options_out_of_range_are_errors, only_real_numbers_are_normalised)
