@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- Numbers to try ------------------------------------------------------------------------------------- */
+/* --- Numbers to try -------------------------------------------------------------------------------------- */
 
 static uint64_t state = 88172645463325252u;
 
@@ -24,14 +24,17 @@ static double uniform(double low, double high) {
     return low + (high - low) * (double)(random_bits() >> 11) * 0x1p-53;
 }
 
-static const double specials[] = {
-    0, 1, 2, 3, 4, 0.5, 0.25, 1.5, 1e-5, 0x1p-1074, 1e-310, 0x1p-1022, 0x1p-149, 1e-40, 0x1p-126, 0x1p-54, 0x1p-27, 0x1p-13,
-    0x1p23, 0x1p24, 0x1p52, 0x1p53, 0x1p53 + 2, 0x1.fffffffffffffp52, FLT_MAX, DBL_MAX, 20, 36, 37.5, 87.5, 88.8, 89,
-    103.9, 104, 709.5, 709.79, 744.5, 745.2, 746, 1e22, INFINITY, NAN};
+static const double specials[] = {0,        1,       2,        3,         4,          0.5,
+                                  0.25,     1.5,     1e-5,     0x1p-1074, 1e-310,     0x1p-1022,
+                                  0x1p-149, 1e-40,   0x1p-126, 0x1p-54,   0x1p-27,    0x1p-13,
+                                  0x1p23,   0x1p24,  0x1p52,   0x1p53,    0x1p53 + 2, 0x1.fffffffffffffp52,
+                                  FLT_MAX,  DBL_MAX, 20,       36,        37.5,       87.5,
+                                  88.8,     89,      103.9,    104,       709.5,      709.79,
+                                  744.5,    745.2,   746,      1e22,      INFINITY,   NAN};
 enum { SPECIALS = 2 * sizeof specials / sizeof *specials };
 static double special(int i) { return i % 2 ? -specials[i / 2] : specials[i / 2]; }
 
-/* --- Errors in units of the last place --------------------------------------------------------------------- */
+/* --- Errors in units of the last place ------------------------------------------------------------------- */
 
 /* Of a result with `digits` bits whose least exponent (of frexp) is `least`. Infinite where one of both is
  * NaN, infinite, or a zero of the other sign, and the other is not. */
@@ -47,11 +50,12 @@ static double ulps(long double got, long double wanted, int digits, int least, l
 static double ulps_f64(double got, long double wanted) { return ulps(got, wanted, 53, -1021, DBL_MAX); }
 static double ulps_f32(float got, long double wanted) { return ulps(got, wanted, 24, -125, FLT_MAX); }
 
-/* --- The functions -------------------------------------------------------------------------------------------- */
+/* --- The functions
+ * -------------------------------------------------------------------------------------------- */
 
 static long double sigmoid(long double x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x)); }
 
-#define FUNCTION(name) \
+#define FUNCTION(name)                                              \
     static float name##_f32(float x) { return wg_##name##_f32(x); } \
     static double name##_f64(double x) { return wg_##name##_f64(x); }
 FUNCTION(exp)
@@ -121,9 +125,11 @@ END_TEST
 
 START_TEST(nan_goes_through_and_zero_keeps_its_sign) {
     for (int f = 0; f < FUNCTIONS; f++) {
-        ck_assert_msg(isnan(functions[f].f64(NAN)) && isnan(functions[f].f32(NAN)), "%s(NaN)", functions[f].name);
+        ck_assert_msg(isnan(functions[f].f64(NAN)) && isnan(functions[f].f32(NAN)), "%s(NaN)",
+                      functions[f].name);
         const bool negative = signbit(functions[f].reference(-0.0L));
-        ck_assert_msg(!signbit(functions[f].f64(-0.0)) == !negative && !signbit(functions[f].f32(-0.0f)) == !negative,
+        ck_assert_msg(!signbit(functions[f].f64(-0.0)) == !negative &&
+                          !signbit(functions[f].f32(-0.0f)) == !negative,
                       "%s(-0)", functions[f].name);
     }
 }
@@ -151,7 +157,8 @@ START_TEST(far_and_near_reduction_of_arguments_agree) {
 }
 END_TEST
 
-/* --- pow -------------------------------------------------------------------------------------------------------- */
+/* --- pow
+ * -------------------------------------------------------------------------------------------------------- */
 
 START_TEST(pow_keeps_its_error_bound) {
     double worst = 0, worst_f32 = 0, at[2] = {0}, at_f32[2] = {0};
@@ -184,10 +191,12 @@ START_TEST(pow_has_the_special_cases_of_c99) {
 }
 END_TEST
 
-/* --- The same bits everywhere ------------------------------------------------------------------------------------- */
+/* --- The same bits everywhere
+ * ------------------------------------------------------------------------------------- */
 
 enum { COUNT = 20011 };
-static const char *const ops[] = {"exp", "log", "sin", "cos", "tanh", "sigmoid", "sqrt", "pow", "relu", "maximum", "div"};
+static const char *const ops[] = {"exp",  "log", "sin",  "cos",     "tanh", "sigmoid",
+                                  "sqrt", "pow", "relu", "maximum", "div"};
 enum { OPS = sizeof ops / sizeof *ops };
 
 typedef struct {
@@ -198,19 +207,28 @@ static void fill(arrays *at, wg_dtype dtype, bool moderate) {
     for (int i = 0; i < COUNT; i++) {
         const double a = i < SPECIALS ? special(i) : i % 3 ? uniform(-30, 30) : wg_of_bits_f64(random_bits());
         const double b = i < SPECIALS * SPECIALS ? special(i / SPECIALS) : uniform(-9, 9);
-        if (dtype == WG_F64) at->a[i] = moderate ? uniform(-1e6, 1e6) : a, at->b[i] = b;
-        else ((float *)at->a)[i] = (float)(moderate ? uniform(-1e6, 1e6) : a), ((float *)at->b)[i] = (float)b;
+        if (dtype == WG_F64)
+            at->a[i] = moderate ? uniform(-1e6, 1e6) : a, at->b[i] = b;
+        else
+            ((float *)at->a)[i] = (float)(moderate ? uniform(-1e6, 1e6) : a), ((float *)at->b)[i] = (float)b;
     }
 }
 
 /* Elements begin … end-1 of y = op(a, b). */
-static void run(const char *name, wg_isa isa, wg_dtype dtype, const arrays *in, void *y, int64_t begin, int64_t end) {
+static void run(const char *name, wg_isa isa, wg_dtype dtype, const arrays *in, void *y, int64_t begin,
+                int64_t end) {
     const wg_type type = {.dtype = dtype, .rank = 1, .extent = {COUNT}};
     const wg_operand inputs[] = {{(void *)in->a, type}, {(void *)in->b, type}}, outputs[] = {{y, type}};
     const wg_op *op = wg_op_find(name);
     ck_assert_ptr_nonnull(op);
-    const wg_call call = {.op = op, .input_count = op->inputs, .output_count = 1, .inputs = inputs, .outputs = outputs,
-                          .dtype = dtype, .begin = begin, .end = end};
+    const wg_call call = {.op = op,
+                          .input_count = op->inputs,
+                          .output_count = 1,
+                          .inputs = inputs,
+                          .outputs = outputs,
+                          .dtype = dtype,
+                          .begin = begin,
+                          .end = end};
     wg_kernel_pick(&call, isa).run(&call);
 }
 
@@ -225,8 +243,8 @@ static void compare(wg_isa isa, wg_dtype dtype, bool moderate) {
         for (int64_t i = 0; i < COUNT; i++) {
             const size_t size = wg_dtype_size(dtype), at = (size_t)i * size;
             const char *want = (char *)in->y + at, *got = (char *)out->y + at;
-            ck_assert_msg(!memcmp(want, got, size), "%s %s on %s: element %d differs", ops[op], wg_dtype_name(dtype),
-                          wg_isa_name(isa), (int)i);
+            ck_assert_msg(!memcmp(want, got, size), "%s %s on %s: element %d differs", ops[op],
+                          wg_dtype_name(dtype), wg_isa_name(isa), (int)i);
         }
     }
     free(in);
@@ -243,7 +261,8 @@ START_TEST(every_instruction_set_gives_the_same_bits) {
         }
         compared++;
     }
-    if (compared == 0) printf("no instruction set but the portable one is built in and runs here: none compared\n");
+    if (compared == 0)
+        printf("no instruction set but the portable one is built in and runs here: none compared\n");
 }
 END_TEST
 
@@ -267,5 +286,6 @@ END_TEST
 
 WG_SUITE("kernels/maths", f64_functions_keep_their_error_bounds, f32_functions_keep_their_error_bounds,
          nan_goes_through_and_zero_keeps_its_sign, sin_and_cos_are_right_at_huge_arguments,
-         far_and_near_reduction_of_arguments_agree, pow_keeps_its_error_bound, pow_has_the_special_cases_of_c99,
-         every_instruction_set_gives_the_same_bits, bits_do_not_depend_on_how_the_work_is_cut)
+         far_and_near_reduction_of_arguments_agree, pow_keeps_its_error_bound,
+         pow_has_the_special_cases_of_c99, every_instruction_set_gives_the_same_bits,
+         bits_do_not_depend_on_how_the_work_is_cut)

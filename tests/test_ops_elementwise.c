@@ -1,0 +1,296 @@
+/* The elementwise operations: values against the C library, conventions at ties, kinks and 0 · ∞, whole
+ * numbers, broadcasting, errors. That the rules are the derivatives is the gradient check's matter. */
+#include "tape_suite.h"
+#include <math.h>
+
+#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
+#define F32(...) wg_array(tape, WG_F32, WG_SHAPE(COUNT(__VA_ARGS__)), (const float[]){__VA_ARGS__})
+#define I32(...) wg_array(tape, WG_I32, WG_SHAPE(COUNT(__VA_ARGS__)), (const int32_t[]){__VA_ARGS__})
+#define I64(...) wg_array(tape, WG_I64, WG_SHAPE(COUNT(__VA_ARGS__)), (const int64_t[]){__VA_ARGS__})
+#define U8(...) wg_array(tape, WG_U8, WG_SHAPE(COUNT(__VA_ARGS__)), (const uint8_t[]){__VA_ARGS__})
+#define BOOL(...) wg_array(tape, WG_BOOL, WG_SHAPE(COUNT(__VA_ARGS__)), (const bool[]){__VA_ARGS__})
+
+/* The gradient of y's sum. */
+static wg_var gradient(wg_var y, wg_var x) { return wg_grad(wg_sum(y, WG_ALL_AXES), x); }
+
+/* --- Values ---------------------------------------------------------------------------------------------- */
+
+static double square(double x) { return x * x; }
+static double negative(double x) { return -x; }
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double relu(double x) { return x <= 0 ? 0 : x; }
+
+static const struct {
+    const char *name;
+    wg_var (*op)(wg_var);
+    double (*reference)(double);
+} unary[] = {
+    {"neg", wg_neg, negative}, {"abs", wg_abs, fabs},
+    {"exp", wg_exp, exp},      {"log", wg_log, log},
+    {"sqrt", wg_sqrt, sqrt},   {"square", wg_square, square},
+    {"sin", wg_sin, sin},      {"cos", wg_cos, cos},
+    {"tanh", wg_tanh, tanh},   {"sigmoid", wg_sigmoid, sigmoid},
+    {"relu", wg_relu, relu},
+};
+
+START_TEST(functions_of_one_number_are_those_of_the_c_library) {
+    const double x[] = {-700, -35.5, -1, -1e-3, 0, 1e-300, 0.3, 1, 2.5, 19, 300, 1e10, INFINITY, NAN};
+    enum { N = sizeof x / sizeof *x };
+    wg_var input = wg_array(tape, WG_F64, WG_SHAPE(N), x);
+    for (size_t f = 0; f < sizeof unary / sizeof *unary; f++) {
+        wg_var y = unary[f].op(input);
+        ck_assert_msg(wg_eval(y) == WG_OK, "%s", wg_tape_message(tape));
+        for (int i = 0; i < N; i++) {
+            const double got = wg_tensor_get(wg_value(y), i), want = unary[f].reference(x[i]);
+            if (isnan(want) || isinf(want))
+                ck_assert_msg(isnan(want) ? isnan(got) : got == want, "%s(%g)", unary[f].name, x[i]);
+            else
+                ck_assert_msg(fabs(got - want) <= 4e-16 * fabs(want), "%s(%g) = %.17g, not %.17g",
+                              unary[f].name, x[i], got, want);
+        }
+    }
+}
+END_TEST
+
+START_TEST(operands_broadcast_in_every_direction) {
+    wg_var row = wg_reshape(F64(1, 2, 3), WG_SHAPE(1, 3)), column = wg_reshape(F64(10, 20), WG_SHAPE(2, 1));
+    assert_values(wg_add(row, column), 0, 11, 12, 13, 21, 22, 23);
+    assert_values(wg_sub(column, F64(1, 2, 3)), 0, 9, 8, 7, 19, 18, 17);
+    assert_values(wg_mul(row, wg_scalar(tape, 2)), 0, 2, 4, 6);
+    assert_values(wg_div(wg_scalar(tape, 6), row), 0, 6, 3, 2);
+    assert_values(gradient(wg_mul(row, column), row), 0, 30, 30, 30);
+    assert_values(gradient(wg_mul(row, column), column), 0, 6, 6);
+}
+END_TEST
+
+START_TEST(empty_operands_give_empty_results) {
+    wg_var none = wg_array(tape, WG_F32, WG_SHAPE(0), NULL);
+    wg_var y = wg_mul(none, F32(3)), dx = gradient(wg_tanh(y), none);
+    ck_assert_int_eq(wg_eval(y, dx), WG_OK);
+    ck_assert_int_eq(wg_tensor_count(wg_value(y)), 0);
+    ck_assert_int_eq(wg_tensor_count(wg_value(dx)), 0);
+}
+END_TEST
+
+START_TEST(a_scalar_takes_the_dtype_of_what_it_meets) {
+    ck_assert_int_eq(wg_type_of(wg_mul(wg_scalar(tape, 0.5), F32(1))).dtype, WG_F32);
+    ck_assert_int_eq(wg_type_of(wg_maximum(wg_scalar(tape, 1), wg_scalar(tape, 2))).dtype, WG_F64);
+}
+END_TEST
+
+START_TEST(pow_is_that_of_c99) {
+    assert_values(wg_pow(F64(0, 0, -2, -2, 2, 1, NAN, -1), F64(0, 3, 3, 0.5, -1, NAN, 0, INFINITY)), 0, 1, 0,
+                  -8, NAN, 0.5, 1, 1, 1);
+}
+END_TEST
+
+/* --- Whole numbers
+ * --------------------------------------------------------------------------------------------- */
+
+START_TEST(whole_numbers_wrap_around) {
+    wg_var high = I32(INT32_MAX), low = I32(INT32_MIN), one = I32(1);
+    assert_values(wg_add(high, one), 0, INT32_MIN);
+    assert_values(wg_sub(low, one), 0, INT32_MAX);
+    assert_values(wg_mul(high, high), 0, 1);
+    assert_values(wg_neg(low), 0, INT32_MIN);
+    assert_values(wg_abs(low), 0, INT32_MIN);
+    assert_values(wg_square(I64(INT64_MAX)), 0, 1);
+}
+END_TEST
+
+START_TEST(whole_numbers_divide_towards_zero) {
+    assert_values(wg_div(I32(7, -7, 7, -7, INT32_MIN), I32(2, 2, -2, -2, -1)), 0, 3, -3, -3, 3, INT32_MIN);
+    assert_values(wg_div(I64(INT64_MIN), I64(-1)), 0, (double)INT64_MIN);
+}
+END_TEST
+
+START_TEST(dividing_a_whole_number_by_zero_fails_the_run) {
+    ck_assert_int_eq(wg_eval(wg_div(I64(1, 2), I64(1, 0))), WG_ERROR_INDEX);
+    assert_error(tape, WG_ERROR_INDEX, "divided by 0");
+}
+END_TEST
+
+/* --- Comparisons, where, extrema
+ * ---------------------------------------------------------------------------------- */
+
+START_TEST(comparisons_give_bool_and_nan_is_never_related) {
+    wg_var a = F64(1, 2, 3, NAN), b = F64(2, 2, 2, NAN);
+    ck_assert_int_eq(wg_type_of(wg_less(a, b)).dtype, WG_BOOL);
+    assert_values(wg_equal(a, b), 0, 0, 1, 0, 0);
+    assert_values(wg_not_equal(a, b), 0, 1, 0, 1, 1);
+    assert_values(wg_less(a, b), 0, 1, 0, 0, 0);
+    assert_values(wg_less_equal(a, b), 0, 1, 1, 0, 0);
+    assert_values(wg_greater(a, b), 0, 0, 0, 1, 0);
+    assert_values(wg_greater_equal(a, b), 0, 0, 1, 1, 0);
+    assert_values(wg_less(I64(INT64_MIN, 0), I64(0, INT64_MIN)), 0, 1, 0);
+}
+END_TEST
+
+START_TEST(the_branch_not_taken_gets_zero_never_nan) {
+    wg_var x = F64(0, 4, -1), positive = wg_greater(x, wg_scalar(tape, 0));
+    wg_var y = wg_where(positive, wg_mul(wg_sqrt(x), wg_log(x)), wg_div(x, wg_sub(x, x)));
+    wg_var z = wg_where(positive, wg_sqrt(x), wg_scalar(tape, 0)), dz = gradient(z, x);
+    assert_values(dz, 0, 0, 0.25, 0);
+    assert_values(gradient(dz, x), 0, 0, -1.0 / 32, 0);
+    assert_values(gradient(wg_where(positive, wg_scalar(tape, 1), y), x), 0, NAN, 0,
+                  NAN); /* here it is taken */
+    assert_values(gradient(wg_where(positive, wg_scalar(tape, 1), wg_where(positive, y, x)), x), 0, 1, 0, 1);
+}
+END_TEST
+
+START_TEST(at_a_tie_the_first_operand_wins) {
+    wg_var a = F64(1, 5, 3), b = F64(1, 4, 6);
+    assert_values(gradient(wg_maximum(a, b), a), 0, 1, 1, 0);
+    assert_values(gradient(wg_maximum(a, b), b), 0, 0, 0, 1);
+    assert_values(gradient(wg_minimum(a, b), a), 0, 1, 0, 1);
+    assert_values(gradient(wg_minimum(a, b), b), 0, 0, 1, 0);
+}
+END_TEST
+
+START_TEST(nan_of_either_operand_is_the_extremum) {
+    wg_var a = F32(NAN, 1, -INFINITY), b = F32(1, NAN, INFINITY);
+    assert_values(wg_maximum(a, b), 0, NAN, NAN, INFINITY);
+    assert_values(wg_minimum(a, b), 0, NAN, NAN, -INFINITY);
+    assert_values(wg_relu(a), 0, NAN, 1, 0);
+}
+END_TEST
+
+START_TEST(relu_and_abs_have_gradient_zero_at_zero) {
+    wg_var x = F32(-2, 0, 3);
+    assert_values(gradient(wg_relu(x), x), 0, 0, 0, 1);
+    assert_values(gradient(wg_abs(x), x), 0, -1, 0, 1);
+}
+END_TEST
+
+START_TEST(second_derivatives_of_piecewise_linear_functions_are_zero) {
+    wg_var x = F64(-2, 3), y = F64(1, 1);
+    assert_values(gradient(gradient(wg_relu(x), x), x), 0, 0, 0);
+    assert_values(gradient(gradient(wg_abs(x), x), x), 0, 0, 0);
+    assert_values(gradient(gradient(wg_maximum(x, y), x), x), 0, 0, 0);
+    assert_values(gradient(gradient(wg_minimum(x, y), y), x), 0, 0, 0);
+    assert_values(gradient(gradient(wg_square(wg_relu(x)), x), x), 0, 0, 2);
+}
+END_TEST
+
+/* --- Gradients at the edge of the domain
+ * ------------------------------------------------------------------------------ */
+
+START_TEST(a_zero_cotangent_outweighs_an_infinite_factor) {
+    wg_var x = F64(0, 0), dy = F64(0, 1), dx;
+    const struct {
+        const char *name;
+        wg_var y;
+        double at_one;
+    } cases[] = {{"sqrt", wg_sqrt(x), INFINITY},
+                 {"log", wg_log(x), INFINITY},
+                 {"div", wg_div(F64(1, 1), x), -INFINITY},
+                 {"pow", wg_pow(x, wg_scalar(tape, 0.5)), INFINITY}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_int_eq(wg_grad_list(cases[i].y, dy, &x, 1, &dx), WG_OK);
+        ck_assert_int_eq(wg_eval(dx), WG_OK);
+        ck_assert_msg(wg_tensor_get(wg_value(dx), 0) == 0, "%s", cases[i].name);
+        ck_assert_msg(wg_tensor_get(wg_value(dx), 1) == cases[i].at_one, "%s", cases[i].name);
+    }
+}
+END_TEST
+
+START_TEST(gradients_of_pow_at_zero_are_their_limits) {
+    wg_var a = F64(0, 0, 0, 0, -2, -2), b = F64(0, 1, 2, 3, 3, 2), y = wg_pow(a, b);
+    assert_values(gradient(y, a), 0, 0, 1, 0, 0, 12, -4);
+    wg_var zero = F64(0, 0, 2), exponent = F64(2, 0.5, 3);
+    assert_values(gradient(wg_pow(zero, exponent), exponent), 1e-15, 0, 0, 8 * log(2));
+    assert_values(gradient(gradient(wg_pow(a, b), a), a), 0, 0, 0, 2, 0, -12, 2);
+}
+END_TEST
+
+/* --- cast, stop_gradient, check_finite
+ * -------------------------------------------------------------------------------- */
+
+START_TEST(cast_to_whole_numbers_truncates_and_saturates) {
+    wg_var x = F64(1.9, -1.9, 3e9, -3e9, NAN, INFINITY, 2147483647.5, -2147483648.5);
+    assert_values(wg_cast(x, WG_I32), 0, 1, -1, INT32_MAX, INT32_MIN, 0, INT32_MAX, INT32_MAX, INT32_MIN);
+    assert_values(wg_cast(F32(1e19f, -1e19f, 0.5f), WG_I64), 0, (double)INT64_MAX, (double)INT64_MIN, 0);
+    assert_values(wg_cast(F64(-1, 0.5, 255.9, 256, NAN), WG_U8), 0, 0, 0, 255, 255, 0);
+    assert_values(wg_cast(I64(INT64_MAX, INT64_MIN, -5), WG_I32), 0, INT32_MAX, INT32_MIN, -5);
+    assert_values(wg_cast(I32(-1, 256, 7), WG_U8), 0, 0, 255, 7);
+    assert_values(wg_cast(F64(0, -0.0, 0.1, NAN), WG_BOOL), 0, 0, 0, 1, 1);
+    assert_values(wg_cast(BOOL(true, false), WG_F32), 0, 1, 0);
+    assert_values(wg_cast(U8(200, 3), WG_I64), 0, 200, 3);
+    assert_values(wg_cast(F64(0.1), WG_F32), 0, (double)0.1f);
+}
+END_TEST
+
+START_TEST(gradients_flow_through_a_cast_of_floats_and_not_of_whole_numbers) {
+    wg_var x = F32(2, 3), y = wg_square(wg_cast(x, WG_F64)), dx = gradient(y, x);
+    ck_assert_int_eq(wg_type_of(dx).dtype, WG_F32);
+    assert_values(dx, 0, 4, 6);
+    wg_var whole = wg_cast(wg_cast(x, WG_I32), WG_F32);
+    ck_assert_int_eq(wg_connection_of(whole, x), WG_BLOCKED);
+    ck_assert(!wg_valid(gradient(whole, x)));
+    assert_error(tape, WG_ERROR_GRADIENT, "cast");
+}
+END_TEST
+
+START_TEST(no_gradient_flows_through_stop_gradient) {
+    wg_var x = F64(2, 3), held = wg_stop_gradient(x);
+    assert_values(held, 0, 2, 3);
+    ck_assert_int_eq(wg_connection_of(held, x), WG_STOPPED);
+    assert_values(gradient(wg_mul(x, held), x), 0, 2, 3);
+    assert_values(gradient(wg_square(held), x), 0, 0, 0);
+}
+END_TEST
+
+START_TEST(check_finite_hands_on_finite_numbers_and_their_gradient) {
+    wg_var x = F32(1, -2, 3e38f), y = wg_check_finite(x);
+    assert_values(y, 0, 1, -2, (double)3e38f);
+    assert_values(gradient(wg_mul(y, F32(1, 2, 3)), x), 0, 1, 2, 3);
+}
+END_TEST
+
+START_TEST(check_finite_fails_the_run_on_nan_and_infinity) {
+    ck_assert_int_eq(wg_eval(wg_check_finite(wg_log(F64(1, -1)))), WG_ERROR_NOT_FINITE);
+    assert_error(tape, WG_ERROR_NOT_FINITE, "NaN");
+    ck_assert_int_eq(wg_eval(wg_check_finite(wg_exp(F32(1, 100)))), WG_ERROR_NOT_FINITE);
+    assert_error(tape, WG_ERROR_NOT_FINITE, "infinity");
+}
+END_TEST
+
+/* --- Errors
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(operands_that_do_not_fit_are_refused) {
+    wg_add(F64(1, 2), F64(1, 2, 3));
+    assert_error(tape, WG_ERROR_SHAPE, "[2] and [3]");
+    wg_mul(F64(1), F32(1));
+    assert_error(tape, WG_ERROR_DTYPE, "wg_cast");
+    wg_pow(I32(1), I32(1));
+    assert_error(tape, WG_ERROR_DTYPE, "i32");
+    wg_exp(I64(1));
+    assert_error(tape, WG_ERROR_DTYPE, "i64");
+    wg_add(BOOL(true), BOOL(true));
+    assert_error(tape, WG_ERROR_DTYPE, "bool");
+    wg_where(F64(1), F64(1), F64(1));
+    assert_error(tape, WG_ERROR_DTYPE, "condition");
+    wg_where(BOOL(true), F64(1), F32(1));
+    assert_error(tape, WG_ERROR_DTYPE, "a is f64[1], b is f32[1]");
+    wg_cast(F64(1), WG_BF16);
+    assert_error(tape, WG_ERROR_DTYPE, "bf16");
+}
+END_TEST
+
+WG_TAPE_SUITE("ops/elementwise", functions_of_one_number_are_those_of_the_c_library,
+              operands_broadcast_in_every_direction, empty_operands_give_empty_results,
+              a_scalar_takes_the_dtype_of_what_it_meets, pow_is_that_of_c99, whole_numbers_wrap_around,
+              whole_numbers_divide_towards_zero, dividing_a_whole_number_by_zero_fails_the_run,
+              comparisons_give_bool_and_nan_is_never_related, the_branch_not_taken_gets_zero_never_nan,
+              at_a_tie_the_first_operand_wins, nan_of_either_operand_is_the_extremum,
+              relu_and_abs_have_gradient_zero_at_zero,
+              second_derivatives_of_piecewise_linear_functions_are_zero,
+              a_zero_cotangent_outweighs_an_infinite_factor, gradients_of_pow_at_zero_are_their_limits,
+              cast_to_whole_numbers_truncates_and_saturates,
+              gradients_flow_through_a_cast_of_floats_and_not_of_whole_numbers,
+              no_gradient_flows_through_stop_gradient,
+              check_finite_hands_on_finite_numbers_and_their_gradient,
+              check_finite_fails_the_run_on_nan_and_infinity, operands_that_do_not_fit_are_refused)
