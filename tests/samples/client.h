@@ -12,3 +12,16 @@ static wg_var all_spellings(wg_tape *tape) {
     wg_var dy = wg_grad(y, x);
     return wg_eval(y, dy) == WG_OK ? dy : WG_NONE;
 }
+
+/* The same of functions that work on no tape. */
+int file_spellings(wg_tensor *tensor, wg_error *error);
+int file_spellings(wg_tensor *tensor, wg_error *error) {
+    wg_named_tensor entry = {"x", tensor};
+    int status = wg_safetensors_write("file", &entry, 1, error);              /* a list with its count */
+    wg_dataset *set = wg_dataset_of_tensors(tensor, NULL, error);
+    wg_loader *loader = wg_loader_new(set, 64, error, .shuffle = true, .seed = 1, .prefetch = 2);
+    for (wg_batch b; wg_loader_next(loader, &b);) status += b.x != NULL;
+    wg_loader_free(loader);
+    wg_dataset_free(set);
+    return status;
+}
