@@ -1,0 +1,138 @@
+/* Two training steps on a fresh engine while the system refuses memory, or a thread, once: at the first call, at the
+ * second, and so on, until no call is left. Each time there is an error value or the right result, nothing leaks, and
+ * the same process then reaches the weights that an undisturbed run reaches. */
+#include "faults.h"
+#include "suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BATCH = 4, SIZE = 6, CLASSES = 3, MOST_WEIGHTS = 512 };
+
+typedef struct trained {
+    int count;
+    double weights[MOST_WEIGHTS];
+} trained;
+
+static wg_var network(wg_model *model, wg_var x) {
+    x = wg_max_pool2d(wg_relu(wg_conv2d_layer(model, "conv", x, 4, .kernel = 3, .padding = 1)), .kernel = 2);
+    x = wg_dropout(model, "dropout", wg_relu(wg_linear(model, "fc1", wg_flatten(x, 1), 8)), 0.25);
+    return wg_linear(model, "fc2", x, CLASSES);
+}
+
+static int two_steps(wg_tape *tape, wg_model *model, wg_optimizer *optimizer) {
+    float pictures[BATCH * SIZE * SIZE];
+    static const int32_t classes[BATCH] = {0, 1, 2, 1};
+    for (int i = 0; i < BATCH * SIZE * SIZE; i++) pictures[i] = (float)(i % 7) * 0.25f - 0.5f;
+    for (int step = 0; step < 2; step++) {
+        wg_var x = wg_array(tape, WG_F32, WG_SHAPE(BATCH, 1, SIZE, SIZE), pictures);
+        wg_var y = wg_array(tape, WG_I32, WG_SHAPE(BATCH), classes);
+        wg_var loss = wg_softmax_cross_entropy(network(model, x), y);
+        wg_minimize(optimizer, loss);
+        if (wg_eval(loss)) return wg_tape_status(tape);
+        wg_tape_clear(tape);
+    }
+    return WG_OK;
+}
+
+static void read_weights(const wg_model *model, trained *result) {
+    result->count = 0;
+    for (int i = 0; i < wg_model_count(model); i++) {
+        const wg_tensor *weights = wg_state_tensor(wg_model_parameter(model, i)->state);
+        for (int64_t k = 0; k < wg_tensor_count(weights); k++) {
+            ck_assert_int_lt(result->count, MOST_WEIGHTS);
+            result->weights[result->count++] = wg_tensor_get(weights, k);
+        }
+    }
+}
+
+/* From nothing to trained weights and back to nothing; a wg_status. */
+static int train(trained *result) {
+    wg_error error = {0};
+    wg_engine *engine = wg_engine_new(&error, .threads = 2);
+    wg_tape *tape = engine ? wg_tape_new(.engine = engine) : NULL;
+    wg_model *model = wg_model_new(.seed = 7);
+    wg_optimizer *optimizer = model ? wg_adamw(model, 1e-2, .clip_norm = 1.0) : NULL;
+    int status = WG_ERROR_MEMORY;
+    if (tape && optimizer) status = two_steps(tape, model, optimizer);
+    if (status == WG_OK) read_weights(model, result);
+    wg_tape_free(tape);
+    wg_optimizer_free(optimizer);
+    wg_model_free(model);
+    wg_engine_free(engine);
+    return status;
+}
+
+/* The model of an undisturbed run, written, read into another model and handed out again. */
+static int save_and_load(trained *result) {
+    wg_model *model = wg_model_new(.seed = 7), *other = wg_model_new(.seed = 8);
+    wg_optimizer *optimizer = model ? wg_sgd(model, 1e-2, .momentum = 0.9) : NULL;
+    wg_engine *engine = wg_engine_new(NULL, .threads = 1);
+    wg_tape *tape = engine ? wg_tape_new(.engine = engine) : NULL;
+    int status = WG_ERROR_MEMORY;
+    if (tape && optimizer && other) status = two_steps(tape, model, optimizer);
+    const char *path = temporary_path("model.safetensors");
+    if (status == WG_OK) status = wg_model_save(model, path, NULL);
+    if (status == WG_OK) status = wg_model_load(other, path, NULL);
+    if (status == WG_OK) read_weights(other, result);
+    wg_tape_free(tape);
+    wg_optimizer_free(optimizer);
+    wg_model_free(other);
+    wg_model_free(model);
+    wg_engine_free(engine);
+    return status;
+}
+
+static bool same(const trained *a, const trained *b) {
+    return a->count == b->count && memcmp(a->weights, b->weights, (size_t)a->count * sizeof a->weights[0]) == 0;
+}
+
+static void undisturbed(int (*attempt)(trained *), const trained *reference, const char *after) {
+    trained again = {0};
+    const int status = attempt(&again);
+    ck_assert_msg(status == WG_OK && same(&again, reference), "after %s: status \"%s\", or other weights", after,
+                  wg_status_name(status));
+}
+
+/* Fails one call after the other and returns how many there were. */
+static long fail_each_call(int (*attempt)(trained *)) {
+    static trained reference, result;
+    ck_assert_int_eq(attempt(&reference), WG_OK);
+    ck_assert_int_gt(reference.count, 0);
+    undisturbed(attempt, &reference, "an undisturbed run");
+    const faults_held before = faults_hold();
+    for (long n = 0;; n++) {
+        faults_arm(n);
+        const int status = attempt(&result);
+        const bool hit = faults_disarm();
+        const faults_held after = faults_hold();
+        if (!hit) {
+            ck_assert_int_eq(status, WG_OK);
+            return n;
+        }
+        char call[300];
+        snprintf(call, sizeof call, "failed call %ld, %s", n, faults_describe());
+        ck_assert_msg(faults_same(before, after), "%s: %ld blocks, %ld mapped bytes, %ld threads leak (status \"%s\")",
+                      call, after.blocks - before.blocks, after.mapped - before.mapped, after.threads - before.threads,
+                      wg_status_name(status));
+        const bool right = status == WG_OK && same(&result, &reference);
+        ck_assert_msg(right || status == WG_ERROR_MEMORY || status == WG_ERROR_FILE,
+                      "%s: status \"%s\", or other weights", call, wg_status_name(status));
+        undisturbed(attempt, &reference, call);
+    }
+}
+
+START_TEST(training_survives_each_allocation_that_fails) {
+    const long calls = fail_each_call(train);
+    printf("two training steps: %ld calls for memory or threads, each made to fail once\n", calls);
+    ck_assert_int_gt(calls, 100);
+} END_TEST
+
+START_TEST(saving_and_loading_survive_each_allocation_that_fails) {
+    const long calls = fail_each_call(save_and_load);
+    printf("saving and loading: %ld calls for memory or threads, each made to fail once\n", calls);
+    ck_assert_int_gt(calls, 100);
+} END_TEST
+
+WG_SUITE("faults/training", training_survives_each_allocation_that_fails,
+         saving_and_loading_survive_each_allocation_that_fails)
