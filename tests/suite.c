@@ -110,7 +110,7 @@ int run_command(char *output, size_t size, const char *format, ...) {
 }
 
 void must_run(const char *format, ...) {
-    char output[8192], command[2048];
+    char output[3000], command[3000]; /* Check takes messages of 8 KiB */
     va_list arguments;
     va_start(arguments, format);
     const int status = run_listed(output, sizeof output, format, arguments);

@@ -5,14 +5,15 @@
 #include <wengert.h>
 
 static void swish_forward(const wg_call *call) {
+    const int64_t count = wg_type_count(&call->outputs[0].type);
     if (call->dtype == WG_F64) {
         const double *x = call->inputs[0].data;
         double *y = call->outputs[0].data;
-        for (int64_t i = call->begin; i < call->end; i++) y[i] = x[i] / (1 + exp(-x[i]));
+        for (int64_t i = 0; i < count; i++) y[i] = x[i] / (1 + exp(-x[i]));
     } else {
         const float *x = call->inputs[0].data;
         float *y = call->outputs[0].data;
-        for (int64_t i = call->begin; i < call->end; i++) y[i] = x[i] / (1 + expf(-x[i]));
+        for (int64_t i = 0; i < count; i++) y[i] = x[i] / (1 + expf(-x[i]));
     }
 }
 
