@@ -49,6 +49,7 @@ static int join_axes(const wg_type *from, const wg_type *to, int64_t *extent, in
 }
 
 void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_type *to, int64_t begin, int64_t count) {
+    if (count <= 0) return; /* an extent may be 0 */
     const size_t size = wg_dtype_size(from->dtype);
     int64_t extent[WG_MAX_RANK], stride[WG_MAX_RANK], index[WG_MAX_RANK], rest = begin, offset = 0;
     const int rank = join_axes(from, to, extent, stride), inner = rank - 1;
