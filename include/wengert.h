@@ -6,6 +6,7 @@
 #include <wengert/data.h>
 #include <wengert/engine.h>
 #include <wengert/io.h>
+#include <wengert/model.h>
 #include <wengert/op.h>
 #include <wengert/ops.h>
 #include <wengert/tape.h>

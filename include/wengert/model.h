@@ -1,0 +1,146 @@
+/* model — parameters with names, and the layers that make them.
+ *
+ *     wg_model *model = wg_model_new(.seed = 1);
+ *     wg_var hidden = wg_relu(wg_linear(model, "fc1", wg_input(tape, x), 128));
+ *     wg_var logits = wg_linear(model, "fc2", hidden, 10);
+ *
+ * A layer creates its parameters when its name is first met and shares them when it is met again,
+ * on this tape or another. A parameter's path is the tape's scope and the name: "fc1.weight",
+ * inside wg_scope(tape, "block1") "block1/fc1.weight".
+ *
+ * A model belongs to one thread at a time. Tapes and optimizers that use it go before it. */
+#ifndef WENGERT_MODEL_H
+#define WENGERT_MODEL_H
+
+#include <wengert/ops.h>
+#include <wengert/tape.h>
+
+WG_BEGIN_C
+
+typedef struct wg_model wg_model;
+
+typedef struct wg_model_options {
+    WG_OPTIONS_HEAD;
+    uint64_t seed WG_DEFAULT_; /* of the initial values and of random ops */
+} wg_model_options;
+
+WG_API wg_model *wg_model_new(const wg_model_options *options) WG_MUST_USE; /* NULL: no memory */
+WG_API void wg_model_free(wg_model *model);                                 /* NULL is harmless */
+WG_API uint64_t wg_model_seed(const wg_model *model);
+
+/* A new model is in training mode; in evaluation mode random layers are the identity. */
+WG_API void wg_model_train(wg_model *model, bool training);
+WG_API bool wg_model_training(const wg_model *model);
+
+/* How many times an optimizer has updated the model; part of every random op's bits. The state is an
+ * i64 scalar and belongs to the model. */
+WG_API int64_t wg_model_step(const wg_model *model);
+WG_API wg_state *wg_model_step_state(const wg_model *model);
+
+/* --- Parameters ------------------------------------------------------------------------------- */
+
+/* How initial values are drawn. fan_in is the count of inputs that one output sums over, fan_out the
+ * count of outputs that one input reaches; of a weight [K, C, kh, kw] they are C kh kw and K kh kw, of a
+ * weight [K, C] they are C and K. Of any other shape both are 1. */
+typedef enum wg_init {
+    WG_INIT_DEFAULT = 0,   /* of wg_parameter: zeros; of a layer's weight: WG_HE_UNIFORM */
+    WG_INIT_ZEROS,
+    WG_INIT_ONES,
+    WG_HE_UNIFORM,         /* variance 2 / fan_in, which relu keeps: He et al. 2015, arXiv:1502.01852 */
+    WG_HE_NORMAL,
+    WG_GLOROT_UNIFORM,     /* variance 2 / (fan_in + fan_out): Glorot & Bengio 2010, AISTATS */
+    WG_GLOROT_NORMAL
+} wg_init;
+
+typedef struct wg_parameter_options {
+    WG_OPTIONS_HEAD;
+    wg_init init WG_DEFAULT_;
+    wg_dtype dtype WG_DEFAULT_; /* f32 (the default) or f64 */
+} wg_parameter_options;
+
+/* The parameter of that name within the tape's scope, as a var of this tape. Its initial values depend
+ * on the model's seed, its path and the place of each element, on nothing else: not on what was
+ * recorded before, and not on the machine. A shape or dtype other than the one it has is an error. */
+WG_API wg_var wg_parameter(wg_model *model, wg_tape *tape, const char *name, const wg_shape *shape,
+                           const wg_parameter_options *options);
+
+/* What there is to know of a parameter; belongs to the model. */
+typedef struct wg_parameter_info {
+    const char *path;
+    wg_state *state;
+    bool frozen;
+    bool met; /* false: loaded from a file, and no layer has asked for it yet */
+} wg_parameter_info;
+
+/* Parameters are counted from 0 in the order of their paths' bytes; a new one moves those behind it. */
+WG_API int wg_model_count(const wg_model *model);
+WG_API const wg_parameter_info *wg_model_parameter(const wg_model *model, int index); /* NULL: out of range */
+WG_API const wg_parameter_info *wg_model_find(const wg_model *model, const char *path); /* NULL: none */
+
+/* Elements of all parameters together. */
+WG_API int64_t wg_model_elements(const wg_model *model);
+
+/* From now on optimizers leave alone, or no longer leave alone, the parameters under a path: "conv1"
+ * means "conv1.weight" and "conv1/norm.scale", not "conv10.weight"; "" means all. It holds for those
+ * still to be met too. The last call that speaks of a parameter counts. Returns a wg_status. */
+WG_API int wg_model_freeze(wg_model *model, const char *path, bool frozen);
+
+/* --- Layers ----------------------------------------------------------------------------------- */
+
+typedef struct wg_linear_options {
+    WG_OPTIONS_HEAD;
+    bool no_bias WG_DEFAULT_;
+    wg_init init WG_DEFAULT_; /* of the weight; default WG_HE_UNIFORM. The bias starts with zeros */
+} wg_linear_options;
+
+/* y = x weightᵀ + bias over x's last axis: x [..., C] gives [..., out_features]. Parameters
+ * "NAME.weight" [out_features, C] and "NAME.bias" [out_features], of x's dtype. */
+WG_API wg_var wg_linear(wg_model *model, const char *name, wg_var x, int64_t out_features,
+                        const wg_linear_options *options);
+
+typedef struct wg_conv2d_layer_options {
+    WG_OPTIONS_HEAD;
+    int kernel WG_DEFAULT_, kernel_hw[2] WG_DEFAULT_;     /* must be given */
+    int stride WG_DEFAULT_, stride_hw[2] WG_DEFAULT_;     /* as in wg_conv2d, and so are the next three */
+    int padding WG_DEFAULT_, padding_hw[2] WG_DEFAULT_;
+    int dilation WG_DEFAULT_, dilation_hw[2] WG_DEFAULT_;
+    int groups WG_DEFAULT_;
+    bool no_bias WG_DEFAULT_;
+    wg_init init WG_DEFAULT_; /* of the weight; default WG_HE_UNIFORM. The bias starts with zeros */
+} wg_conv2d_layer_options;
+
+/* wg_conv2d of x [N, C, H, W] with parameters "NAME.weight" [out_channels, C / groups, kh, kw] and
+ * "NAME.bias" [out_channels], of x's dtype. */
+WG_API wg_var wg_conv2d_layer(wg_model *model, const char *name, wg_var x, int64_t out_channels,
+                              const wg_conv2d_layer_options *options);
+
+/* In training mode each element is 0 with probability p, else x / (1 - p); in evaluation mode it is x.
+ * The zeros come from the model's seed and step and from the name's path: met twice on one tape the
+ * same path is an error; open a scope. Srivastava et al. 2014, JMLR 15. */
+WG_API wg_var wg_dropout(wg_model *model, const char *name, wg_var x, double p);
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
+/* Writes all parameters, under their paths, and the step as a safetensors file. Returns a wg_status. */
+WG_API int wg_model_save(const wg_model *model, const char *path, wg_error *error);
+
+/* Reads such a file, or one written elsewhere with the same names. Into a model that has parameters it
+ * loads all or nothing: a missing, unknown or misshapen one is an error that lists them. A model
+ * without any takes all that the file has; they wait until a layer meets their paths (`met` in
+ * wg_parameter_info tells which still wait). Returns a wg_status. */
+WG_API int wg_model_load(wg_model *model, const char *path, wg_error *error);
+
+WG_END_C
+
+#define wg_model_new(...) (wg_model_new)(WG_OPTIONS_(wg_model_options, __VA_ARGS__))
+#define wg_parameter(...) WG_AT(wg_parameter_(__VA_ARGS__, ))
+#define wg_parameter_(model, tape, name, shape, ...)                                               \
+    (wg_parameter)(model, tape, name, shape, WG_OPTIONS_(wg_parameter_options, __VA_ARGS__))
+#define wg_linear(...) WG_AT(wg_linear_(__VA_ARGS__, ))
+#define wg_linear_(model, name, x, out_features, ...)                                              \
+    (wg_linear)(model, name, x, out_features, WG_OPTIONS_(wg_linear_options, __VA_ARGS__))
+#define wg_conv2d_layer(...) WG_AT(wg_conv2d_layer_(__VA_ARGS__, ))
+#define wg_conv2d_layer_(model, name, x, out_channels, ...)                                        \
+    (wg_conv2d_layer)(model, name, x, out_channels, WG_OPTIONS_(wg_conv2d_layer_options, __VA_ARGS__))
+#define wg_dropout(...) WG_AT((wg_dropout)(__VA_ARGS__))
+#endif
