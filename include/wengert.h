@@ -9,6 +9,7 @@
 #include <wengert/model.h>
 #include <wengert/op.h>
 #include <wengert/ops.h>
+#include <wengert/optim.h>
 #include <wengert/tape.h>
 #include <wengert/tensor.h>
 

@@ -39,6 +39,9 @@ template <class T> static inline const T *wg_ref_(const T &value) { return &valu
     struct wg_write_the_name_of_the_option *unnamed_ WG_DEFAULT_
 #define WG_OPTIONS_(T, ...) WG_REF_(T, .size_ = sizeof(T), __VA_ARGS__)
 
+/* An exact zero for an option where leaving it out, or writing 0, means a default that is not 0. */
+#define WG_ZERO (-0.0)
+
 WG_BEGIN_C
 
 /* What can go wrong. Functions that can fail return one of these, 0 being success. */

@@ -1,0 +1,80 @@
+/* optimizer — inside view of an optimizer: slots, one a parameter, and the rule that updates them. */
+#ifndef WG_OPTIM_OPTIMIZER_H
+#define WG_OPTIM_OPTIMIZER_H
+
+#include "base/base.h"
+#include <wengert/optim.h>
+
+enum { WG_MEMORY_MAX = 4, WG_NUMBER_MAX = 6 };
+
+/* A parameter, what is remembered of its past gradients, and its part in the update being recorded. */
+typedef struct wg_slot {
+    wg_state *state;
+    const char *path;                /* of a plain state: the optimizer's */
+    const wg_parameter_info *info;   /* the model's; NULL: a plain state */
+    wg_state *memory[WG_MEMORY_MAX]; /* NULL until it is first updated */
+    wg_var gradient;                 /* accumulated so far; without a tape: none */
+    wg_var next[1 + WG_MEMORY_MAX];  /* what the state and its memory become */
+} wg_slot;
+
+/* An update while it is recorded. Numbers stand on the tape once for each dtype. */
+typedef struct wg_update_record {
+    const wg_optimizer *optimizer;
+    wg_tape *tape;
+    wg_var rate, rate_as[2];          /* the learning rate, f64, and as f32 and f64 */
+    wg_var numbers[2][WG_NUMBER_MAX]; /* the rule's, as f32 and as f64 */
+    wg_var shrink, shrink_as[2];      /* what clipping by norm multiplies gradients by */
+} wg_update_record;
+
+typedef struct wg_memory_kind {
+    const char *name;
+    bool is_scalar; /* an f64 scalar; else of the parameter's type. All begin with zeros */
+} wg_memory_kind;
+
+/* A kind of optimizer. `record` fills in slot->next from w (the parameter), g (its gradient, of the same
+ * dtype) and memory (its memory's vars). */
+typedef struct wg_update_rule {
+    const char *name;
+    int memory_count;
+    wg_memory_kind memory[WG_MEMORY_MAX];
+    void (*record)(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g, const wg_var *memory);
+} wg_update_rule;
+
+typedef struct wg_schedule_plan {
+    wg_schedule kind;
+    wg_schedule_options options;
+} wg_schedule_plan;
+
+struct wg_optimizer {
+    wg_update_rule rule;
+    double numbers[WG_NUMBER_MAX]; /* the rule's coefficients, in an order that it knows */
+    double rate, clip_norm, clip_value;
+    wg_schedule_plan schedule;
+    wg_model *model; /* NULL: plain states */
+    wg_state *step;  /* updates so far, i64: the model's, or its own */
+    wg_slot *slots;  /* in the order of the paths, or of the list of states */
+    size_t slot_count, slot_capacity;
+    wg_var *vars; /* scratch: inputs of a gradient, then the gradients */
+    size_t var_capacity;
+    wg_var pending; /* the loss accumulated last; without a tape: none since the last update */
+    wg_error error; /* of the options; every step says it */
+};
+
+/* Coefficient number `index` of the rule, and the learning rate, as scalars of the dtype. */
+wg_var wg_update_number(wg_update_record *update, int index, wg_dtype dtype);
+wg_var wg_update_rate(wg_update_record *update, wg_dtype dtype);
+
+/* A new optimizer of a model, or of plain states. Takes rule, numbers, rate, clips and error from `like`. */
+wg_optimizer *wg_optimizer_of_model(wg_model *model, const wg_optimizer *like);
+wg_optimizer *wg_optimizer_of_states(wg_state *const *states, int count, const wg_optimizer *like);
+
+/* An option out of its range is remembered as the optimizer's error. */
+void wg_option_check(wg_optimizer *optimizer, bool good, const char *option, double value, const char *range);
+
+/* An option whose default is not 0, where WG_ZERO means 0. */
+double wg_option_or(double value, double preset);
+
+/* schedule.c: the learning rate, f64, from what it is without a schedule and the step, i64. */
+wg_var wg_schedule_rate(wg_tape *tape, const wg_schedule_plan *schedule, double base, wg_var step);
+
+#endif

@@ -1,0 +1,75 @@
+/* sgd — stochastic gradient descent: with momentum mu, weight decay d and learning rate r,
+ *
+ *     g' = g + d w,   m' = mu m + g',   w' = w - r (nesterov ? g' + mu m' : m')
+ *
+ * Sutskever, Martens, Dahl & Hinton 2013, ICML, in the form of torch.optim.SGD, where the rate multiplies
+ * the whole sum. */
+#include "base/options.h"
+#include "optim/optimizer.h"
+#include <wengert/ops.h>
+
+enum { MOMENTUM, DECAY };
+
+static wg_var decayed(wg_update_record *update, wg_var w, wg_var g) {
+    if (update->optimizer->numbers[DECAY] == 0) return g;
+    return (wg_add)(g, (wg_mul)(wg_update_number(update, DECAY, wg_type_of(w).dtype), w));
+}
+
+static wg_var moved(wg_update_record *update, wg_var w, wg_var direction) {
+    return (wg_sub)(w, (wg_mul)(wg_update_rate(update, wg_type_of(w).dtype), direction));
+}
+
+static void record_plain(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g, const wg_var *memory) {
+    (void)memory;
+    slot->next[0] = moved(update, w, decayed(update, w, g));
+}
+
+static void record_momentum(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g,
+                            const wg_var *memory) {
+    const wg_var mu = wg_update_number(update, MOMENTUM, wg_type_of(w).dtype);
+    const wg_var decayed_g = decayed(update, w, g), m = (wg_add)((wg_mul)(mu, memory[0]), decayed_g);
+    slot->next[0] = moved(update, w, m);
+    slot->next[1] = m;
+}
+
+static void record_nesterov(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g,
+                            const wg_var *memory) {
+    const wg_var mu = wg_update_number(update, MOMENTUM, wg_type_of(w).dtype);
+    const wg_var decayed_g = decayed(update, w, g), m = (wg_add)((wg_mul)(mu, memory[0]), decayed_g);
+    slot->next[0] = moved(update, w, (wg_add)(decayed_g, (wg_mul)(mu, m)));
+    slot->next[1] = m;
+}
+
+static wg_optimizer describe(double rate, const wg_sgd_options *given) {
+    WG_OPTIONS_READ(wg_sgd_options, options, given);
+    wg_optimizer sgd = {
+        .rule = {.name = "sgd", .record = record_plain},
+        .numbers = {[MOMENTUM] = options.momentum, [DECAY] = options.weight_decay},
+        .rate = rate,
+        .clip_norm = options.clip_norm,
+        .clip_value = options.clip_value,
+    };
+    if (options.momentum != 0) {
+        sgd.rule.record = options.nesterov ? record_nesterov : record_momentum;
+        sgd.rule.memory_count = 1;
+        sgd.rule.memory[0].name = "momentum";
+    }
+    wg_option_check(&sgd, options.momentum >= 0 && options.momentum < 1, "momentum", options.momentum,
+                    "at least 0 and below 1");
+    wg_option_check(&sgd, options.momentum != 0 || !options.nesterov, "momentum", options.momentum,
+                    "above 0 for nesterov");
+    wg_option_check(&sgd, options.weight_decay >= 0 && options.weight_decay < 1e30, "weight_decay",
+                    options.weight_decay, "finite and at least 0");
+    return sgd;
+}
+
+wg_optimizer *(wg_sgd)(wg_model *model, double learning_rate, const wg_sgd_options *options) {
+    const wg_optimizer sgd = describe(learning_rate, options);
+    return wg_optimizer_of_model(model, &sgd);
+}
+
+wg_optimizer *(wg_sgd_states)(wg_state *const *states, int count, double learning_rate,
+                              const wg_sgd_options *options) {
+    const wg_optimizer sgd = describe(learning_rate, options);
+    return wg_optimizer_of_states(states, count, &sgd);
+}

@@ -1,0 +1,241 @@
+/* step — records a step: gradients, accumulated; then clipping, and the update.
+ *
+ * Whole or not at all: what could fail is recorded as checks that every assign waits for, and all new
+ * values are recorded before the first assign. */
+#include "optim/optimizer.h"
+#include <math.h>
+#include <stdlib.h>
+#include <wengert/ops.h>
+
+static void forget(wg_optimizer *optimizer) {
+    for (size_t i = 0; i < optimizer->slot_count; i++) optimizer->slots[i].gradient = WG_NONE;
+    optimizer->pending = WG_NONE;
+}
+
+/* --- Accumulate --------------------------------------------------------------------------------------- */
+
+/* Gives each parameter that a layer has met a slot; both stand in the order of their paths. */
+static bool make_slots(wg_optimizer *optimizer) {
+    size_t place = 0;
+    for (int i = 0; i < wg_model_count(optimizer->model); i++) {
+        const wg_parameter_info *info = wg_model_parameter(optimizer->model, i);
+        if (!info->met) continue;
+        if (place == optimizer->slot_count || optimizer->slots[place].info != info) {
+            if (!WG_RESERVE(&optimizer->slots, &optimizer->slot_capacity, optimizer->slot_count + 1))
+                return false;
+            wg_slot *slot = &optimizer->slots[place];
+            memmove(slot + 1, slot, (optimizer->slot_count++ - place) * sizeof *slot);
+            *slot = (wg_slot){.state = wg_state_retain(info->state), .path = info->path, .info = info};
+        }
+        place++;
+    }
+    return WG_RESERVE(&optimizer->vars, &optimizer->var_capacity, 2 * optimizer->slot_count);
+}
+
+/* Is a gradient to be asked for? One that is blocked is: wg_grad_list then says by what. */
+static bool is_reached(const wg_slot *slot, wg_var loss, wg_var w) {
+    if (slot->info && slot->info->frozen) return false;
+    const wg_connection connection = wg_connection_of(loss, w);
+    return connection == WG_CONNECTED || connection == WG_BLOCKED;
+}
+
+static int add_gradients(wg_optimizer *optimizer, wg_var loss) {
+    wg_tape *tape = loss.tape;
+    wg_var *inputs = optimizer->vars, *gradients = inputs + optimizer->slot_count;
+    int count = 0;
+    for (size_t i = 0; i < optimizer->slot_count; i++) {
+        const wg_var w = (wg_read)(tape, optimizer->slots[i].state);
+        optimizer->slots[i].next[0] = is_reached(&optimizer->slots[i], loss, w) ? w : WG_NONE;
+        if (optimizer->slots[i].next[0].tape) inputs[count++] = w;
+    }
+    if (wg_tape_status(tape)) return wg_tape_status(tape);
+    if (count == 0) {
+        wg_fail(tape, WG_ERROR_GRADIENT, "%s: the loss reaches no parameter that may be updated",
+                optimizer->rule.name);
+        return wg_tape_status(tape);
+    }
+    if (wg_grad_list(loss, WG_NONE, inputs, count, gradients)) return wg_tape_status(tape);
+    for (size_t i = 0; i < optimizer->slot_count; i++) {
+        wg_slot *slot = &optimizer->slots[i];
+        if (!slot->next[0].tape) continue;
+        slot->gradient = slot->gradient.tape ? (wg_add)(slot->gradient, *gradients) : *gradients;
+        gradients++;
+    }
+    return wg_tape_status(tape);
+}
+
+/* Can a loss be accumulated now? Else an error on its tape. */
+static bool may_accumulate(wg_optimizer *optimizer, wg_var loss) {
+    const wg_var pending = optimizer ? optimizer->pending : WG_NONE;
+    if (wg_tape_status(loss.tape)) return false;
+    if (!optimizer) {
+        wg_fail(loss.tape, WG_ERROR_MEMORY, "the optimizer is NULL; it could not be made");
+    } else if (optimizer->error.status) {
+        wg_fail(loss.tape, optimizer->error.status, "%s", optimizer->error.message);
+    } else if (pending.tape && (pending.tape != loss.tape || pending.epoch != loss.epoch)) {
+        forget(optimizer);
+        wg_fail(
+            loss.tape, WG_ERROR_STALE,
+            "%s: gradients accumulated before are lost: wg_update must follow on the same tape, before it is cleared",
+            optimizer->rule.name);
+    } else if (!make_slots(optimizer)) {
+        wg_fail(loss.tape, WG_ERROR_MEMORY, "%s: out of memory", optimizer->rule.name);
+    }
+    return !wg_tape_status(loss.tape);
+}
+
+int (wg_accumulate)(wg_optimizer *optimizer, wg_var loss) {
+    if (!loss.tape) return WG_ERROR_TAPE;
+    if (may_accumulate(optimizer, loss) && !add_gradients(optimizer, loss)) {
+        wg_guard((wg_check_finite)(loss));
+        optimizer->pending = loss;
+    }
+    if (optimizer && wg_tape_status(loss.tape)) forget(optimizer);
+    return wg_tape_status(loss.tape);
+}
+
+/* --- Update ------------------------------------------------------------------------------------------- */
+
+static int at_dtype(wg_dtype dtype) { return dtype == WG_F64; }
+
+/* The scalar as this dtype, recorded when it is first wanted. */
+static wg_var once(wg_var *as, wg_var scalar, wg_dtype dtype) {
+    if (!as->tape) *as = (wg_cast)(scalar, dtype);
+    return *as;
+}
+
+wg_var wg_update_rate(wg_update_record *update, wg_dtype dtype) {
+    return once(&update->rate_as[at_dtype(dtype)], update->rate, dtype);
+}
+
+wg_var wg_update_number(wg_update_record *update, int index, wg_dtype dtype) {
+    wg_var *number = &update->numbers[at_dtype(dtype)][index];
+    if (number->tape) return *number;
+    return once(number, (wg_scalar)(update->tape, update->optimizer->numbers[index]), dtype);
+}
+
+static wg_var clip_value(wg_var g, double limit) {
+    return (wg_maximum)((wg_minimum)(g, (wg_scalar)(g.tape, limit)), (wg_scalar)(g.tape, -limit));
+}
+
+/* Sees to it that gradients are finite, then clips them element by element. Where only their norm counts
+ * it is the norm that is checked: it is finite if and only if they are. */
+static void clip_values(wg_optimizer *optimizer) {
+    const bool is_checked_later = optimizer->clip_norm > 0 && optimizer->clip_value == 0;
+    for (size_t i = 0; i < optimizer->slot_count; i++) {
+        wg_var *g = &optimizer->slots[i].gradient;
+        if (!g->tape || is_checked_later) continue;
+        *g = (wg_check_finite)(*g);
+        if (optimizer->clip_value > 0) *g = clip_value(*g, optimizer->clip_value);
+    }
+}
+
+/* The factor min(1, clip_norm / norm), norm² being the sum of all squares: Pascanu, Mikolov & Bengio
+ * 2013, arXiv:1211.5063. */
+static wg_var norm_factor(const wg_optimizer *optimizer, wg_tape *tape) {
+    wg_var total = WG_NONE;
+    for (size_t i = 0; i < optimizer->slot_count; i++) {
+        const wg_var g = optimizer->slots[i].gradient;
+        if (!g.tape) continue;
+        const wg_var squares = (wg_cast)((wg_sum)((wg_square)(g), WG_ALL_AXES, NULL), WG_F64);
+        total = total.tape ? (wg_add)(total, squares) : squares;
+    }
+    const wg_var limit = (wg_scalar)(tape, optimizer->clip_norm), norm = (wg_check_finite)((wg_sqrt)(total));
+    return (wg_div)(limit, (wg_maximum)(norm, limit));
+}
+
+/* Makes a slot's memory, all zeros, when it is first updated. */
+static bool make_memory(const wg_update_rule *rule, wg_slot *slot) {
+    const wg_type type = wg_tensor_type(wg_state_tensor(slot->state)), scalar = {.dtype = WG_F64};
+    for (int k = 0; k < rule->memory_count; k++) {
+        if (slot->memory[k]) continue;
+        wg_tensor *zeros = wg_tensor_of_type(rule->memory[k].is_scalar ? &scalar : &type, NULL);
+        slot->memory[k] = zeros ? wg_state_new(zeros, NULL) : NULL;
+        wg_tensor_free(zeros);
+        if (!slot->memory[k]) return false;
+    }
+    return true;
+}
+
+static void record_slot(wg_update_record *update, wg_slot *slot) {
+    const wg_update_rule *rule = &update->optimizer->rule;
+    const wg_dtype dtype = wg_type_of(slot->gradient).dtype;
+    wg_var memory[WG_MEMORY_MAX], g = slot->gradient;
+    if (!make_memory(rule, slot)) {
+        wg_fail(update->tape, WG_ERROR_MEMORY, "%s: out of memory for \"%s\"", rule->name, slot->path);
+        return;
+    }
+    for (int k = 0; k < rule->memory_count; k++) memory[k] = (wg_read)(update->tape, slot->memory[k]);
+    if (update->optimizer->clip_norm > 0)
+        g = (wg_mul)(g, once(&update->shrink_as[at_dtype(dtype)], update->shrink, dtype));
+    rule->record(update, slot, (wg_read)(update->tape, slot->state), g, memory);
+}
+
+/* Everything has been recorded: from the next evaluation on, states hold their new values. */
+static void assign_all(wg_optimizer *optimizer, wg_var next_step) {
+    for (size_t i = 0; i < optimizer->slot_count; i++) {
+        const wg_slot *slot = &optimizer->slots[i];
+        if (!slot->gradient.tape) continue;
+        wg_assign(slot->state, slot->next[0]);
+        for (int k = 0; k < optimizer->rule.memory_count; k++) wg_assign(slot->memory[k], slot->next[1 + k]);
+    }
+    wg_assign(optimizer->step, next_step);
+}
+
+static void record_update(wg_optimizer *optimizer, wg_tape *tape) {
+    wg_update_record update = {.optimizer = optimizer, .tape = tape};
+    const wg_var step = (wg_read)(tape, optimizer->step);
+    const wg_var next_step = (wg_add)(step, (wg_full)(tape, WG_I64, WG_SCALAR_SHAPE, 1));
+    update.rate = wg_schedule_rate(tape, &optimizer->schedule, optimizer->rate, step);
+    clip_values(optimizer);
+    if (optimizer->clip_norm > 0) update.shrink = norm_factor(optimizer, tape);
+    for (size_t i = 0; i < optimizer->slot_count && !wg_tape_status(tape); i++)
+        if (optimizer->slots[i].gradient.tape) record_slot(&update, &optimizer->slots[i]);
+    if (!wg_tape_status(tape)) assign_all(optimizer, next_step);
+}
+
+int (wg_update)(wg_optimizer *optimizer) {
+    const wg_var loss = optimizer ? optimizer->pending : WG_NONE;
+    wg_tape *tape = loss.tape;
+    if (!tape) return WG_ERROR_TAPE; /* nothing accumulated; why not stands on the tape of the loss */
+    if (!wg_valid(loss)) {
+        wg_fail(tape, WG_ERROR_STALE,
+                "%s: gradients accumulated before are lost: their tape has been cleared",
+                optimizer->rule.name);
+    } else if (!isfinite(optimizer->rate) || optimizer->rate < 0) {
+        wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: the learning rate is %g; it must be finite and at least 0",
+                optimizer->rule.name, optimizer->rate);
+    } else {
+        wg_scope(tape, optimizer->rule.name);
+        record_update(optimizer, tape);
+        wg_scope_end(tape);
+    }
+    forget(optimizer);
+    return wg_tape_status(tape);
+}
+
+int (wg_minimize)(wg_optimizer *optimizer, wg_var loss) {
+    const int status = (wg_accumulate)(optimizer, loss);
+    return status ? status : (wg_update)(optimizer);
+}
+
+/* --- With the line of the call ------------------------------------------------------------------------ */
+
+int wg_accumulate_at_(wg_optimizer *optimizer, wg_var loss, const char *file, int line) {
+    const int status = (wg_accumulate)(optimizer, loss);
+    wg_at_(loss, file, line);
+    return status;
+}
+
+int wg_update_at_(wg_optimizer *optimizer, const char *file, int line) {
+    const wg_var loss = optimizer ? optimizer->pending : WG_NONE;
+    const int status = (wg_update)(optimizer);
+    wg_at_(loss, file, line);
+    return status;
+}
+
+int wg_minimize_at_(wg_optimizer *optimizer, wg_var loss, const char *file, int line) {
+    const int status = (wg_minimize)(optimizer, loss);
+    wg_at_(loss, file, line);
+    return status;
+}
