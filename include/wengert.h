@@ -3,6 +3,7 @@
 #define WENGERT_H
 
 #include <wengert/base.h>
+#include <wengert/check.h>
 #include <wengert/data.h>
 #include <wengert/engine.h>
 #include <wengert/io.h>

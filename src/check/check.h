@@ -1,0 +1,112 @@
+/* check — what the files of this room share: a function at a point, differences there, the report. */
+#ifndef WG_CHECK_CHECK_H
+#define WG_CHECK_CHECK_H
+
+#include "base/base.h"
+#include <wengert/check.h>
+
+/* --- values.c --------------------------------------------------------------------------------- */
+
+/* A number that depends on all four, uniform over 2^64. */
+uint64_t wg_check_bits(uint64_t seed, uint64_t sample, uint64_t input, uint64_t index);
+/* The same as a standard normal number. */
+double wg_check_normal(uint64_t seed, uint64_t sample, uint64_t input, uint64_t index);
+
+/* --- point.c: a function, and the inputs at which it is looked at ------------------------------ */
+
+typedef struct wg_point {
+    wg_tape *tape;
+    wg_function *function;
+    void *context;
+    int count;
+    wg_tensor **inputs; /* dense copies of the caller's; NULL: left out */
+    bool *active;       /* is that input differentiated? */
+    wg_var *vars;       /* count + 1 of them, closed by WG_END_ */
+    wg_var *gradients;  /* the same, of the active inputs */
+    wg_type output;     /* of the function's value */
+    double unit;        /* roundoff of the coarsest real type among inputs and output */
+} wg_point;
+
+/* Copies the inputs and makes a tape. Inputs that are integers or in `held` stay constant. */
+int wg_point_open(wg_point *point, wg_function *function, void *context, wg_tensor *const *inputs, int count,
+                  uint64_t held, wg_engine *engine, wg_error *error);
+void wg_point_close(wg_point *point);
+
+/* The number of elements of the active inputs: columns of the Jacobian. */
+int64_t wg_point_columns(const wg_point *point);
+
+/* Records the function and finds the type of its value. */
+int wg_point_infer(wg_point *point, wg_error *error);
+/* The function's value there, wg_type_count(&point->output) numbers. */
+int wg_point_value(wg_point *point, double *value, wg_error *error);
+/* Gradients of the sum of seed * value, those of the active inputs one after the other. */
+int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_error *error);
+/* Is the gradient refused, and where the value is real with `name` in the message? 0 if so. */
+int wg_point_refuses(wg_point *point, const char *name, wg_error *error);
+
+/* One element of one input; set rounds to its dtype. */
+double wg_point_get(const wg_point *point, int input, int64_t element);
+void wg_point_set(wg_point *point, int input, int64_t element, double value);
+
+/* --- difference.c: one column of the Jacobian, numerically -------------------------------------- */
+
+typedef enum wg_verdict {
+    WG_UNSETTLED = 0, /* the extrapolations do not agree at any step */
+    WG_SMOOTH,
+    WG_KINK, /* the one-sided derivatives differ whatever the step */
+    WG_JUMP, /* they grow as 1/h */
+    WG_NEVER_FINITE
+} wg_verdict;
+
+typedef struct wg_difference {
+    wg_verdict verdict;
+    double derivative;
+    double left, right;                        /* one-sided */
+    double step;                               /* at which they were taken; 0: none gave numbers so far */
+    double truncation;                         /* bound of the derivative's, beside rounding */
+    double gap, slope;                         /* |right - left|, and the larger of their magnitudes */
+    double first_step, first_gap, first_slope; /* these at the longest step that gave numbers */
+} wg_difference;
+
+enum { WG_DIFFERENCE_POINTS = 6 }; /* h, h/2 and h/4 to both sides */
+
+/* What rounding errors of size `error` in the function become in wg_difference.derivative. */
+double wg_difference_rounding(double error, double step);
+
+/* d value[i] / d (that element) for each i, to about `tolerance` and what error[i] allows.
+ * scratch: WG_DIFFERENCE_POINTS * outputs numbers. */
+int wg_difference_column(wg_point *point, int input, int64_t element, const double *value,
+                         const double *error, double tolerance, wg_difference *column, double *scratch,
+                         wg_error *failure);
+
+/* --- report.c ------------------------------------------------------------------------------------- */
+
+/* Counts a failure, and writes it down with its reason if it is the report's first. */
+void wg_gradcheck_fail(wg_gradcheck_report *report, const wg_gradcheck_failure *failure, const char *format,
+                       ...) WG_PRINTF(3, 4);
+
+/* --- gradcheck.c, jacobian.c ---------------------------------------------------------------------- */
+
+/* A check under way. */
+typedef struct wg_check {
+    wg_gradcheck_options options; /* all of them filled in */
+    wg_gradcheck_report *report;
+    wg_gradcheck_failure where; /* what all failures of this check share */
+    int first_input;            /* what the report calls the first input: -1 if that is the cotangent */
+    wg_error error;
+} wg_check;
+
+/* Reads the options and clears the report. */
+int wg_check_open(wg_check *check, wg_gradcheck_report *report, const wg_gradcheck_options *options);
+/* What the check amounts to, after `status` of carrying it out. */
+int wg_check_close(wg_check *check, int status);
+
+/* Compares the analytic and the numeric Jacobian of a function at its inputs. Adds to the report.
+ * Returns a status other than WG_OK only if the check could not be carried out. */
+int wg_check_jacobian(wg_check *check, wg_point *point);
+
+/* Checks orders 1 and 2 as the options say. */
+int wg_check_orders(wg_check *check, wg_function *function, void *context, wg_tensor *const *inputs,
+                    int count, uint64_t held);
+
+#endif

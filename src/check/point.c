@@ -1,0 +1,178 @@
+/* point — a function of vars together with the inputs at which it is looked at: its value there, and
+ * its gradients for a given cotangent. Each question records the function anew on a cleared tape, so
+ * that functions may branch and keep what they like. */
+#include "check/check.h"
+#include <stdlib.h>
+
+static wg_tensor *dense_copy(const wg_tensor *tensor, wg_error *error) {
+    const wg_type type = wg_tensor_type(tensor);
+    wg_tensor *copy = wg_tensor_of_type(&type, error);
+    if (!copy) return NULL;
+    const size_t size = wg_dtype_size(type.dtype);
+    char *to = wg_tensor_writable(copy);
+    int64_t index[WG_MAX_RANK] = {0};
+    for (int64_t i = 0, count = wg_type_count(&type); i < count; i++) {
+        int64_t at = 0;
+        for (int axis = 0; axis < type.rank; axis++) at += index[axis] * wg_tensor_stride(tensor, axis);
+        memcpy(to + (size_t)i * size, (const char *)wg_tensor_data(tensor) + at * (int64_t)size, size);
+        for (int axis = type.rank; axis-- > 0;) {
+            if (++index[axis] < type.extent[axis]) break;
+            index[axis] = 0;
+        }
+    }
+    return copy;
+}
+
+static double roundoff(wg_dtype dtype) { return dtype == WG_F32 ? 0x1p-24 : dtype == WG_F64 ? 0x1p-53 : 0; }
+
+int wg_point_open(wg_point *point, wg_function *function, void *context, wg_tensor *const *inputs, int count,
+                  uint64_t held, wg_engine *engine, wg_error *error) {
+    const size_t slots = (size_t)count + 1;
+    *point = (wg_point){.function = function,
+                        .context = context,
+                        .count = count,
+                        .tape = wg_tape_new(.engine = engine),
+                        .inputs = calloc(slots, sizeof(wg_tensor *)),
+                        .active = calloc(slots, sizeof(bool)),
+                        .vars = calloc(slots, sizeof(wg_var)),
+                        .gradients = calloc(slots, sizeof(wg_var))};
+    if (!point->tape || !point->inputs || !point->active || !point->vars || !point->gradients)
+        return wg_error_set(error, WG_ERROR_MEMORY, "gradient check: no memory for a tape");
+    for (int i = 0; i < count; i++) {
+        if (!inputs[i]) continue;
+        point->inputs[i] = dense_copy(inputs[i], error);
+        if (!point->inputs[i]) return error->status;
+        const wg_dtype dtype = wg_tensor_type(inputs[i]).dtype;
+        point->active[i] = wg_dtype_real(dtype) && !(i < 64 && held >> i & 1);
+        if (roundoff(dtype) > point->unit) point->unit = roundoff(dtype);
+    }
+    return WG_OK;
+}
+
+void wg_point_close(wg_point *point) {
+    wg_tape_free(point->tape);
+    for (int i = 0; point->inputs && i < point->count; i++) wg_tensor_free(point->inputs[i]);
+    free(point->inputs);
+    free(point->active);
+    free(point->vars);
+    free(point->gradients);
+}
+
+int64_t wg_point_columns(const wg_point *point) {
+    int64_t columns = 0;
+    for (int i = 0; i < point->count; i++)
+        columns += point->active[i] ? wg_tensor_count(point->inputs[i]) : 0;
+    return columns;
+}
+
+/* The tape's error, if it has one, in `error`; heals the tape. */
+static int settle(wg_point *point, wg_error *error) { return wg_tape_recover(point->tape, error); }
+
+static wg_var record(wg_point *point) {
+    wg_tape_clear(point->tape);
+    for (int i = 0; i < point->count; i++)
+        point->vars[i] = point->inputs[i] ? (wg_input)(point->tape, point->inputs[i]) : WG_NONE;
+    point->vars[point->count] = (wg_var)WG_END_;
+    wg_var y = point->function(point->tape, point->vars, point->context);
+    if (!wg_valid(y) || y.tape != point->tape)
+        wg_fail(point->tape, WG_ERROR_TAPE, "gradient check: the function returned no valid var");
+    return y;
+}
+
+int wg_point_infer(wg_point *point, wg_error *error) {
+    point->output = wg_type_of(record(point));
+    if (roundoff(point->output.dtype) > point->unit) point->unit = roundoff(point->output.dtype);
+    return settle(point, error);
+}
+
+static double element(const wg_tensor *tensor, int64_t index) {
+    const void *data = wg_tensor_data(tensor);
+    return wg_tensor_type(tensor).dtype == WG_F32 ? (double)((const float *)data)[index]
+                                                  : ((const double *)data)[index];
+}
+
+int wg_point_value(wg_point *point, double *value, wg_error *error) {
+    wg_var y = record(point);
+    const wg_type type = wg_type_of(y);
+    if (wg_valid(y) && !wg_type_equal(&type, &point->output))
+        wg_fail(point->tape, WG_ERROR_SHAPE, "gradient check: the function's value changed its type");
+    wg_eval(y);
+    const wg_tensor *tensor = wg_value(y);
+    for (int64_t i = 0, count = tensor ? wg_tensor_count(tensor) : 0; i < count; i++)
+        value[i] = element(tensor, i);
+    return settle(point, error);
+}
+
+/* A tensor of the function's type with these numbers. */
+static wg_tensor *seed_tensor(const wg_point *point, const double *seed, wg_error *error) {
+    wg_tensor *tensor = wg_tensor_of_type(&point->output, error);
+    void *data = tensor ? wg_tensor_writable(tensor) : NULL;
+    for (int64_t i = 0, count = tensor ? wg_tensor_count(tensor) : 0; i < count; i++) {
+        if (point->output.dtype == WG_F32)
+            ((float *)data)[i] = (float)seed[i];
+        else
+            ((double *)data)[i] = seed[i];
+    }
+    return tensor;
+}
+
+/* Records the gradients for all active inputs, to be found in point->gradients, closed by WG_END_. */
+static int differentiate(wg_point *point, wg_var y, wg_var seed) {
+    wg_var *x = point->vars;
+    int wanted = 0;
+    for (int i = 0; i < point->count; i++)
+        if (point->active[i]) x[wanted++] = x[i];
+    point->gradients[wanted] = (wg_var)WG_END_;
+    wg_grad_list(y, seed, x, wanted, point->gradients);
+    for (int i = 0; i < wanted; i++) {
+        const wg_type of_x = wg_type_of(x[i]), of_gradient = wg_type_of(point->gradients[i]);
+        char wants[WG_TEXT_SIZE], has[WG_TEXT_SIZE];
+        if (wg_valid(point->gradients[i]) && !wg_type_equal(&of_x, &of_gradient))
+            wg_fail(point->tape, WG_ERROR_SHAPE, "the input is %s, its gradient %s",
+                    wg_type_text(wants, &of_x, true), wg_type_text(has, &of_gradient, true));
+    }
+    return wanted;
+}
+
+int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_error *error) {
+    wg_tensor *cotangent = seed_tensor(point, seed, error);
+    if (!cotangent) return error->status;
+    wg_var y = record(point);
+    const int wanted = differentiate(point, y, (wg_input)(point->tape, cotangent));
+    wg_eval_list(point->gradients);
+    for (int i = 0; i < wanted; i++) {
+        const wg_tensor *tensor = wg_value(point->gradients[i]);
+        for (int64_t j = 0, count = tensor ? wg_tensor_count(tensor) : 0; j < count; j++)
+            *gradient++ = element(tensor, j);
+    }
+    wg_tensor_free(cotangent);
+    return settle(point, error);
+}
+
+int wg_point_refuses(wg_point *point, const char *name, wg_error *error) {
+    wg_var y = record(point);
+    if (wg_tape_status(point->tape)) return settle(point, error);
+    const bool real =
+        wg_dtype_real(point->output.dtype); /* whole numbers are refused before the op is seen */
+    differentiate(point, y, real ? y : WG_NONE);
+    const int status = settle(point, error);
+    if (status == WG_OK)
+        return wg_error_set(error, WG_ERROR_GRADIENT, "declared not differentiable, yet wg_grad succeeds");
+    if (status != WG_ERROR_GRADIENT || !real || strstr(error->message, name))
+        return status == WG_ERROR_GRADIENT ? WG_OK : status;
+    char said[200];
+    snprintf(said, sizeof said, "%.190s", error->message);
+    return wg_error_set(error, WG_ERROR_GRADIENT, "wg_grad refuses without naming %s: %s", name, said);
+}
+
+double wg_point_get(const wg_point *point, int input, int64_t index) {
+    return element(point->inputs[input], index);
+}
+
+void wg_point_set(wg_point *point, int input, int64_t index, double value) {
+    void *data = wg_tensor_writable(point->inputs[input]);
+    if (wg_tensor_type(point->inputs[input]).dtype == WG_F32)
+        ((float *)data)[index] = (float)value;
+    else
+        ((double *)data)[index] = value;
+}
