@@ -1,0 +1,144 @@
+/* naive_reductions — ops that make one number of many along axes. A sum of n numbers rounds at most n
+ * times, each time by no more than u times the sum of their magnitudes. */
+#include "naive.h"
+#include <math.h>
+#include <string.h>
+
+/* Which axes an op reduces: those listed, or all where none is. */
+static void read_axes(const naive_call *call, int rank, bool reduced[WG_MAX_RANK]) {
+    const wg_axes *axes = naive_axes(call, "axes");
+    for (int axis = 0; axis < WG_MAX_RANK; axis++) reduced[axis] = axes->axis[0] == INT_MIN;
+    for (int i = 0; i <= WG_MAX_RANK && axes->axis[i] != INT_MIN; i++)
+        reduced[naive_axis(axes->axis[i], rank)] = true;
+}
+
+static wg_type reduced_type(const wg_type *x, const bool reduced[WG_MAX_RANK], bool keepdims,
+                            wg_dtype dtype) {
+    wg_type type = {.dtype = dtype};
+    for (int axis = 0; axis < x->rank; axis++)
+        if (!reduced[axis])
+            type.extent[type.rank++] = x->extent[axis];
+        else if (keepdims)
+            type.extent[type.rank++] = 1;
+    return type;
+}
+
+/* An index of x as an index of its reduction, and as its place among what is reduced to one number. */
+static void split_index(const wg_type *x, const bool reduced[WG_MAX_RANK], bool keepdims, const int64_t *at,
+                        int64_t *kept, int64_t *place) {
+    int rank = 0;
+    *place = 0;
+    for (int axis = 0; axis < x->rank; axis++) {
+        if (reduced[axis]) *place = *place * x->extent[axis] + at[axis];
+        if (!reduced[axis] || keepdims) kept[rank++] = reduced[axis] ? 0 : at[axis];
+    }
+}
+
+static int64_t reduced_count(const wg_type *x, const bool reduced[WG_MAX_RANK]) {
+    int64_t count = 1;
+    for (int axis = 0; axis < x->rank; axis++) count *= reduced[axis] ? x->extent[axis] : 1;
+    return count;
+}
+
+static void add_up(naive_call *call, bool divide) {
+    const naive_array *x = &call->inputs[0];
+    const bool keepdims = naive_bool(call, "keepdims");
+    bool reduced[WG_MAX_RANK];
+    read_axes(call, x->type.rank, reduced);
+    naive_array *y = naive_output(call, 0, reduced_type(&x->type, reduced, keepdims, x->type.dtype));
+    const int64_t count = reduced_count(&x->type, reduced);
+    call->roundings = (naive_real)count + 1;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        int64_t kept[WG_MAX_RANK], place;
+        split_index(&x->type, reduced, keepdims, i.at, kept, &place);
+        naive_add(y, naive_at(&y->type, kept), x->value[i.number]);
+    }
+    for (int64_t i = 0; divide && i < y->count; i++) {
+        y->value[i] /= (naive_real)count;
+        y->size[i] /= (naive_real)count;
+    }
+}
+static void sum(naive_call *call) { add_up(call, false); }
+static void mean(naive_call *call) { add_up(call, true); }
+
+/* The first place of the largest; a NaN is larger than any number. The places go to output `place_at`, the
+ * numbers there to output `value_at` unless that is negative. */
+static void largest(naive_call *call, const bool reduced[WG_MAX_RANK], bool keepdims, int value_at,
+                    int place_at) {
+    const naive_array *x = &call->inputs[0];
+    const wg_type type = reduced_type(&x->type, reduced, keepdims, x->type.dtype);
+    wg_type place_type = type;
+    place_type.dtype = WG_I64;
+    naive_call aside = {0};
+    naive_array *y = value_at < 0 ? naive_output(&aside, 0, type) : naive_output(call, value_at, type);
+    naive_array *places = naive_output(call, place_at, place_type);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        int64_t kept[WG_MAX_RANK], place;
+        split_index(&x->type, reduced, keepdims, i.at, kept, &place);
+        const int64_t at = naive_at(&type, kept);
+        const naive_real candidate = x->value[i.number], best = y->value[at];
+        /* the reduced axes are walked in row-major order, so the first comes first */
+        if (place == 0 || (!isnan(best) && (isnan(candidate) || candidate > best))) {
+            naive_set(y, at, candidate);
+            naive_set(places, at, (naive_real)place);
+        }
+    }
+    naive_free(&aside);
+}
+
+static void max(naive_call *call) {
+    bool reduced[WG_MAX_RANK];
+    read_axes(call, call->inputs[0].type.rank, reduced);
+    largest(call, reduced, naive_bool(call, "keepdims"), 0, 1);
+}
+
+static void argmax(naive_call *call) {
+    bool reduced[WG_MAX_RANK] = {false};
+    reduced[naive_axis(naive_int(call, "axis", 0), call->inputs[0].type.rank)] = true;
+    largest(call, reduced, naive_bool(call, "keepdims"), -1, 0);
+}
+
+/* y[o] = x[o, index[o]] */
+static void max_gather(naive_call *call) {
+    const naive_array *x = &call->inputs[0], *index = &call->inputs[1];
+    const bool keepdims = naive_bool(call, "keepdims");
+    bool reduced[WG_MAX_RANK];
+    read_axes(call, x->type.rank, reduced);
+    naive_array *y = naive_output(call, 0, reduced_type(&x->type, reduced, keepdims, x->type.dtype));
+    call->roundings = 0;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        int64_t kept[WG_MAX_RANK], place;
+        split_index(&x->type, reduced, keepdims, i.at, kept, &place);
+        const int64_t at = naive_at(&y->type, kept);
+        if (index->value[at] == (naive_real)place) naive_set(y, at, x->value[i.number]);
+    }
+}
+
+/* x[o, j] = y[o] where j = index[o], else 0 */
+static void max_scatter(naive_call *call) {
+    const naive_array *y = &call->inputs[0], *index = &call->inputs[1];
+    const bool keepdims = naive_bool(call, "keepdims");
+    wg_type type = *naive_shape(call, "shape");
+    type.dtype = y->type.dtype;
+    naive_array *x = naive_output(call, 0, type);
+    bool reduced[WG_MAX_RANK];
+    read_axes(call, type.rank, reduced);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        int64_t kept[WG_MAX_RANK], place;
+        split_index(&x->type, reduced, keepdims, i.at, kept, &place);
+        const int64_t at = naive_at(&y->type, kept);
+        if (index->value[at] == (naive_real)place) naive_set(x, i.number, y->value[at]);
+    }
+}
+
+const naive_entry naive_reductions[] = {
+    {"sum", sum},
+    {"mean", mean},
+    {"max", max},
+    {"argmax", argmax},
+    {"max_gather", max_gather},
+    {"max_scatter", max_scatter},
+    {NULL, NULL},
+};
