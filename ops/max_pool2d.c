@@ -169,8 +169,9 @@ static wg_var scattered(wg_var dy, wg_var indices, wg_var like) {
     return WG_RECORD(&wg_op_max_pool2d_scatter, &chosen, dy, indices);
 }
 
+/* The places do not move with x: their gradient is zero, not missing. */
 static void backward(wg_rule *rule) {
-    wg_rule_set(rule, 0, scattered(rule->cotangents[0], rule->outputs[1], rule->inputs[0]));
+    wg_rule_set(rule, 0, scattered(rule->cotangents[0], wg_stop_gradient(rule->outputs[1]), rule->inputs[0]));
 }
 static void backward_of_scatter(wg_rule *rule) {
     wg_rule_set(rule, 0, WG_RECORD(&wg_op_max_pool2d_gather, NULL, rule->cotangents[0], rule->inputs[1]));
