@@ -1,0 +1,337 @@
+/* test_check_cannot_be_fooled — ops whose rules are wrong, each in one way, must fail the gradient check;
+ * the same op with the right rule passes it.
+ *
+ * The op is y = a sin(b), with da = dy sin(b) and db = dy a cos(b). */
+#include "suite.h"
+#include <math.h>
+#include <stdlib.h>
+
+static void product(const wg_call *call) {
+    for (int64_t i = call->begin; i < call->end; i++)
+        if (call->dtype == WG_F64)
+            ((double *)call->outputs[0].data)[i] =
+                ((const double *)call->inputs[0].data)[i] * sin(((const double *)call->inputs[1].data)[i]);
+        else
+            ((float *)call->outputs[0].data)[i] =
+                ((const float *)call->inputs[0].data)[i] * sinf(((const float *)call->inputs[1].data)[i]);
+}
+
+static int64_t elements(const wg_call *call) { return wg_type_count(&call->outputs[0].type); }
+
+static void samples(wg_sampler *sampler) {
+    const wg_shape *const shapes[] = {WG_SHAPE(4, 4), WG_SHAPE(1, 1), WG_SHAPE(3, 3), WG_SHAPE(0, 0)};
+    for (int i = 0; i < 4; i++) WG_SAMPLE(sampler, NULL, {.shape = shapes[i]}, {.shape = shapes[i]});
+}
+
+static wg_var da_of(const wg_rule *rule) { return wg_mul(rule->cotangents[0], wg_sin(rule->inputs[1])); }
+static wg_var db_of(const wg_rule *rule) {
+    return wg_mul(wg_mul(rule->cotangents[0], rule->inputs[0]), wg_cos(rule->inputs[1]));
+}
+static wg_var number(const wg_rule *rule, double value) { return wg_scalar(rule->tape, value); }
+
+static void right(wg_rule *rule) {
+    wg_rule_set(rule, 0, da_of(rule));
+    wg_rule_set(rule, 1, db_of(rule));
+}
+static void sign_flipped(wg_rule *rule) {
+    wg_rule_set(rule, 0, da_of(rule));
+    wg_rule_set(rule, 1, wg_neg(db_of(rule)));
+}
+static void scaled(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_mul(da_of(rule), number(rule, 1.001)));
+    wg_rule_set(rule, 1, db_of(rule));
+}
+static void factor_dropped(wg_rule *rule) {
+    wg_rule_set(rule, 0, da_of(rule));
+    wg_rule_set(rule, 1, wg_mul(rule->cotangents[0], wg_cos(rule->inputs[1])));
+}
+static void operand_replaced(wg_rule *rule) {
+    wg_rule_set(rule, 0, da_of(rule));
+    wg_rule_set(rule, 1, wg_mul(wg_mul(rule->cotangents[0], rule->inputs[1]), wg_cos(rule->inputs[1])));
+}
+
+/* A tensor of ones but for its last element. */
+static wg_var ones_but(const wg_rule *rule, double last) {
+    double values[16];
+    const wg_type type = wg_type_of(rule->inputs[0]);
+    const int64_t count = wg_type_count(&type);
+    wg_shape shape = {{type.extent[0], type.extent[1], INT64_MIN}};
+    for (int i = 0; i < 16; i++) values[i] = i == count - 1 ? last : 1;
+    return wg_array(rule->tape, WG_F64, &shape, values);
+}
+static void one_element_wrong(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_mul(da_of(rule), ones_but(rule, 1.00001)));
+    wg_rule_set(rule, 1, db_of(rule));
+}
+static void one_element_dropped(wg_rule *rule) {
+    wg_rule_set(rule, 0, da_of(rule));
+    wg_rule_set(rule, 1, wg_mul(db_of(rule), ones_but(rule, 0)));
+}
+static void one_element_nan(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_mul(da_of(rule), ones_but(rule, NAN)));
+    wg_rule_set(rule, 1, db_of(rule));
+}
+static void infinite(wg_rule *rule) {
+    wg_rule_set(rule, 0, da_of(rule));
+    wg_rule_set(rule, 1, wg_mul(db_of(rule), number(rule, INFINITY)));
+}
+static void all_zero(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_mul(da_of(rule), number(rule, 0)));
+    wg_rule_set(rule, 1, wg_mul(db_of(rule), number(rule, 0)));
+}
+static void nothing_set(wg_rule *rule) { (void)rule; }
+static void one_input_forgotten(wg_rule *rule) { wg_rule_set(rule, 0, da_of(rule)); }
+static void transposed(wg_rule *rule) {
+    wg_rule_set(rule, 0, da_of(rule));
+    wg_rule_set(rule, 1, wg_transpose(db_of(rule), WG_ALL_AXES));
+}
+static void summed(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_broadcast_to(wg_sum(da_of(rule), WG_AXES(0), .keepdims = true), WG_SHAPE(4, 4)));
+    wg_rule_set(rule, 1, db_of(rule));
+}
+static void of_another_shape(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_sum(da_of(rule), WG_ALL_AXES));
+    wg_rule_set(rule, 1, db_of(rule));
+}
+static void of_another_dtype(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_cast(da_of(rule), WG_F32));
+    wg_rule_set(rule, 1, db_of(rule));
+}
+static void not_linear(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_mul(wg_square(rule->cotangents[0]), wg_sin(rule->inputs[1])));
+    wg_rule_set(rule, 1, db_of(rule));
+}
+static void cut_off(wg_rule *rule) { /* right, but no gradient of the gradient */
+    wg_rule_set(rule, 0, da_of(rule));
+    wg_rule_set(
+        rule, 1,
+        wg_mul(rule->cotangents[0], wg_stop_gradient(wg_mul(rule->inputs[0], wg_cos(rule->inputs[1])))));
+}
+
+#define OP(rule)                                                                                     \
+    {                                                                                                \
+        .name = #rule, .formula = "y = a sin(b)", .inputs = 2, .outputs = 1, .infer = wg_infer_same, \
+        .forward = product, .backward = rule, .units = elements, .samples = samples,                 \
+    }
+static const wg_op right_op = OP(right);
+
+/* Fails the check, at the given order alone; the report says something like `reason`. */
+static void must_fail_at(const wg_op *op, int order, const char *reason) {
+    wg_gradcheck_report report;
+    ck_assert_msg(wg_gradcheck_op(op, &report, .order = order) == WG_ERROR_GRADIENT, "%s passes", op->name);
+    ck_assert_int_gt(report.failures, 0);
+    ck_assert_message_contains(report.first.reason, reason);
+}
+
+START_TEST(the_right_rule_passes) {
+    wg_gradcheck_report report;
+    ck_assert_msg(wg_gradcheck_op(&right_op, &report) == WG_OK, "%s", report.first.reason);
+    ck_assert_int_eq(report.samples, 4);
+    ck_assert_int_eq(report.samples_empty, 1);
+    const int64_t first = 16 * 32 + 1 * 2 + 9 * 18, second = 2 * (16 * 48 + 1 * 3 + 9 * 27);
+    ck_assert_int_eq(report.elements, first + second);
+    ck_assert_double_lt(report.largest_error, 1);
+}
+END_TEST
+
+START_TEST(a_rule_that_is_wrong_anywhere_fails) {
+    static const wg_op ops[] = {OP(sign_flipped),
+                                OP(scaled),
+                                OP(factor_dropped),
+                                OP(operand_replaced),
+                                OP(one_element_wrong),
+                                OP(one_element_dropped),
+                                OP(all_zero),
+                                OP(nothing_set),
+                                OP(one_input_forgotten),
+                                OP(transposed)};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        must_fail_at(&ops[i], 1, "analytic and numeric derivative disagree");
+}
+END_TEST
+
+START_TEST(nan_and_infinity_fail) {
+    static const wg_op ops[] = {OP(one_element_nan), OP(infinite)};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) must_fail_at(&ops[i], 1, "");
+}
+END_TEST
+
+START_TEST(a_cotangent_of_another_type_fails) {
+    static const wg_op ops[] = {OP(of_another_shape), OP(of_another_dtype), OP(summed)};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) must_fail_at(&ops[i], 1, "");
+}
+END_TEST
+
+START_TEST(a_rule_not_linear_in_the_cotangent_fails) {
+    static const wg_op op = OP(not_linear);
+    must_fail_at(&op, 1, "");
+}
+END_TEST
+
+START_TEST(a_missing_rule_fails_unless_declared) {
+    static const wg_op missing = OP(NULL);
+    must_fail_at(&missing, 1, "no backward rule");
+    wg_op declared = missing;
+    declared.name = "declared";
+    declared.flags = WG_BLOCKS;
+    wg_gradcheck_report report;
+    ck_assert_msg(wg_gradcheck_op(&declared, &report) == WG_OK, "%s", report.first.reason);
+    ck_assert(report.not_differentiable);
+    ck_assert_int_eq(report.samples_blocked, 4);
+}
+END_TEST
+
+START_TEST(a_gradient_without_gradient_fails_at_second_order) {
+    static const wg_op op = OP(cut_off);
+    wg_gradcheck_report report;
+    ck_assert_msg(wg_gradcheck_op(&op, &report, .order = 1) == WG_OK, "%s", report.first.reason);
+    must_fail_at(&op, 2, "analytic and numeric derivative disagree");
+}
+END_TEST
+
+static void no_samples(wg_sampler *sampler) { (void)sampler; }
+static void empty_samples(wg_sampler *sampler) {
+    WG_SAMPLE(sampler, NULL, {.shape = WG_SHAPE(0, 3)}, {.shape = WG_SHAPE(0, 3)});
+}
+
+START_TEST(an_op_of_which_nothing_was_compared_fails) {
+    wg_op op = right_op;
+    op.samples = no_samples;
+    must_fail_at(&op, 1, "no element was compared");
+    op.samples = empty_samples;
+    must_fail_at(&op, 1, "no element was compared");
+    op.samples = NULL;
+    must_fail_at(&op, 1, "no element was compared");
+}
+END_TEST
+
+START_TEST(a_failure_says_where_and_how_to_see_it_again) {
+    static const wg_op op = OP(one_element_wrong);
+    wg_gradcheck_report report, again;
+    ck_assert_int_ne(wg_gradcheck_op(&op, &report, .order = 1, .seed = 7), WG_OK);
+    ck_assert_str_eq(report.name, "one_element_wrong");
+    ck_assert_int_eq(report.first.sample, 1);
+    ck_assert_int_eq(report.first.input, 0);
+    ck_assert_int_eq(report.first.input_element, 15);
+    ck_assert_int_eq(report.first.output_element, 15);
+    ck_assert_double_eq_tol(report.first.analytic / report.first.numeric, 1.00001, 1e-9);
+    ck_assert_message_contains(report.first.reproduce,
+                               "wg_gradcheck_op(&one_element_wrong, &report, .sample = 1");
+    ck_assert_message_contains(report.first.reproduce, ".seed = 7u");
+    ck_assert_int_ne(wg_gradcheck_op(&op, &again, .order = 1, .seed = 7, .sample = 1), WG_OK);
+    ck_assert_double_eq(again.first.analytic, report.first.analytic);
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    wg_gradcheck_print(stream, &report);
+    fclose(stream);
+    ck_assert_message_contains(text, "FAILED");
+    ck_assert_message_contains(text, "input 0, element 15");
+    free(text);
+}
+END_TEST
+
+/* --- Functions ---------------------------------------------------------------------------------------------
+ */
+
+static int check_at(wg_function *function, double x, wg_gradcheck_report *report) {
+    wg_tensor *inputs[] = {wg_tensor_over(WG_F64, WG_SCALAR_SHAPE, &x, NULL)};
+    const int status = wg_gradcheck(function, NULL, inputs, 1, report, .order = 1);
+    wg_tensor_free(inputs[0]);
+    return status;
+}
+
+static wg_var stopped_on_a_hill(wg_tape *tape, const wg_var *x, void *context) {
+    (void)context;
+    return wg_add(wg_stop_gradient(x[0]), wg_scalar(tape, 1e10));
+}
+static wg_var root(wg_tape *tape, const wg_var *x, void *context) {
+    (void)tape, (void)context;
+    return wg_sqrt(x[0]);
+}
+static wg_var size(wg_tape *tape, const wg_var *x, void *context) {
+    (void)tape, (void)context;
+    return wg_abs(x[0]);
+}
+static wg_var compared(wg_tape *tape, const wg_var *x, void *context) {
+    (void)context;
+    return wg_less(x[0], wg_scalar(tape, 1));
+}
+static wg_var fourth_power(wg_tape *tape, const wg_var *x, void *context) {
+    (void)tape, (void)context;
+    return wg_square(wg_square(x[0]));
+}
+static wg_var nothing(wg_tape *tape, const wg_var *x, void *context) {
+    (void)tape, (void)x, (void)context;
+    return WG_NONE;
+}
+
+START_TEST(a_zero_gradient_fails_even_where_rounding_is_coarse) {
+    wg_gradcheck_report report;
+    ck_assert_int_eq(check_at(stopped_on_a_hill, 1, &report), WG_ERROR_GRADIENT);
+    ck_assert_message_contains(report.first.reason, "disagree");
+}
+END_TEST
+
+START_TEST(a_function_that_is_not_finite_fails) {
+    wg_gradcheck_report report;
+    ck_assert_int_eq(check_at(root, -1, &report), WG_ERROR_GRADIENT);
+    ck_assert_int_eq(check_at(root, 0, &report), WG_ERROR_GRADIENT);
+    ck_assert_int_eq(check_at(root, 2, &report), WG_OK);
+}
+END_TEST
+
+START_TEST(nothing_but_a_kink_fails_and_is_counted) {
+    wg_gradcheck_report report;
+    ck_assert_int_eq(check_at(size, 0, &report), WG_ERROR_GRADIENT);
+    ck_assert_int_eq(report.kinks, 1);
+    ck_assert_int_eq(report.elements, 0);
+    ck_assert_int_eq(check_at(size, -3, &report), WG_OK);
+}
+END_TEST
+
+static wg_var step(wg_tape *tape, const wg_var *x, void *context) {
+    (void)context;
+    return wg_mul(wg_cast(wg_less(wg_scalar(tape, 1), x[0]), WG_F64), wg_sin(x[0]));
+}
+
+START_TEST(a_jump_is_no_smooth_place) {
+    wg_gradcheck_report report;
+    ck_assert_int_eq(check_at(step, 1, &report), WG_ERROR_GRADIENT);
+    ck_assert_int_eq(report.kinks, 1);
+    ck_assert_int_eq(check_at(step, 1.5, &report), WG_OK);
+}
+END_TEST
+
+START_TEST(a_flat_place_of_a_smooth_function_is_no_kink) {
+    wg_gradcheck_report report;
+    ck_assert_msg(check_at(fourth_power, 0, &report) == WG_OK, "%s", report.first.reason);
+    ck_assert_int_eq(report.kinks, 0);
+    ck_assert_int_eq(report.elements, 1);
+}
+END_TEST
+
+START_TEST(a_function_without_real_value_fails) {
+    wg_gradcheck_report report;
+    ck_assert_int_eq(check_at(compared, 0, &report), WG_ERROR_GRADIENT);
+    ck_assert_message_contains(report.first.reason, "bool");
+    ck_assert_int_eq(check_at(nothing, 0, &report), WG_ERROR_GRADIENT);
+}
+END_TEST
+
+START_TEST(options_out_of_range_are_refused) {
+    wg_gradcheck_report report;
+    ck_assert_int_eq(wg_gradcheck_op(&right_op, &report, .order = 3), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_gradcheck_op(&right_op, &report, .tolerance = -1), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_gradcheck_op(&right_op, &report, .tolerance = NAN), WG_ERROR_ATTRIBUTE);
+}
+END_TEST
+
+WG_SUITE("check/cannot_be_fooled", the_right_rule_passes, a_rule_that_is_wrong_anywhere_fails,
+         nan_and_infinity_fail, a_cotangent_of_another_type_fails, a_rule_not_linear_in_the_cotangent_fails,
+         a_missing_rule_fails_unless_declared, a_gradient_without_gradient_fails_at_second_order,
+         an_op_of_which_nothing_was_compared_fails, a_failure_says_where_and_how_to_see_it_again,
+         a_zero_gradient_fails_even_where_rounding_is_coarse, a_function_that_is_not_finite_fails,
+         nothing_but_a_kink_fails_and_is_counted, a_jump_is_no_smooth_place,
+         a_flat_place_of_a_smooth_function_is_no_kink, a_function_without_real_value_fails,
+         options_out_of_range_are_refused)
