@@ -32,6 +32,9 @@ int suite_run(const char *name, SFun setup, SFun teardown, const TTest *const *t
         fprintf(stderr, "%s: cannot make a temporary directory: %s\n", suite_directory, strerror(errno));
         return EXIT_FAILURE;
     }
+    setenv("WG_SOURCE_ROOT", SOURCE_ROOT, 0); /* for this process's tests and the commands that they run */
+    setenv("WG_BUILD_ROOT", BUILD_ROOT, 0);
+    setenv("CC", COMPILER, 0);
     Suite *suite = suite_create(name);
     for (int i = 0; i < count; i++) { /* a case a test: CK_RUN_CASE finds it by its name */
         TCase *one = tcase_create(tests[i]->name);
@@ -70,8 +73,7 @@ const char *temporary_path(const char *name) {
 const char *source_path(const char *name) {
     size_t size;
     char *path = next_text(&size);
-    const char *root = getenv("WG_SOURCE_ROOT");
-    ck_assert_int_lt(snprintf(path, size, "%s/%s", root ? root : ".", name), (int)size);
+    ck_assert_int_lt(snprintf(path, size, "%s/%s", getenv("WG_SOURCE_ROOT"), name), (int)size);
     return path;
 }
 

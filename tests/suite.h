@@ -36,8 +36,8 @@ const char *temporary_path(const char *name);
 /* Where the source tree lies: for the documents and programs that tests build. */
 const char *source_path(const char *name);
 
-/* Runs a shell command in the source tree; its exit status, or -1 where it was killed. What it wrote to both
- * streams goes to `output` (NULL: nowhere), cut to `size`. */
+/* Runs a shell command in the source tree, with WG_BUILD_ROOT and CC set; its exit status, or -1 where it was
+ * killed. What it wrote to both streams goes to `output` (NULL: nowhere), cut to `size`. */
 int run_command(char *output, size_t size, const char *format, ...) WG_PRINTF(3, 4);
 
 /* The same where anything but success fails the test, showing what the command wrote. */
