@@ -43,20 +43,24 @@ static int check_tensor(const char *path, const wg_named_tensor *entry, int inde
     return WG_OK;
 }
 
+/* Why jansson did not take a text: for want of memory, or because it is not UTF-8. */
+static int not_taken(const char *text, const char *what, const char *name, const char *path, wg_error *error) {
+    json_t *unchecked = json_string_nocheck(text), *checked = json_string(text);
+    const bool wrong = unchecked && !checked;
+    json_decref(unchecked);
+    json_decref(checked);
+    if (!wrong) return no_memory(path, error);
+    return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: the %s \"%s\" is not UTF-8", path, what, name);
+}
+
 /* Adds `value`, which it takes, under `key`, which must be new and UTF-8. */
 static int add(json_t *object, const char *key, json_t *value, const char *path, wg_error *error) {
     int status = WG_OK;
     if (!value) return no_memory(path, error);
     if (json_object_get(object, key))
         status = wg_error_set(error, WG_ERROR_NAME, "cannot write %s: \"%s\" is there twice", path, key);
-    else if (json_object_set(object, key, value)) {
-        json_t *text = json_string_nocheck(key), *checked = json_string(key);
-        status = text && !checked
-                     ? wg_error_set(error, WG_ERROR_NAME, "cannot write %s: the name \"%s\" is not UTF-8", path, key)
-                     : no_memory(path, error);
-        json_decref(text);
-        json_decref(checked);
-    }
+    else if (json_object_set(object, key, value))
+        status = not_taken(key, "name", key, path, error);
     json_decref(value);
     return status;
 }
@@ -82,9 +86,7 @@ static int add_metadata(json_t *header, const wg_safetensors_options *options, c
             return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: metadata number %d has no %s", path, i,
                                 entry->key ? "text" : "key");
         json_t *text = json_string(entry->text);
-        if (!text)
-            return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: the text of \"%s\" is not UTF-8", path,
-                                entry->key);
+        if (!text) return not_taken(entry->text, "text of", entry->key, path, error);
         status = add(texts, entry->key, text, path, error);
     }
     return status;
