@@ -110,7 +110,8 @@ void *realloc(void *block, size_t size) {
 
 void *reallocarray(void *block, size_t count, size_t size) {
     size_t bytes;
-    if (REFUSED("reallocarray", count * size) || __builtin_mul_overflow(count, size, &bytes)) return no_memory();
+    if (REFUSED("reallocarray", count * size) || __builtin_mul_overflow(count, size, &bytes))
+        return no_memory();
     return resize(block, bytes);
 }
 
@@ -170,11 +171,12 @@ int munmap(void *address, size_t length) {
 }
 
 /* The function of this name that would have been called; ISO C has no cast from data to code. */
-#define REAL(function)                                                                                       \
-    static __typeof__(&(function)) real;                                                                     \
+#define REAL(function)                   \
+    static __typeof__(&(function)) real; \
     if (!real) *(void **)&real = dlsym(RTLD_NEXT, #function)
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *argument) {
     REAL(pthread_create);
     if (REFUSED("pthread_create", 0)) return EAGAIN;
     const int status = real(thread, attributes, run, argument);

@@ -1,7 +1,7 @@
 /* faults — makes the system refuse memory or a thread, at one chosen call.
  *
- * A suite that lists faults.c among its sources has the malloc family, mmap and pthread_create replaced in the
- * whole process, the libraries it uses included. All such calls of all threads are numbered; the one that
+ * A suite that lists faults.c among its sources has the malloc family, mmap and pthread_create replaced in
+ * the whole process, the libraries it uses included. All such calls of all threads are numbered; the one that
  * has been chosen fails as the system would have failed it, the others go through. What is held is counted,
  * so that a leak shows as a difference; whatever is measured must have run once before, since the C library
  * keeps some of what it gets (the stack of a thread that has ended).

@@ -23,10 +23,10 @@ int suite_run(const char *name, SFun setup, SFun teardown, const TTest *const *t
 #define WG_SUITE(name, ...) WG_SUITE_WITH(name, NULL, NULL, __VA_ARGS__)
 
 /* The same with functions called before and after each test, in the test's process. */
-#define WG_SUITE_WITH(name, setup, teardown, ...)                                                            \
-    int main(void) {                                                                                         \
-        const TTest *const tests[] = {__VA_ARGS__};                                                          \
-        return suite_run(name, setup, teardown, tests, (int)(sizeof tests / sizeof tests[0]));               \
+#define WG_SUITE_WITH(name, setup, teardown, ...)                                              \
+    int main(void) {                                                                           \
+        const TTest *const tests[] = {__VA_ARGS__};                                            \
+        return suite_run(name, setup, teardown, tests, (int)(sizeof tests / sizeof tests[0])); \
     }
 
 /* A path below a directory that this test has to itself and that vanishes after it. The text is good for
@@ -50,8 +50,8 @@ double value_of(wg_var var);
 
 /* Evaluates the var and compares its elements, in row-major order, to within `tolerance` of each (0: exactly;
  * NaN equals NaN):  assert_values(y, 1e-12, 1.0, 2.0, 3.0); */
-#define assert_values(var, tolerance, ...)                                                                   \
-    assert_values_(__FILE__, __LINE__, var, tolerance, (const double[]){__VA_ARGS__},                        \
+#define assert_values(var, tolerance, ...)                                            \
+    assert_values_(__FILE__, __LINE__, var, tolerance, (const double[]){__VA_ARGS__}, \
                    (int)(sizeof((const double[]){__VA_ARGS__}) / sizeof(double)))
 void assert_values_(const char *file, int line, wg_var var, double tolerance, const double *expected,
                     int count);
@@ -60,7 +60,7 @@ void assert_values_(const char *file, int line, wg_var var, double tolerance, co
 #define assert_error(tape, status, part) assert_error_(__FILE__, __LINE__, tape, status, part)
 void assert_error_(const char *file, int line, wg_tape *tape, int status, const char *part);
 
-#define ck_assert_message_contains(message, part)                                                            \
+#define ck_assert_message_contains(message, part) \
     ck_assert_msg(strstr((message), (part)) != NULL, "\"%s\" is not in \"%s\"", (part), (message))
 
 #endif

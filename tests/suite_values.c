@@ -26,7 +26,8 @@ void assert_values_(const char *file, int line, wg_var var, double tolerance, co
     for (int i = 0; i < count; i++) {
         const double got = wg_tensor_get(value, i);
         if (!near(got, expected[i], tolerance))
-            FAIL_AT(file, line, "element %d is %.17g, not %.17g (to within %g)", i, got, expected[i], tolerance);
+            FAIL_AT(file, line, "element %d is %.17g, not %.17g (to within %g)", i, got, expected[i],
+                    tolerance);
     }
     mark_point();
 }
@@ -35,9 +36,8 @@ void assert_error_(const char *file, int line, wg_tape *tape, int status, const 
     wg_error error = {0};
     const int found = wg_tape_recover(tape, &error);
     if (found != status)
-        FAIL_AT(file, line, "the tape's status is \"%s\" (%s), not \"%s\"", wg_status_name(found), error.message,
-                wg_status_name(status));
-    if (!strstr(error.message, part))
-        FAIL_AT(file, line, "\"%s\" is not in \"%s\"", part, error.message);
+        FAIL_AT(file, line, "the tape's status is \"%s\" (%s), not \"%s\"", wg_status_name(found),
+                error.message, wg_status_name(status));
+    if (!strstr(error.message, part)) FAIL_AT(file, line, "\"%s\" is not in \"%s\"", part, error.message);
     mark_point();
 }

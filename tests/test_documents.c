@@ -1,5 +1,5 @@
-/* The pages in docs/ and the README: their C code is compiled by gcc and by clang without a warning, run, and held to
- * the output that the page claims. */
+/* The pages in docs/ and the README: their C code is compiled by gcc and by clang without a warning, run, and
+ * held to the output that the page claims. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -8,26 +8,28 @@
 /* Writes the snippets of all pages into a directory of this test; $snippets in the scripts below. */
 static const char *extracted(void) {
     const char *directory = temporary_path("snippets");
-    must_run("mkdir -p '%s' && awk -v to='%s' -f tests/snippets.awk README.md docs/*.md", directory, directory);
+    must_run("mkdir -p '%s' && awk -v to='%s' -f tests/snippets.awk README.md docs/*.md", directory,
+             directory);
     return directory;
 }
 
 /* Builds a program from a folder with both compilers and runs it; "here" is where it is compiled, so that
  * messages name the file as the page does. `output` is the file that its output must equal, or "". */
 static void builds_and_runs(const char *here, const char *program, const char *snippets, const char *output) {
-    must_run("set -e\n"
-             "source=$PWD\n"
-             "libraries=${WG_BUILD_ROOT:?}/src\n"
-             "cd '%s'\n"
-             "for compiler in gcc clang; do\n"
-             "  command -v $compiler >/dev/null || continue\n"
-             "  $compiler -std=c11 -O1 -Wall -Wextra -Wpedantic -Werror -I$source/include -I'%s' %s.c -o '%s/%s'"
-             " -L$libraries -Wl,-rpath,$libraries -lwengert -lm\n"
-             "  '%s/%s' >'%s/%s.printed'\n"
-             "  if [ -n '%s' ]; then diff '%s/%s.printed' '%s/%s'; fi\n"
-             "done",
-             here, snippets, program, snippets, program, snippets, program, snippets, program, output, snippets,
-             program, snippets, output);
+    must_run(
+        "set -e\n"
+        "source=$PWD\n"
+        "libraries=${WG_BUILD_ROOT:?}/src\n"
+        "cd '%s'\n"
+        "for compiler in gcc clang; do\n"
+        "  command -v $compiler >/dev/null || continue\n"
+        "  $compiler -std=c11 -O1 -Wall -Wextra -Wpedantic -Werror -I$source/include -I'%s' %s.c -o '%s/%s'"
+        " -L$libraries -Wl,-rpath,$libraries -lwengert -lm\n"
+        "  '%s/%s' >'%s/%s.printed'\n"
+        "  if [ -n '%s' ]; then diff '%s/%s.printed' '%s/%s'; fi\n"
+        "done",
+        here, snippets, program, snippets, program, snippets, program, snippets, program, output, snippets,
+        program, snippets, output);
 }
 
 static void tutorial(const char *program) {
@@ -38,20 +40,27 @@ static void tutorial(const char *program) {
     builds_and_runs(snippets, program, snippets, output);
 }
 
-START_TEST(the_tutorials_derivative_prints_what_it_says) { tutorial("derivative"); } END_TEST
-START_TEST(the_tutorials_arrays_print_what_it_says) { tutorial("arrays"); } END_TEST
-START_TEST(the_tutorials_error_reads_as_it_says) { tutorial("errors"); } END_TEST
-START_TEST(the_tutorials_line_prints_what_it_says) { tutorial("line"); } END_TEST
-START_TEST(the_tutorials_network_prints_what_it_says) { tutorial("network"); } END_TEST
-START_TEST(the_readmes_program_prints_what_it_says) { tutorial("readme"); } END_TEST
+START_TEST(the_tutorials_derivative_prints_what_it_says) { tutorial("derivative"); }
+END_TEST
+START_TEST(the_tutorials_arrays_print_what_it_says) { tutorial("arrays"); }
+END_TEST
+START_TEST(the_tutorials_error_reads_as_it_says) { tutorial("errors"); }
+END_TEST
+START_TEST(the_tutorials_line_prints_what_it_says) { tutorial("line"); }
+END_TEST
+START_TEST(the_tutorials_network_prints_what_it_says) { tutorial("network"); }
+END_TEST
+START_TEST(the_readmes_program_prints_what_it_says) { tutorial("readme"); }
+END_TEST
 
-static void design(const char *sample) {
-    builds_and_runs("tests/samples", sample, extracted(), "");
-}
+static void design(const char *sample) { builds_and_runs("tests/samples", sample, extracted(), ""); }
 
-START_TEST(the_designs_gradient_sample_runs) { design("design_gradient"); } END_TEST
-START_TEST(the_designs_network_sample_trains) { design("design_network"); } END_TEST
-START_TEST(the_designs_op_sample_passes_the_gradient_check) { design("design_op"); } END_TEST
+START_TEST(the_designs_gradient_sample_runs) { design("design_gradient"); }
+END_TEST
+START_TEST(the_designs_network_sample_trains) { design("design_network"); }
+END_TEST
+START_TEST(the_designs_op_sample_passes_the_gradient_check) { design("design_op"); }
+END_TEST
 
 /* Whoever adds code to a page adds it above. */
 START_TEST(no_code_on_a_page_is_left_out) {
@@ -59,7 +68,8 @@ START_TEST(no_code_on_a_page_is_left_out) {
              "'arrays.c derivative.c errors.c line.c network.c readme.c"
              " gradient.inc network.inc op.inc op_use.inc training.inc'",
              extracted());
-} END_TEST
+}
+END_TEST
 
 /* Links between the pages, and from them into the source tree, lead somewhere. */
 START_TEST(every_link_leads_to_a_file) {
@@ -68,10 +78,12 @@ START_TEST(every_link_leads_to_a_file) {
              "    test -e \"$(dirname $page)/$link\" || { echo \"$page: $link\"; exit 1; }\n"
              "  done || exit 1\n"
              "done");
-} END_TEST
+}
+END_TEST
 
 WG_SUITE("documents", the_tutorials_derivative_prints_what_it_says, the_tutorials_arrays_print_what_it_says,
          the_tutorials_error_reads_as_it_says, the_tutorials_line_prints_what_it_says,
          the_tutorials_network_prints_what_it_says, the_readmes_program_prints_what_it_says,
          the_designs_gradient_sample_runs, the_designs_network_sample_trains,
-         the_designs_op_sample_passes_the_gradient_check, no_code_on_a_page_is_left_out, every_link_leads_to_a_file)
+         the_designs_op_sample_passes_the_gradient_check, no_code_on_a_page_is_left_out,
+         every_link_leads_to_a_file)

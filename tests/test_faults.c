@@ -25,7 +25,8 @@ START_TEST(only_the_chosen_call_fails) {
     const bool first = is_refused(malloc(8)), second = is_refused(malloc(8)), third = is_refused(malloc(8));
     ck_assert(faults_disarm());
     ck_assert(!first && second && !third);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nothing_fails_when_none_is_chosen) {
     faults_arm(-1);
@@ -34,13 +35,14 @@ START_TEST(nothing_fails_when_none_is_chosen) {
     ck_assert(!faults_disarm());
     ck_assert(!refused);
     ck_assert_int_eq(calls, 1);
-} END_TEST
+}
+END_TEST
 
-#define CHECK_REFUSED(call)                                                                                  \
-    do {                                                                                                     \
-        faults_arm(0);                                                                                       \
-        const bool refused = is_refused(call);                                                               \
-        ck_assert_msg(faults_disarm() && refused, "%s went through", #call);                                 \
+#define CHECK_REFUSED(call)                                                  \
+    do {                                                                     \
+        faults_arm(0);                                                       \
+        const bool refused = is_refused(call);                               \
+        ck_assert_msg(faults_disarm() && refused, "%s went through", #call); \
     } while (0)
 
 START_TEST(every_function_of_the_malloc_family_can_fail) {
@@ -57,7 +59,8 @@ START_TEST(every_function_of_the_malloc_family_can_fail) {
     ck_assert(faults_disarm());
     ck_assert_int_ne(status, 0);
     ck_assert_ptr_null(block);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_failed_realloc_leaves_the_block_as_it_was) {
     char *block = malloc(8);
@@ -68,7 +71,8 @@ START_TEST(a_failed_realloc_leaves_the_block_as_it_was) {
     ck_assert_ptr_null(moved);
     ck_assert_str_eq(block, "1234567");
     free(block);
-} END_TEST
+}
+END_TEST
 
 START_TEST(mmap_and_pthread_create_can_fail) {
     pthread_t thread;
@@ -80,7 +84,8 @@ START_TEST(mmap_and_pthread_create_can_fail) {
     const int status = pthread_create(&thread, NULL, nothing, NULL);
     ck_assert(faults_disarm());
     ck_assert_int_ne(status, 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_call_inside_the_c_library_can_fail) {
     faults_arm(0);
@@ -91,7 +96,8 @@ START_TEST(a_call_inside_the_c_library_can_fail) {
     FILE *file = fopen("/dev/null", "r");
     ck_assert(faults_disarm());
     ck_assert_ptr_null(file);
-} END_TEST
+}
+END_TEST
 
 static void start_and_join(void) {
     pthread_t thread;
@@ -116,14 +122,16 @@ START_TEST(what_is_held_is_counted) {
     ck_assert_int_eq(during.mapped, before.mapped + 8192);
     ck_assert_int_eq(during.threads, before.threads + 1);
     ck_assert(faults_same(before, after));
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_failed_call_is_described) {
     faults_arm(0);
     sink = malloc(123);
     ck_assert(faults_disarm());
     ck_assert_message_contains(faults_describe(), "malloc(123), called from ");
-} END_TEST
+}
+END_TEST
 
 WG_SUITE("faults", only_the_chosen_call_fails, nothing_fails_when_none_is_chosen,
          every_function_of_the_malloc_family_can_fail, a_failed_realloc_leaves_the_block_as_it_was,

@@ -1,6 +1,6 @@
-/* Two training steps on a fresh engine while the system refuses memory, or a thread, once: at the first call, at the
- * second, and so on, until no call is left. Each time there is an error value or the right result, nothing leaks, and
- * the same process then reaches the weights that an undisturbed run reaches. */
+/* Two training steps on a fresh engine while the system refuses memory, or a thread, once: at the first call,
+ * at the second, and so on, until no call is left. Each time there is an error value or the right result,
+ * nothing leaks, and the same process then reaches the weights that an undisturbed run reaches. */
 #include "faults.h"
 #include "suite.h"
 
@@ -46,7 +46,8 @@ static void read_weights(const wg_model *model, trained *result) {
     }
 }
 
-/* --- What is attempted. Nothing of Check's here: it asks for memory too ---------------------------------- */
+/* --- What is attempted. Nothing of Check's here: it asks for memory too ----------------------------------
+ */
 
 /* From nothing to trained weights and back to nothing; a wg_status. */
 static int train(trained *result) {
@@ -86,17 +87,19 @@ static int save_and_load(trained *result) {
     return status;
 }
 
-/* --- The same again, with failures ------------------------------------------------------------------------ */
+/* --- The same again, with failures ------------------------------------------------------------------------
+ */
 
 static bool same(const trained *a, const trained *b) {
-    return a->count == b->count && memcmp(a->weights, b->weights, (size_t)a->count * sizeof a->weights[0]) == 0;
+    return a->count == b->count &&
+           memcmp(a->weights, b->weights, (size_t)a->count * sizeof a->weights[0]) == 0;
 }
 
 static void undisturbed(int (*attempt)(trained *), const trained *reference, const char *after) {
     trained again = {0};
     const int status = attempt(&again);
-    ck_assert_msg(status == WG_OK && same(&again, reference), "after %s: status \"%s\", or other weights", after,
-                  wg_status_name(status));
+    ck_assert_msg(status == WG_OK && same(&again, reference), "after %s: status \"%s\", or other weights",
+                  after, wg_status_name(status));
 }
 
 /* Fails one call after the other and returns how many there were. */
@@ -117,9 +120,10 @@ static long fail_each_call(int (*attempt)(trained *)) {
         }
         char call[300];
         snprintf(call, sizeof call, "failed call %ld, %s", n, faults_describe());
-        ck_assert_msg(faults_same(before, after), "%s: %ld blocks, %ld mapped bytes, %ld threads leak (status \"%s\")",
-                      call, after.blocks - before.blocks, after.mapped - before.mapped, after.threads - before.threads,
-                      wg_status_name(status));
+        ck_assert_msg(faults_same(before, after),
+                      "%s: %ld blocks, %ld mapped bytes, %ld threads leak (status \"%s\")", call,
+                      after.blocks - before.blocks, after.mapped - before.mapped,
+                      after.threads - before.threads, wg_status_name(status));
         const bool right = status == WG_OK && same(&result, &reference);
         ck_assert_msg(right || status == WG_ERROR_MEMORY || status == WG_ERROR_FILE,
                       "%s: status \"%s\", or other weights", call, wg_status_name(status));
@@ -131,14 +135,16 @@ START_TEST(training_survives_each_allocation_that_fails) {
     const long calls = fail_each_call(train);
     printf("two training steps: %ld calls for memory or threads, each made to fail once\n", calls);
     ck_assert_int_gt(calls, 100);
-} END_TEST
+}
+END_TEST
 
 START_TEST(saving_and_loading_survive_each_allocation_that_fails) {
     snprintf(model_path, sizeof model_path, "%s", temporary_path("model.safetensors"));
     const long calls = fail_each_call(save_and_load);
     printf("saving and loading: %ld calls for memory or threads, each made to fail once\n", calls);
     ck_assert_int_gt(calls, 100);
-} END_TEST
+}
+END_TEST
 
 WG_SUITE("faults/training", training_survives_each_allocation_that_fails,
          saving_and_loading_survive_each_allocation_that_fails)

@@ -1,5 +1,5 @@
-/* The public headers in every dialect that a program may be written in: not a warning from gcc or clang. Where
- * one of the compilers is not installed (scripts/test installs them all), its tests say so. */
+/* The public headers in every dialect that a program may be written in: not a warning from gcc or clang.
+ * Where one of the compilers is not installed (scripts/test installs them all), its tests say so. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -20,28 +20,41 @@ static void compiles(const char *compiler, const char *language, const char *sta
              compiler, language, standard, compiler, language, standard);
 }
 
-START_TEST(gcc_accepts_them_as_c99) { compiles("gcc", "c", "c99"); } END_TEST
-START_TEST(gcc_accepts_them_as_c11) { compiles("gcc", "c", "c11"); } END_TEST
-START_TEST(gcc_accepts_them_as_c17) { compiles("gcc", "c", "c17"); } END_TEST
-START_TEST(gcc_accepts_them_as_c2x) { compiles("gcc", "c", "c2x"); } END_TEST
-START_TEST(gcc_accepts_them_as_gnu11) { compiles("gcc", "c", "gnu11"); } END_TEST
-START_TEST(clang_accepts_them_as_c99) { compiles("clang", "c", "c99"); } END_TEST
-START_TEST(clang_accepts_them_as_c11) { compiles("clang", "c", "c11"); } END_TEST
-START_TEST(clang_accepts_them_as_c17) { compiles("clang", "c", "c17"); } END_TEST
-START_TEST(clang_accepts_them_as_c2x) { compiles("clang", "c", "c2x"); } END_TEST
-START_TEST(gxx_accepts_them_as_cxx20) { compiles("g++", "c++", "c++20"); } END_TEST
-START_TEST(clangxx_accepts_them_as_cxx20) { compiles("clang++", "c++", "c++20"); } END_TEST
+START_TEST(gcc_accepts_them_as_c99) { compiles("gcc", "c", "c99"); }
+END_TEST
+START_TEST(gcc_accepts_them_as_c11) { compiles("gcc", "c", "c11"); }
+END_TEST
+START_TEST(gcc_accepts_them_as_c17) { compiles("gcc", "c", "c17"); }
+END_TEST
+START_TEST(gcc_accepts_them_as_c2x) { compiles("gcc", "c", "c2x"); }
+END_TEST
+START_TEST(gcc_accepts_them_as_gnu11) { compiles("gcc", "c", "gnu11"); }
+END_TEST
+START_TEST(clang_accepts_them_as_c99) { compiles("clang", "c", "c99"); }
+END_TEST
+START_TEST(clang_accepts_them_as_c11) { compiles("clang", "c", "c11"); }
+END_TEST
+START_TEST(clang_accepts_them_as_c17) { compiles("clang", "c", "c17"); }
+END_TEST
+START_TEST(clang_accepts_them_as_c2x) { compiles("clang", "c", "c2x"); }
+END_TEST
+START_TEST(gxx_accepts_them_as_cxx20) { compiles("g++", "c++", "c++20"); }
+END_TEST
+START_TEST(clangxx_accepts_them_as_cxx20) { compiles("clang++", "c++", "c++20"); }
+END_TEST
 
 START_TEST(a_forgotten_option_name_is_a_warning) {
     char output[4096];
-    const int status = run_command(output, sizeof output,
-                                   "echo '#include <wengert.h>\nwg_var f(wg_var x) { return wg_max_pool2d(x, 2); }' |"
-                                   " gcc -x c -Wall -Werror -Iinclude -fsyntax-only -");
+    const int status =
+        run_command(output, sizeof output,
+                    "echo '#include <wengert.h>\nwg_var f(wg_var x) { return wg_max_pool2d(x, 2); }' |"
+                    " gcc -x c -Wall -Werror -Iinclude -fsyntax-only -");
     ck_assert_int_ne(status, 0);
     ck_assert_message_contains(output, "wg_write_the_name_of_the_option");
-} END_TEST
+}
+END_TEST
 
 WG_SUITE("public headers", gcc_accepts_them_as_c99, gcc_accepts_them_as_c11, gcc_accepts_them_as_c17,
-         gcc_accepts_them_as_c2x, gcc_accepts_them_as_gnu11, clang_accepts_them_as_c99, clang_accepts_them_as_c11,
-         clang_accepts_them_as_c17, clang_accepts_them_as_c2x, gxx_accepts_them_as_cxx20,
-         clangxx_accepts_them_as_cxx20, a_forgotten_option_name_is_a_warning)
+         gcc_accepts_them_as_c2x, gcc_accepts_them_as_gnu11, clang_accepts_them_as_c99,
+         clang_accepts_them_as_c11, clang_accepts_them_as_c17, clang_accepts_them_as_c2x,
+         gxx_accepts_them_as_cxx20, clangxx_accepts_them_as_cxx20, a_forgotten_option_name_is_a_warning)

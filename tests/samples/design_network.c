@@ -1,5 +1,5 @@
-/* The second sample of docs/design.md: a network that trains, here on pictures that are easy to tell apart: of a
- * digit's class, bright in one of ten rows. */
+/* The second sample of docs/design.md: a network that trains, here on pictures that are easy to tell apart:
+ * of a digit's class, bright in one of ten rows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <wengert.h>

@@ -27,7 +27,8 @@ int main(void) {
     static const double data[8] = {3e-308, 1e-160, -4e-320, 0.1, 1e300, -7.5, 2e-310, 1e-5};
     wg_tape *tape = wg_tape_new();
     wg_var x = wg_array(tape, WG_F64, WG_SHAPE(8), data);
-    wg_var square = wg_mul(x, x), half = wg_mul(x, wg_scalar(tape, 0.5)), small = wg_exp(wg_mul(x, wg_scalar(tape, 99.0)));
+    wg_var square = wg_mul(x, x), half = wg_mul(x, wg_scalar(tape, 0.5)),
+           small = wg_exp(wg_mul(x, wg_scalar(tape, 99.0)));
     wg_var total = wg_sum(half, WG_ALL_AXES), gradient = wg_grad(total, x);
     if (wg_eval(square, half, small, total, gradient)) return wg_report(stderr, tape);
     print(square), print(half), print(small), print(total), print(gradient);
