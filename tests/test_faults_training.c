@@ -102,8 +102,9 @@ static void undisturbed(int (*attempt)(trained *), const trained *reference, con
                   after, wg_status_name(status));
 }
 
-/* Fails one call after the other and returns how many there were. */
-static long fail_each_call(int (*attempt)(trained *)) {
+/* Fails one call after the other and returns how many there were. The error is want of memory, but
+ * `by_others` (fopen, jansson's parser) it may be told as something else. */
+static long fail_each_call(int (*attempt)(trained *), bool by_others) {
     static trained reference, result;
     ck_assert_int_eq(attempt(&reference), WG_OK);
     ck_assert(reference.count > 0 && reference.count <= MOST_WEIGHTS);
@@ -125,14 +126,14 @@ static long fail_each_call(int (*attempt)(trained *)) {
                       after.blocks - before.blocks, after.mapped - before.mapped,
                       after.threads - before.threads, wg_status_name(status));
         const bool right = status == WG_OK && same(&result, &reference);
-        ck_assert_msg(right || status == WG_ERROR_MEMORY || status == WG_ERROR_FILE,
+        ck_assert_msg(right || status == WG_ERROR_MEMORY || (status && by_others),
                       "%s: status \"%s\", or other weights", call, wg_status_name(status));
         undisturbed(attempt, &reference, call);
     }
 }
 
 START_TEST(training_survives_each_allocation_that_fails) {
-    const long calls = fail_each_call(train);
+    const long calls = fail_each_call(train, false);
     printf("two training steps: %ld calls for memory or threads, each made to fail once\n", calls);
     ck_assert_int_gt(calls, 100);
 }
@@ -140,7 +141,7 @@ END_TEST
 
 START_TEST(saving_and_loading_survive_each_allocation_that_fails) {
     snprintf(model_path, sizeof model_path, "%s", temporary_path("model.safetensors"));
-    const long calls = fail_each_call(save_and_load);
+    const long calls = fail_each_call(save_and_load, true);
     printf("saving and loading: %ld calls for memory or threads, each made to fail once\n", calls);
     ck_assert_int_gt(calls, 100);
 }
