@@ -9,7 +9,7 @@
 #include "plan/plan.h"
 #include <stdlib.h>
 
-enum { END = UINT32_MAX - 1 }; /* the step after all others */
+#define END (UINT32_MAX - 1) /* the step after all others */
 
 typedef struct hole { uint64_t offset, size; } hole;
 
