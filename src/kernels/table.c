@@ -97,10 +97,54 @@ static void run_portable(int number, const wg_call *call) {
 #undef WG_NUMERIC_OP
 #undef WG_BYTES_OP
 
+/* --- Tuned kernels: tuned.def ---------------------------------------------------------------------------------------- */
+
+#define TUNED(kernel, set)                                                                         \
+    extern const wg_kernel wg_tuned_##kernel##_##set##_f32, wg_tuned_##kernel##_##set##_f64;
+#define WG_TUNED(op, kernel) TUNED(kernel, portable) TUNED(kernel, avx2) TUNED(kernel, avx512) TUNED(kernel, neon)
+#include "kernels/tuned.def"
+#undef TUNED
+#undef WG_TUNED
+
+typedef struct tuned {
+    plain *forward; /* of the op that it is for */
+    const wg_kernel *by_type[WG_ISA_COUNT][WG_DTYPE_COUNT];
+} tuned;
+
+#define TUNED(kernel, set) {[WG_F32] = &wg_tuned_##kernel##_##set##_f32, [WG_F64] = &wg_tuned_##kernel##_##set##_f64}
+#ifdef WG_BUILT_AVX2
+#define TUNED_AVX2(kernel) [WG_ISA_AVX2] = TUNED(kernel, avx2),
+#else
+#define TUNED_AVX2(kernel)
+#endif
+#ifdef WG_BUILT_AVX512
+#define TUNED_AVX512(kernel) [WG_ISA_AVX512] = TUNED(kernel, avx512),
+#else
+#define TUNED_AVX512(kernel)
+#endif
+#ifdef WG_BUILT_NEON
+#define TUNED_NEON(kernel) [WG_ISA_NEON] = TUNED(kernel, neon),
+#else
+#define TUNED_NEON(kernel)
+#endif
+#define WG_TUNED(op, kernel)                                                                       \
+    {.forward = wg_forward_##op,                                                                   \
+     .by_type = {[WG_ISA_PORTABLE] = TUNED(kernel, portable), TUNED_AVX2(kernel) TUNED_AVX512(kernel) TUNED_NEON(kernel)}},
+static const tuned tuned_rows[] = {
+#include "kernels/tuned.def"
+};
+#undef WG_TUNED
+
+enum { TUNED_COUNT = sizeof tuned_rows / sizeof *tuned_rows };
+
 /* --- Picking ----------------------------------------------------------------------------------------------------------- */
 
 wg_kernel wg_kernel_pick(const wg_call *call, wg_isa isa) {
     const wg_op *op = call->op;
+    for (int i = 0; i < TUNED_COUNT; i++) {
+        const wg_kernel *own = tuned_rows[i].by_type[isa][call->dtype];
+        if (tuned_rows[i].forward == op->forward && own && (!own->applies || own->applies(call))) return *own;
+    }
     wg_kernel kernel = {.name = op->name, .units = op->units, .workspace = op->workspace, .run = op->forward};
     for (int i = 0; i < ROW_COUNT; i++)
         if (rows[i].forward == op->forward) {
