@@ -7,13 +7,13 @@
 #include <string.h>
 #include <wengert/op.h>
 
-/* --- Errors ------------------------------------------------------------------------------------- */
+/* --- Errors ----------------------------------------------------------------------------------- */
 
 /* Fills `error` (may be NULL) and returns `status`. */
 int wg_error_set(wg_error *error, int status, const char *format, ...) WG_PRINTF(3, 4);
 int wg_error_set_list(wg_error *error, int status, const char *format, va_list arguments);
 
-/* --- Types -------------------------------------------------------------------------------------- */
+/* --- Types ------------------------------------------------------------------------------------ */
 
 /* The type of a dtype and a shape argument, or an error: WG_ERROR_SHAPE with the extent at fault. */
 int wg_type_make(wg_type *type, wg_dtype dtype, const wg_shape *shape, wg_error *error);
@@ -31,16 +31,15 @@ const char *wg_type_text(char text[WG_TEXT_SIZE], const wg_type *type, bool with
 
 static inline bool wg_dtype_real(wg_dtype dtype) { return dtype == WG_F32 || dtype == WG_F64; }
 
-/* --- Growing arrays ------------------------------------------------------------------------------ */
+/* --- Growing arrays --------------------------------------------------------------------------- */
 
 /* Makes room for `count` elements of `size` bytes in *array, whose capacity is *capacity elements.
  * False when there is no memory: the array is then as before. */
 bool wg_reserve_(void **array, size_t *capacity, size_t count, size_t size);
-#define WG_RESERVE(array, capacity, count)                                                         \
-    ((count) <= *(capacity) ||                                                                     \
-     wg_reserve_((void **)(array), (capacity), (count), sizeof **(array)))
+#define WG_RESERVE(array, capacity, count) \
+    ((count) <= *(capacity) || wg_reserve_((void **)(array), (capacity), (count), sizeof **(array)))
 
-/* --- Hash ---------------------------------------------------------------------------------------- */
+/* --- Hash ------------------------------------------------------------------------------------- */
 
 /* A 64-bit hash of words: multiply, fold, in order. Not against adversaries: what is found by it is
  * compared in full. */

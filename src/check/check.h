@@ -12,7 +12,7 @@ uint64_t wg_check_bits(uint64_t seed, uint64_t sample, uint64_t input, uint64_t 
 /* The same as a standard normal number. */
 double wg_check_normal(uint64_t seed, uint64_t sample, uint64_t input, uint64_t index);
 
-/* --- point.c: a function, and the inputs at which it is looked at ------------------------------ */
+/* --- point.c: a function, and the inputs at which it is looked at ----------------------------- */
 
 typedef struct wg_point {
     wg_tape *tape;
@@ -48,7 +48,7 @@ int wg_point_refuses(wg_point *point, const char *name, wg_error *error);
 double wg_point_get(const wg_point *point, int input, int64_t element);
 void wg_point_set(wg_point *point, int input, int64_t element, double value);
 
-/* --- difference.c: one column of the Jacobian, numerically -------------------------------------- */
+/* --- difference.c: one column of the Jacobian, numerically ------------------------------------ */
 
 typedef enum wg_verdict {
     WG_UNSETTLED = 0, /* the extrapolations do not agree at any step */
@@ -79,13 +79,13 @@ int wg_difference_column(wg_point *point, int input, int64_t element, const doub
                          const double *error, double tolerance, wg_difference *column, double *scratch,
                          wg_error *failure);
 
-/* --- report.c ------------------------------------------------------------------------------------- */
+/* --- report.c --------------------------------------------------------------------------------- */
 
 /* Counts a failure, and writes it down with its reason if it is the report's first. */
 void wg_gradcheck_fail(wg_gradcheck_report *report, const wg_gradcheck_failure *failure, const char *format,
                        ...) WG_PRINTF(3, 4);
 
-/* --- gradcheck.c, jacobian.c ---------------------------------------------------------------------- */
+/* --- gradcheck.c, jacobian.c ------------------------------------------------------------------ */
 
 /* A check under way. */
 typedef struct wg_check {

@@ -8,25 +8,30 @@
  * again once it has let go of them. What it keeps beyond is its own, and the loader takes new memory. */
 enum { KEPT_SLOTS = 8 };
 
-/* --- Beginning ---------------------------------------------------------------------------------- */
+/* --- Beginning -------------------------------------------------------------------------------- */
 
-static int no_memory(wg_error *error) { return wg_error_set(error, WG_ERROR_MEMORY, "no memory for a loader"); }
+static int no_memory(wg_error *error) {
+    return wg_error_set(error, WG_ERROR_MEMORY, "no memory for a loader");
+}
 
 static int check_normalisation(const wg_batches *batches, const wg_loader_options *o, wg_error *error) {
     const wg_type type = wg_dataset_x(batches->dataset);
     const bool each = o->channel_mean || o->channel_std;
     if ((o->mean != 0 && o->channel_mean) || (o->std != 0 && o->channel_std))
-        return wg_error_set(error, WG_ERROR_ATTRIBUTE, "a loader with both mean and channel_mean, or std and channel_std; give one");
+        return wg_error_set(error, WG_ERROR_ATTRIBUTE,
+                            "a loader with both mean and channel_mean, or std and channel_std; give one");
     if (!wg_dtype_real(type.dtype))
         return wg_error_set(error, WG_ERROR_DTYPE, "a loader that normalises x of %s; expected f32 or f64",
                             wg_dtype_name(type.dtype));
     if (each && type.rank == 0)
-        return wg_error_set(error, WG_ERROR_SHAPE, "a loader with channel_mean or channel_std for scalars; expected mean and std");
+        return wg_error_set(error, WG_ERROR_SHAPE,
+                            "a loader with channel_mean or channel_std for scalars; expected mean and std");
     for (int64_t c = 0; c < (each ? type.extent[0] : 1); c++) {
         const double mean = o->channel_mean ? o->channel_mean[c] : o->mean;
         const double std = o->channel_std ? o->channel_std[c] : o->std != 0 ? o->std : 1;
         if (!isfinite(mean) || !isfinite(std) || !(std > 0))
-            return wg_error_set(error, WG_ERROR_ATTRIBUTE, "a loader with mean %g and std %g; expected finite numbers, std above 0",
+            return wg_error_set(error, WG_ERROR_ATTRIBUTE,
+                                "a loader with mean %g and std %g; expected finite numbers, std above 0",
                                 mean, std);
     }
     return WG_OK;
@@ -58,11 +63,13 @@ static wg_type batch_type(const wg_type *sample, int64_t rows) {
 static int count_batches(wg_batches *batches, bool drop_last, wg_error *error) {
     const int64_t length = wg_dataset_length(batches->dataset), size = batches->batch_size;
     const wg_type x = wg_dataset_x(batches->dataset), y = wg_dataset_y(batches->dataset);
-    const wg_type x_batch = batch_type(&x, wg_min(size, length)), y_batch = batch_type(&y, wg_min(size, length));
+    const wg_type x_batch = batch_type(&x, wg_min(size, length)),
+                  y_batch = batch_type(&y, wg_min(size, length));
     char text[WG_TEXT_SIZE];
     const wg_type *large = !wg_type_fits(&x_batch) ? &x_batch : !wg_type_fits(&y_batch) ? &y_batch : NULL;
     if (large)
-        return wg_error_set(error, WG_ERROR_SHAPE, "a batch is %s, more than 2^63 bytes", wg_type_text(text, large, true));
+        return wg_error_set(error, WG_ERROR_SHAPE, "a batch is %s, more than 2^63 bytes",
+                            wg_type_text(text, large, true));
     batches->count = length / size + (!drop_last && length % size ? 1 : 0);
     if (batches->count > 0) return WG_OK;
     return wg_error_set(error, WG_ERROR_SHAPE, "a loader without a batch: %lld samples in batches of %lld%s",
@@ -71,7 +78,8 @@ static int count_batches(wg_batches *batches, bool drop_last, wg_error *error) {
 
 int wg_batches_init(wg_batches *batches, wg_dataset *dataset, int64_t batch_size, int ahead,
                     const wg_loader_options *options, wg_error *error) {
-    *batches = (wg_batches){.dataset = wg_dataset_retain(dataset), .batch_size = batch_size, .seed = options->seed};
+    *batches =
+        (wg_batches){.dataset = wg_dataset_retain(dataset), .batch_size = batch_size, .seed = options->seed};
     int status = count_batches(batches, options->drop_last, error);
     if (!status) status = init_normalisation(batches, options, error);
     if (status) return status;
@@ -100,7 +108,7 @@ void wg_batches_free(wg_batches *batches) {
     wg_dataset_free(batches->dataset);
 }
 
-/* --- Memory ------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 static int64_t next_rows(const wg_batches *batches) {
     const int64_t begin = batches->next * batches->batch_size;
@@ -118,9 +126,12 @@ wg_slot *wg_batches_take(wg_batches *batches) {
     for (int i = 0; i < batches->slot_count; i++) {
         wg_slot *slot = &batches->slots[i];
         if (slot->busy) continue;
-        if (slot->rows == 0) empty = slot;
-        else if (kept_by_others(slot)) kept = slot;
-        else if (slot->rows != rows) other = slot;
+        if (slot->rows == 0)
+            empty = slot;
+        else if (kept_by_others(slot))
+            kept = slot;
+        else if (slot->rows != rows)
+            other = slot;
         else {
             slot->busy = true;
             return slot;
@@ -146,14 +157,14 @@ static int provide(const wg_batches *batches, wg_slot *slot, int64_t rows, wg_er
     return WG_ERROR_MEMORY;
 }
 
-/* --- Numbers ------------------------------------------------------------------------------------ */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
-#define NORMALISE(T)                                                                               \
-    static void normalise_##T(const wg_batches *batches, T *x, int64_t inner) {                    \
-        for (int64_t c = 0; c < batches->channels; c++, x += inner) {                              \
-            const T mean = (T)batches->mean[c], std = (T)batches->std[c];                          \
-            for (int64_t i = 0; i < inner; i++) x[i] = (x[i] - mean) / std;                        \
-        }                                                                                          \
+#define NORMALISE(T)                                                            \
+    static void normalise_##T(const wg_batches *batches, T *x, int64_t inner) { \
+        for (int64_t c = 0; c < batches->channels; c++, x += inner) {           \
+            const T mean = (T)batches->mean[c], std = (T)batches->std[c];       \
+            for (int64_t i = 0; i < inner; i++) x[i] = (x[i] - mean) / std;     \
+        }                                                                       \
     }
 NORMALISE(float)
 NORMALISE(double)
@@ -161,8 +172,10 @@ NORMALISE(double)
 static void normalise(const wg_batches *batches, void *x, const wg_type *sample) {
     if (batches->channels == 0) return;
     const int64_t inner = wg_type_count(sample) / batches->channels;
-    if (sample->dtype == WG_F32) normalise_float(batches, x, inner);
-    else normalise_double(batches, x, inner);
+    if (sample->dtype == WG_F32)
+        normalise_float(batches, x, inner);
+    else
+        normalise_double(batches, x, inner);
 }
 
 int wg_batches_fill(wg_batches *batches, wg_slot *slot, wg_error *error) {
@@ -170,7 +183,8 @@ int wg_batches_fill(wg_batches *batches, wg_slot *slot, wg_error *error) {
     int status = provide(batches, slot, rows, error);
     if (status) return status;
     if (batches->order && batches->next == 0)
-        wg_shuffle(batches->order, wg_dataset_length(batches->dataset), batches->seed, (uint64_t)batches->epoch);
+        wg_shuffle(batches->order, wg_dataset_length(batches->dataset), batches->seed,
+                   (uint64_t)batches->epoch);
     const wg_type x_type = wg_dataset_x(batches->dataset), y_type = wg_dataset_y(batches->dataset);
     char *x = wg_tensor_writable(slot->x), *y = wg_tensor_writable(slot->y);
     const size_t x_bytes = wg_type_bytes(&x_type), y_bytes = wg_type_bytes(&y_type);

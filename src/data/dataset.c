@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <wengert/io.h>
 
-/* --- Owners, and what can be asked -------------------------------------------------------------- */
+/* --- Owners, and what can be asked ------------------------------------------------------------ */
 
 wg_dataset *wg_dataset_retain(wg_dataset *dataset) {
     if (dataset) atomic_fetch_add_explicit(&dataset->owners, 1, memory_order_relaxed);
@@ -42,32 +42,38 @@ int wg_dataset_get(const wg_dataset *dataset, int64_t index, void *x, void *y, w
                                          (long long)index, status);
 }
 
-/* --- From a function ---------------------------------------------------------------------------- */
+/* --- From a function -------------------------------------------------------------------------- */
 
 /* A batch adds an axis to a sample's. */
 static int check_type(const wg_type *type, const char *name, wg_error *error) {
     if (wg_dtype_size(type->dtype) == 0 || type->dtype == WG_BF16)
-        return wg_error_set(error, WG_ERROR_DTYPE, "the samples' %s has dtype %s, which no tensor can have", name,
-                            wg_dtype_name(type->dtype));
+        return wg_error_set(error, WG_ERROR_DTYPE, "the samples' %s has dtype %s, which no tensor can have",
+                            name, wg_dtype_name(type->dtype));
     if (type->rank < 0 || type->rank >= WG_MAX_RANK)
-        return wg_error_set(error, WG_ERROR_SHAPE, "the samples' %s has rank %d; expected 0 to %d, for a batch adds an axis",
-                            name, type->rank, WG_MAX_RANK - 1);
+        return wg_error_set(error, WG_ERROR_SHAPE,
+                            "the samples' %s has rank %d; expected 0 to %d, for a batch adds an axis", name,
+                            type->rank, WG_MAX_RANK - 1);
     char text[WG_TEXT_SIZE];
     for (int i = 0; i < type->rank; i++)
         if (type->extent[i] < 0)
-            return wg_error_set(error, WG_ERROR_SHAPE, "the samples' %s is %s; extents must be at least 0", name,
-                                wg_type_text(text, type, true));
+            return wg_error_set(error, WG_ERROR_SHAPE, "the samples' %s is %s; extents must be at least 0",
+                                name, wg_type_text(text, type, true));
     if (!wg_type_fits(type))
         return wg_error_set(error, WG_ERROR_SHAPE, "the samples' %s is %s, more than 2^63 bytes", name,
                             wg_type_text(text, type, true));
     return WG_OK;
 }
 
-wg_dataset *(wg_dataset_of_function)(int64_t length, const wg_type *x, const wg_type *y, wg_dataset_get_function get,
-                                     wg_error *error, const wg_dataset_options *options) {
+wg_dataset *(wg_dataset_of_function)(int64_t length, const wg_type *x, const wg_type *y,
+                                     wg_dataset_get_function get, wg_error *error,
+                                     const wg_dataset_options *options) {
     if (length < 0 || !x || !get) {
-        wg_error_set(error, WG_ERROR_ATTRIBUTE, "a data set of %lld samples%s; expected 0 or more, a type and a function",
-                     (long long)length, !x ? " without a type of x" : !get ? " without a function" : "");
+        wg_error_set(error, WG_ERROR_ATTRIBUTE,
+                     "a data set of %lld samples%s; expected 0 or more, a type and a function",
+                     (long long)length,
+                     !x     ? " without a type of x"
+                     : !get ? " without a function"
+                            : "");
         return NULL;
     }
     if (check_type(x, "x", error) || (y && check_type(y, "y", error))) return NULL;
@@ -88,7 +94,7 @@ wg_dataset *(wg_dataset_of_function)(int64_t length, const wg_type *x, const wg_
     return dataset;
 }
 
-/* --- From tensors ------------------------------------------------------------------------------- */
+/* --- From tensors ----------------------------------------------------------------------------- */
 
 typedef struct {
     wg_tensor *x, *y; /* dense; y may be NULL */
@@ -153,7 +159,8 @@ static int check_pair(const wg_tensor *x, const wg_tensor *y, wg_error *error) {
     if (!x) return wg_error_set(error, WG_ERROR_NAME, "a data set without a tensor x");
     if (x_type.rank > 0 && (!y || (y_type.rank > 0 && y_type.extent[0] == x_type.extent[0]))) return WG_OK;
     return wg_error_set(error, WG_ERROR_SHAPE, "x is %s, y is %s; both need an axis 0, as many samples long",
-                        wg_type_text(x_text, &x_type, true), y ? wg_type_text(y_text, &y_type, true) : "none");
+                        wg_type_text(x_text, &x_type, true),
+                        y ? wg_type_text(y_text, &y_type, true) : "none");
 }
 
 wg_dataset *wg_dataset_of_tensors(wg_tensor *x, wg_tensor *y, wg_error *error) {
@@ -161,29 +168,33 @@ wg_dataset *wg_dataset_of_tensors(wg_tensor *x, wg_tensor *y, wg_error *error) {
     tensor_pair *pair = pair_new(x, y, error);
     if (!pair) return NULL;
     const wg_type x_type = sample_type(x), y_type = y ? sample_type(y) : (wg_type){0};
-    wg_dataset *dataset = wg_dataset_of_function(wg_tensor_type(x).extent[0], &x_type, y ? &y_type : NULL, pair_get,
-                                                 error, .context = pair, .release = pair_free);
+    wg_dataset *dataset = wg_dataset_of_function(wg_tensor_type(x).extent[0], &x_type, y ? &y_type : NULL,
+                                                 pair_get, error, .context = pair, .release = pair_free);
     if (!dataset) pair_free(pair);
     return dataset;
 }
 
-/* --- From IDX files ----------------------------------------------------------------------------- */
+/* --- From IDX files --------------------------------------------------------------------------- */
 
 /* Pictures as bytes, which a sample turns into numbers: a quarter of the memory. */
 static int idx_get(void *context, int64_t index, void *x, void *y, wg_error *error) {
     const tensor_pair *pair = context;
     (void)error;
-    wg_unit_interval(x, (const uint8_t *)pair->x_data + pair->x_bytes * (size_t)index, (int64_t)pair->x_bytes);
+    wg_unit_interval(x, (const uint8_t *)pair->x_data + pair->x_bytes * (size_t)index,
+                     (int64_t)pair->x_bytes);
     if (!y) return WG_OK;
     int32_t wide = 0;
-    if (pair->y_bytes == 1) wide = (uint8_t)pair->y_data[index];
-    else memcpy(&wide, pair->y_data + pair->y_bytes * (size_t)index, sizeof wide);
+    if (pair->y_bytes == 1)
+        wide = (uint8_t)pair->y_data[index];
+    else
+        memcpy(&wide, pair->y_data + pair->y_bytes * (size_t)index, sizeof wide);
     const int64_t label = wide;
     memcpy(y, &label, sizeof label);
     return WG_OK;
 }
 
-static int check_idx(const char *images, const wg_tensor *x, const char *labels, const wg_tensor *y, wg_error *error) {
+static int check_idx(const char *images, const wg_tensor *x, const char *labels, const wg_tensor *y,
+                     wg_error *error) {
     const wg_type x_type = wg_tensor_type(x), y_type = wg_tensor_type(y);
     char x_text[WG_TEXT_SIZE], y_text[WG_TEXT_SIZE];
     if (x_type.dtype != WG_U8 || x_type.rank < 1)
@@ -193,7 +204,8 @@ static int check_idx(const char *images, const wg_tensor *x, const char *labels,
         return wg_error_set(error, WG_ERROR_DTYPE, "%s: %s; expected labels, u8 or i32 [N]", labels,
                             wg_type_text(y_text, &y_type, true));
     if (x_type.extent[0] != y_type.extent[0])
-        return wg_error_set(error, WG_ERROR_SHAPE, "%s has %lld pictures, %s has %lld labels; expected as many", images,
+        return wg_error_set(error, WG_ERROR_SHAPE,
+                            "%s has %lld pictures, %s has %lld labels; expected as many", images,
                             (long long)x_type.extent[0], labels, (long long)y_type.extent[0]);
     return WG_OK;
 }

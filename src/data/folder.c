@@ -39,7 +39,7 @@ static void folder_free(void *context) {
     free(set);
 }
 
-/* --- A sample ----------------------------------------------------------------------------------- */
+/* --- A sample --------------------------------------------------------------------------------- */
 
 /* [height, width, channels] of bytes to [channels, height, width] of numbers. */
 static void unpack(const folder *set, const uint8_t *pixels, float *x) {
@@ -60,7 +60,7 @@ static int folder_get(void *context, int64_t index, void *x, void *y, wg_error *
     return status;
 }
 
-/* --- Names -------------------------------------------------------------------------------------- */
+/* --- Names ------------------------------------------------------------------------------------ */
 
 static char *join(const char *folder_path, const char *name) {
     const size_t size = strlen(folder_path) + 1 + strlen(name) + 1;
@@ -98,7 +98,8 @@ static int list_folder(const char *path, bool folders, name_list *list, wg_error
         if (entry->d_name[0] == '.' || (!folders && !is_png(entry->d_name))) continue;
         char *full = join(path, entry->d_name);
         struct stat found;
-        if (!full) status = no_memory(path, error);
+        if (!full)
+            status = no_memory(path, error);
         else if (!stat(full, &found) && (folders ? S_ISDIR(found.st_mode) : S_ISREG(found.st_mode)) &&
                  !list_add(list, strdup(entry->d_name)))
             status = no_memory(path, error);
@@ -118,7 +119,8 @@ static int add_pictures(folder *set, const char *class_path, int64_t label, wg_e
     for (size_t i = 0; i < names.count && !status; i++) {
         if (list_add(&set->pictures, join(class_path, names.names[i])))
             set->labels[set->pictures.count - 1] = label;
-        else status = no_memory(class_path, error);
+        else
+            status = no_memory(class_path, error);
     }
     list_free(&names);
     return status;
@@ -132,11 +134,12 @@ static int list_pictures(folder *set, const char *path, wg_error *error) {
         free(class_path);
     }
     if (!status && set->pictures.count == 0)
-        status = wg_error_set(error, WG_ERROR_FILE, "%s: no pictures; expected PNG files in sub-folders, one a class", path);
+        status = wg_error_set(error, WG_ERROR_FILE,
+                              "%s: no pictures; expected PNG files in sub-folders, one a class", path);
     return status;
 }
 
-/* --- The data set ------------------------------------------------------------------------------- */
+/* --- The data set ----------------------------------------------------------------------------- */
 
 static int check_sizes(folder *set, wg_error *error) {
     for (size_t i = 0; i < set->pictures.count; i++) {
@@ -147,9 +150,10 @@ static int check_sizes(folder *set, wg_error *error) {
             set->height = height;
             set->width = width;
         } else if (height != set->height || width != set->width)
-            return wg_error_set(error, WG_ERROR_SHAPE, "%s: %lld x %lld pixels; expected %lld x %lld, as in %s",
-                                set->pictures.names[i], (long long)width, (long long)height, (long long)set->width,
-                                (long long)set->height, set->pictures.names[0]);
+            return wg_error_set(error, WG_ERROR_SHAPE,
+                                "%s: %lld x %lld pixels; expected %lld x %lld, as in %s",
+                                set->pictures.names[i], (long long)width, (long long)height,
+                                (long long)set->width, (long long)set->height, set->pictures.names[0]);
     }
     return WG_OK;
 }
@@ -167,7 +171,8 @@ static wg_dataset *folder_dataset(folder *set, wg_error *error) {
 
 wg_dataset *wg_dataset_of_folder(const char *path, int channels, wg_error *error) {
     if (!path || (channels != 1 && channels != 3 && channels != 4)) {
-        wg_error_set(error, WG_ERROR_ATTRIBUTE, "a data set of %s with %d channels; expected a path, and 1, 3 or 4",
+        wg_error_set(error, WG_ERROR_ATTRIBUTE,
+                     "a data set of %s with %d channels; expected a path, and 1, 3 or 4",
                      path ? path : "(no path)", channels);
         return NULL;
     }

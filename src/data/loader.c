@@ -20,11 +20,11 @@ struct wg_loader {
     pthread_cond_t filled, wanted; /* something to give out, or an error; something to do */
     wg_slot **queue;               /* a ring of `prefetch` */
     int prefetch, first, waiting;
-    wg_error failure;              /* at which the thread stopped, until it is told to go on */
+    wg_error failure; /* at which the thread stopped, until it is told to go on */
     bool stop;
 };
 
-/* --- The thread --------------------------------------------------------------------------------- */
+/* --- The thread ------------------------------------------------------------------------------- */
 
 /* Makes one batch. The lock is held, but not while the batch is filled. */
 static void prepare(wg_loader *loader) {
@@ -36,7 +36,8 @@ static void prepare(wg_loader *loader) {
     if (status) {
         slot->busy = false;
         loader->failure = error;
-    } else loader->queue[(loader->first + loader->waiting++) % loader->prefetch] = slot;
+    } else
+        loader->queue[(loader->first + loader->waiting++) % loader->prefetch] = slot;
     pthread_cond_signal(&loader->filled);
 }
 
@@ -44,8 +45,10 @@ static void *prepare_ahead(void *context) {
     wg_loader *loader = context;
     pthread_mutex_lock(&loader->lock);
     while (!loader->stop) {
-        if (loader->waiting < loader->prefetch && !loader->failure.status) prepare(loader);
-        else pthread_cond_wait(&loader->wanted, &loader->lock);
+        if (loader->waiting < loader->prefetch && !loader->failure.status)
+            prepare(loader);
+        else
+            pthread_cond_wait(&loader->wanted, &loader->lock);
     }
     pthread_mutex_unlock(&loader->lock);
     return NULL;
@@ -68,15 +71,18 @@ static void stop_thread(wg_loader *loader) {
     pthread_join(loader->thread, NULL);
 }
 
-/* --- Life --------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
-static int check_options(wg_dataset *dataset, int64_t batch_size, const wg_loader_options *options, wg_error *error) {
+static int check_options(wg_dataset *dataset, int64_t batch_size, const wg_loader_options *options,
+                         wg_error *error) {
     enum { MOST = 1 << 20 };
     if (!dataset) return wg_error_set(error, WG_ERROR_NAME, "a loader without a data set");
     if (batch_size < 1)
-        return wg_error_set(error, WG_ERROR_ATTRIBUTE, "a loader of batches of %lld; expected at least 1", (long long)batch_size);
+        return wg_error_set(error, WG_ERROR_ATTRIBUTE, "a loader of batches of %lld; expected at least 1",
+                            (long long)batch_size);
     if (options->prefetch < 0 || options->prefetch > MOST)
-        return wg_error_set(error, WG_ERROR_ATTRIBUTE, "a loader with prefetch %d; expected 0 to %d", options->prefetch, MOST);
+        return wg_error_set(error, WG_ERROR_ATTRIBUTE, "a loader with prefetch %d; expected 0 to %d",
+                            options->prefetch, MOST);
     return WG_OK;
 }
 
@@ -88,7 +94,8 @@ static int start_queue(wg_loader *loader, int prefetch, wg_error *error) {
     return WG_OK;
 }
 
-wg_loader *(wg_loader_new)(wg_dataset *dataset, int64_t batch_size, wg_error *error, const wg_loader_options *options) {
+wg_loader *(wg_loader_new)(wg_dataset *dataset, int64_t batch_size, wg_error *error,
+                           const wg_loader_options *options) {
     wg_loader_options known = {0}; /* a program of an older library has fewer */
     if (options) memcpy(&known, options, options->size_ < sizeof known ? options->size_ : sizeof known);
     if (check_options(dataset, batch_size, &known, error)) return NULL;
@@ -120,7 +127,7 @@ void wg_loader_free(wg_loader *loader) {
     free(loader);
 }
 
-/* --- Giving out --------------------------------------------------------------------------------- */
+/* --- Giving out ------------------------------------------------------------------------------- */
 
 /* The next slot from the queue, or NULL and the error. Takes back the one given out before. */
 static wg_slot *next_prepared(wg_loader *loader) {
@@ -133,7 +140,8 @@ static wg_slot *next_prepared(wg_loader *loader) {
         loader->first = (loader->first + 1) % loader->prefetch;
         loader->waiting--;
         pthread_cond_signal(&loader->wanted);
-    } else loader->error = loader->failure;
+    } else
+        loader->error = loader->failure;
     pthread_mutex_unlock(&loader->lock);
     return slot;
 }

@@ -1,5 +1,6 @@
 /* shuffle — a permutation from (seed, epoch): Fisher and Yates' exchange (Knuth, TAOCP 2, algorithm 3.4.2P)
- * with draws that are a function of (seed, epoch, place), so that no state runs from one epoch to the next. */
+ * with draws that are a function of (seed, epoch, place), so that no state runs from one epoch to the next.
+ */
 #include "data/shuffle.h"
 
 /* The finaliser of SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators"),

@@ -12,7 +12,7 @@ int wg_file_error(wg_error *error, const char *doing, const char *path, int numb
     return wg_error_set(error, status, "cannot %s %s: %s", doing, path, strerror(number));
 }
 
-/* --- Reading ------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 int wg_reader_open(wg_reader *reader, const char *path, wg_error *error) {
     *reader = (wg_reader){.path = path, .descriptor = -1};
@@ -22,12 +22,15 @@ int wg_reader_open(wg_reader *reader, const char *path, wg_error *error) {
     while (reader->descriptor < 0 && errno == EINTR);
     if (reader->descriptor < 0) return wg_file_error(error, "open", path, errno);
     int status = WG_OK;
-    if (fstat(reader->descriptor, &found)) status = wg_file_error(error, "read", path, errno);
+    if (fstat(reader->descriptor, &found))
+        status = wg_file_error(error, "read", path, errno);
     else if (!S_ISREG(found.st_mode))
         status = wg_error_set(error, WG_ERROR_FILE, "cannot read %s: it is %s; expected a regular file", path,
                               S_ISDIR(found.st_mode) ? "a directory" : "a pipe or device");
-    if (status) wg_reader_close(reader);
-    else reader->size = found.st_size;
+    if (status)
+        wg_reader_close(reader);
+    else
+        reader->size = found.st_size;
     return status;
 }
 
@@ -35,8 +38,10 @@ int wg_reader_read(wg_reader *reader, void *data, size_t size, size_t *got, wg_e
     for (*got = 0; *got < size;) {
         const ssize_t n = read(reader->descriptor, (char *)data + *got, size - *got);
         if (n == 0) break;
-        if (n > 0) *got += (size_t)n;
-        else if (errno != EINTR) return wg_file_error(error, "read", reader->path, errno);
+        if (n > 0)
+            *got += (size_t)n;
+        else if (errno != EINTR)
+            return wg_file_error(error, "read", reader->path, errno);
     }
     return WG_OK;
 }
@@ -47,8 +52,10 @@ int wg_reader_read_at(wg_reader *reader, int64_t offset, void *data, size_t size
         const ssize_t n =
             pread(reader->descriptor, (char *)data + *got, size - *got, (off_t)(offset + (int64_t)*got));
         if (n == 0) break;
-        if (n > 0) *got += (size_t)n;
-        else if (errno != EINTR) return wg_file_error(error, "read", reader->path, errno);
+        if (n > 0)
+            *got += (size_t)n;
+        else if (errno != EINTR)
+            return wg_file_error(error, "read", reader->path, errno);
     }
     return WG_OK;
 }
@@ -58,7 +65,7 @@ void wg_reader_close(wg_reader *reader) {
     reader->descriptor = -1;
 }
 
-/* --- Writing ------------------------------------------------------------------------------------ */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 /* Creates TARGET.tmpN, the first N that nobody else is writing. */
 static int create_temporary(wg_writer *writer, wg_error *error) {
@@ -94,8 +101,10 @@ int wg_writer_open(wg_writer *writer, const char *path, wg_error *error) {
 int wg_writer_write(wg_writer *writer, const void *data, size_t size, wg_error *error) {
     for (size_t done = 0; done < size;) {
         const ssize_t n = write(writer->descriptor, (const char *)data + done, size - done);
-        if (n > 0) done += (size_t)n;
-        else if (n == 0 || errno != EINTR) return wg_file_error(error, "write", writer->path, n ? errno : EIO);
+        if (n > 0)
+            done += (size_t)n;
+        else if (n == 0 || errno != EINTR)
+            return wg_file_error(error, "write", writer->path, n ? errno : EIO);
     }
     return WG_OK;
 }
@@ -120,15 +129,17 @@ int wg_writer_finish(wg_writer *writer, int status, wg_error *error) {
     return status;
 }
 
-/* --- Elements ----------------------------------------------------------------------------------- */
+/* --- Elements --------------------------------------------------------------------------------- */
 
 const void *wg_dense_elements(const wg_tensor *tensor, void **copy, wg_error *error) {
     *copy = NULL;
     if (tensor->dense) return tensor->data ? tensor->data : ""; /* memory of no elements may be NULL */
     const size_t bytes = wg_type_bytes(&tensor->type);
     *copy = malloc(bytes ? bytes : 1);
-    if (*copy) wg_tensor_gather(tensor, *copy);
-    else wg_error_set(error, WG_ERROR_MEMORY, "no memory for a dense copy of %zu bytes", bytes);
+    if (*copy)
+        wg_tensor_gather(tensor, *copy);
+    else
+        wg_error_set(error, WG_ERROR_MEMORY, "no memory for a dense copy of %zu bytes", bytes);
     return *copy;
 }
 

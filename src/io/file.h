@@ -7,7 +7,7 @@
 /* Fills `error` with "cannot DOING PATH: REASON" for this errno, and returns its status. */
 int wg_file_error(wg_error *error, const char *doing, const char *path, int number);
 
-/* --- Reading ------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 typedef struct wg_reader {
     const char *path; /* the caller's */
@@ -24,7 +24,7 @@ int wg_reader_read_at(wg_reader *reader, int64_t offset, void *data, size_t size
                       wg_error *error);
 void wg_reader_close(wg_reader *reader);
 
-/* --- Writing ------------------------------------------------------------------------------------ */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 typedef struct wg_writer {
     const char *path; /* the caller's */
@@ -39,7 +39,7 @@ int wg_writer_write(wg_writer *writer, const void *data, size_t size, wg_error *
  * Returns that status, or that of an error on the way. */
 int wg_writer_finish(wg_writer *writer, int status, wg_error *error);
 
-/* --- Elements ----------------------------------------------------------------------------------- */
+/* --- Elements --------------------------------------------------------------------------------- */
 
 /* A tensor's elements, dense: its own memory, or *copy, which the caller frees. NULL: no memory. */
 const void *wg_dense_elements(const wg_tensor *tensor, void **copy, wg_error *error);

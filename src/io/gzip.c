@@ -60,7 +60,8 @@ static int inflate_some(wg_stream *stream, wg_error *error) {
     int status = refill(stream, &more, error);
     if (status) return status;
     if (!more)
-        return wg_error_set(error, WG_ERROR_FORMAT, "%s: ends within its gzip stream; expected more: the file has been cut",
+        return wg_error_set(error, WG_ERROR_FORMAT,
+                            "%s: ends within its gzip stream; expected more: the file has been cut",
                             stream->file.path);
     const int result = inflate(&gunzip->z, Z_NO_FLUSH);
     if (result == Z_MEM_ERROR) return no_memory(stream->file.path, error);
@@ -96,7 +97,8 @@ static void gunzip_close(struct wg_gunzip *gunzip) {
 static int gzip_open(wg_outlet *outlet, wg_error *error) {
     outlet->gzip = calloc(1, sizeof *outlet->gzip);
     if (!outlet->gzip) return no_memory(outlet->file.path, error);
-    if (deflateInit2(&outlet->gzip->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) == Z_OK)
+    if (deflateInit2(&outlet->gzip->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 8,
+                     Z_DEFAULT_STRATEGY) == Z_OK)
         return WG_OK;
     free(outlet->gzip);
     outlet->gzip = NULL;
@@ -138,12 +140,16 @@ static int gzip_finish(wg_outlet *outlet, int status, wg_error *error) {
 #else
 
 static int unsupported(const char *doing, const char *path, wg_error *error) {
-    return wg_error_set(error, WG_ERROR_UNSUPPORTED, "cannot %s %s: built without gzip; configure with -Dzlib=enabled",
-                        doing, path);
+    return wg_error_set(error, WG_ERROR_UNSUPPORTED,
+                        "cannot %s %s: built without gzip; configure with -Dzlib=enabled", doing, path);
 }
 
-static int gunzip_open(wg_stream *stream, wg_error *error) { return unsupported("read", stream->file.path, error); }
-static int gzip_open(wg_outlet *outlet, wg_error *error) { return unsupported("write", outlet->file.path, error); }
+static int gunzip_open(wg_stream *stream, wg_error *error) {
+    return unsupported("read", stream->file.path, error);
+}
+static int gzip_open(wg_outlet *outlet, wg_error *error) {
+    return unsupported("write", outlet->file.path, error);
+}
 
 /* Nothing gzipped is ever open. */
 static int gunzip_read(wg_stream *stream, void *data, size_t size, size_t *got, wg_error *error) {
@@ -159,7 +165,7 @@ static void gunzip_close(struct wg_gunzip *gunzip) { (void)gunzip; }
 
 #endif
 
-/* --- Reading ------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 int wg_stream_open(wg_stream *stream, const char *path, wg_error *error) {
     *stream = (wg_stream){0};
@@ -189,7 +195,7 @@ void wg_stream_close(wg_stream *stream) {
     wg_reader_close(&stream->file);
 }
 
-/* --- Writing ------------------------------------------------------------------------------------ */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 int wg_outlet_open(wg_outlet *outlet, const char *path, wg_error *error) {
     *outlet = (wg_outlet){0};

@@ -4,7 +4,7 @@
 
 #include "io/file.h"
 
-/* --- Reading ------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 typedef struct wg_stream {
     wg_reader file;
@@ -17,7 +17,7 @@ int wg_stream_open(wg_stream *stream, const char *path, wg_error *error);
 int wg_stream_read(wg_stream *stream, void *data, size_t size, size_t *got, wg_error *error);
 void wg_stream_close(wg_stream *stream);
 
-/* --- Writing ------------------------------------------------------------------------------------ */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 typedef struct wg_outlet {
     wg_writer file;

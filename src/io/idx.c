@@ -18,19 +18,20 @@ typedef struct {
 } idx_type;
 
 static const idx_type idx_types[] = {
-    {0x08, 1, WG_U8}, {0x0c, 4, WG_I32}, {0x0d, 4, WG_F32}, {0x0e, 8, WG_F64},
-    {0x09, 1, WG_I32}, {0x0b, 2, WG_I32}, /* i8 and i16, widened */
+    {0x08, 1, WG_U8},  {0x0c, 4, WG_I32}, {0x0d, 4, WG_F32},
+    {0x0e, 8, WG_F64}, {0x09, 1, WG_I32}, {0x0b, 2, WG_I32}, /* i8 and i16, widened */
 };
 enum { TYPES = sizeof idx_types / sizeof *idx_types };
 
-/* --- Reading ------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 /* Exactly `size` bytes of the header. */
 static int read_header_bytes(wg_stream *stream, void *data, size_t size, wg_error *error) {
     size_t got = 0;
     const int status = wg_stream_read(stream, data, size, &got, error);
     if (status || got == size) return status;
-    return wg_error_set(error, WG_ERROR_FORMAT, "%s: ends within its header; expected %zu more bytes of an IDX file",
+    return wg_error_set(error, WG_ERROR_FORMAT,
+                        "%s: ends within its header; expected %zu more bytes of an IDX file",
                         stream->file.path, size - got);
 }
 
@@ -54,10 +55,12 @@ static int read_header(wg_stream *stream, wg_type *type, const idx_type **found,
         if (head[0] == 0 && head[1] == 0 && idx_types[i].code == head[2]) *found = &idx_types[i];
     if (!*found)
         return wg_error_set(error, WG_ERROR_FORMAT,
-                            "%s: begins with %02x %02x %02x %02x; expected an IDX file: 00 00, a type (08, 09, 0b … 0e), a rank",
+                            "%s: begins with %02x %02x %02x %02x; expected an IDX file: 00 00, a type (08, "
+                            "09, 0b … 0e), a rank",
                             path, head[0], head[1], head[2], head[3]);
     if (head[3] > WG_MAX_RANK)
-        return wg_error_set(error, WG_ERROR_SHAPE, "%s: rank %d; expected at most %d", path, head[3], WG_MAX_RANK);
+        return wg_error_set(error, WG_ERROR_SHAPE, "%s: rank %d; expected at most %d", path, head[3],
+                            WG_MAX_RANK);
     *type = (wg_type){.dtype = (*found)->dtype, .rank = head[3]};
     status = read_extents(stream, type, error);
     char text[WG_TEXT_SIZE];
@@ -72,8 +75,9 @@ static int check_size(const wg_stream *stream, const wg_type *type, uint64_t pro
     const uint64_t most = (uint64_t)wg_max_int(stream->most - HEAD - 4 * type->rank, 0);
     char text[WG_TEXT_SIZE];
     if (promised <= most && (stream->gunzip || promised == most)) return WG_OK;
-    return wg_error_set(error, WG_ERROR_FORMAT, "%s: its header promises %s, %llu bytes; the file holds %s%llu",
-                        stream->file.path, wg_type_text(text, type, false), (unsigned long long)promised,
+    return wg_error_set(error, WG_ERROR_FORMAT,
+                        "%s: its header promises %s, %llu bytes; the file holds %s%llu", stream->file.path,
+                        wg_type_text(text, type, false), (unsigned long long)promised,
                         stream->gunzip ? "at most " : "", (unsigned long long)most);
 }
 
@@ -84,7 +88,8 @@ static int read_exactly(wg_stream *stream, void *data, size_t size, wg_error *er
     int status = wg_stream_read(stream, data, size, &got, error);
     if (!status && got == size) status = wg_stream_read(stream, &behind, 1, &over, error);
     if (!status && (got < size || over > 0))
-        status = wg_error_set(error, WG_ERROR_FORMAT, "%s: its header promises %zu bytes of elements; the file holds %s",
+        status = wg_error_set(error, WG_ERROR_FORMAT,
+                              "%s: its header promises %zu bytes of elements; the file holds %s",
                               stream->file.path, size, over ? "more" : "fewer");
     return status;
 }
@@ -131,7 +136,7 @@ wg_tensor *wg_read_idx(const char *path, wg_error *error) {
     return tensor;
 }
 
-/* --- Writing ------------------------------------------------------------------------------------ */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static int write_header(wg_outlet *outlet, const wg_type *type, unsigned char code, wg_error *error) {
     unsigned char head[HEAD + 4 * WG_MAX_RANK] = {0, 0, code, (unsigned char)type->rank};
@@ -142,7 +147,8 @@ static int write_header(wg_outlet *outlet, const wg_type *type, unsigned char co
 }
 
 /* Dense elements, a block at a time through a buffer that turns them big-endian. */
-static int write_elements(wg_outlet *outlet, const void *elements, size_t size, int64_t count, wg_error *error) {
+static int write_elements(wg_outlet *outlet, const void *elements, size_t size, int64_t count,
+                          wg_error *error) {
     unsigned char block[8192];
     const int64_t most = (int64_t)(sizeof block / size);
     const unsigned char *from = elements;
@@ -178,12 +184,14 @@ int wg_write_idx(const char *path, const wg_tensor *tensor, wg_error *error) {
     for (int i = TYPES - 1; i >= 0; i--) /* the same type in the file stands before those that are widened */
         if (idx_types[i].dtype == type.dtype) found = &idx_types[i];
     if (!found)
-        return wg_error_set(error, WG_ERROR_DTYPE, "cannot write %s: the tensor is %s; IDX takes u8, i32, f32, f64",
-                            name, wg_dtype_name(type.dtype));
+        return wg_error_set(error, WG_ERROR_DTYPE,
+                            "cannot write %s: the tensor is %s; IDX takes u8, i32, f32, f64", name,
+                            wg_dtype_name(type.dtype));
     char text[WG_TEXT_SIZE];
     for (int i = 0; i < type.rank; i++)
         if (type.extent[i] > UINT32_MAX)
-            return wg_error_set(error, WG_ERROR_SHAPE, "cannot write %s: shape %s; IDX takes extents below 2^32", name,
+            return wg_error_set(error, WG_ERROR_SHAPE,
+                                "cannot write %s: shape %s; IDX takes extents below 2^32", name,
                                 wg_type_text(text, &type, false));
     return write_file(path, tensor, found, error);
 }

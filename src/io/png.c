@@ -31,7 +31,7 @@ typedef struct {
     const uint8_t *source;      /* what is to be written */
 } png_job;
 
-/* --- What libpng calls -------------------------------------------------------------------------- */
+/* --- What libpng calls ------------------------------------------------------------------------ */
 
 static void on_error(png_structp png, png_const_charp message) {
     png_job *job = png_get_error_ptr(png);
@@ -72,7 +72,7 @@ static void write_bytes(png_structp png, png_bytep data, size_t size) {
 
 static void flush_bytes(png_structp png) { (void)png; }
 
-/* --- Reading ------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 /* RGBA to the channels asked for. Of a grey pixel, whose R, G and B are alike, the luma is that value. */
 static void pack_row(const png_job *job, const uint8_t *rgba, uint8_t *to) {
@@ -200,7 +200,7 @@ int wg_png_decode(const char *path, int channels, int64_t height, int64_t width,
     return job.status;
 }
 
-/* --- Writing ------------------------------------------------------------------------------------ */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static bool start_writing(png_job *job, const char *path) {
     job->status = wg_writer_open(&job->writer, path, job->error);

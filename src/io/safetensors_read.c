@@ -45,15 +45,16 @@ static int no_memory(const wg_safetensors *file, wg_error *error) {
 }
 
 /* "PATH: tensor "NAME": …" */
-#define REJECT(file, name, error, status, format, ...)                                             \
-    wg_error_set(error, status, "%s: tensor \"%s\": " format, (file)->path,                        \
+#define REJECT(file, name, error, status, format, ...)                      \
+    wg_error_set(error, status, "%s: tensor \"%s\": " format, (file)->path, \
                  shown((char[SHOWN_SIZE]){0}, name), __VA_ARGS__)
 
-/* --- The header's fields ------------------------------------------------------------------------ */
+/* --- The header's fields ---------------------------------------------------------------------- */
 
 static int read_dtype(const wg_safetensors *file, const char *name, const json_t *value, wg_dtype *dtype,
                       wg_error *error) {
-    static const char *const foreign[] = {"F16", "BF16", "F8_E4M3", "F8_E5M2", "I8", "I16", "U16", "U32", "U64"};
+    static const char *const foreign[] = {"F16", "BF16", "F8_E4M3", "F8_E5M2", "I8",
+                                          "I16", "U16",  "U32",     "U64"};
     const char *word = json_string_value(value);
     if (!word) return REJECT(file, name, error, WG_ERROR_FORMAT, "%s", "no text \"dtype\"");
     for (*dtype = WG_F32; (int)*dtype < WG_DTYPE_COUNT; *dtype = (wg_dtype)(*dtype + 1)) {
@@ -63,15 +64,16 @@ static int read_dtype(const wg_safetensors *file, const char *name, const json_t
     bool known = false;
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) known |= !strcmp(word, foreign[i]);
     return REJECT(file, name, error, known ? WG_ERROR_UNSUPPORTED : WG_ERROR_FORMAT,
-                  "%s dtype \"%s\"; expected F32, F64, I32, I64, U8 or BOOL", known ? "unsupported" : "unknown",
-                  shown((char[SHOWN_SIZE]){0}, word));
+                  "%s dtype \"%s\"; expected F32, F64, I32, I64, U8 or BOOL",
+                  known ? "unsupported" : "unknown", shown((char[SHOWN_SIZE]){0}, word));
 }
 
 static int read_shape(const wg_safetensors *file, const char *name, const json_t *value, wg_type *type,
                       wg_error *error) {
     if (!json_is_array(value)) return REJECT(file, name, error, WG_ERROR_FORMAT, "%s", "no list \"shape\"");
     if (json_array_size(value) > WG_MAX_RANK)
-        return REJECT(file, name, error, WG_ERROR_SHAPE, "%zu axes; at most %d", json_array_size(value), WG_MAX_RANK);
+        return REJECT(file, name, error, WG_ERROR_SHAPE, "%zu axes; at most %d", json_array_size(value),
+                      WG_MAX_RANK);
     type->rank = (int)json_array_size(value);
     for (int i = 0; i < type->rank; i++) {
         const json_t *extent = json_array_get(value, (size_t)i);
@@ -86,7 +88,8 @@ static int read_shape(const wg_safetensors *file, const char *name, const json_t
     return WG_OK;
 }
 
-static int read_offsets(const wg_safetensors *file, const json_t *value, tensor_entry *entry, wg_error *error) {
+static int read_offsets(const wg_safetensors *file, const json_t *value, tensor_entry *entry,
+                        wg_error *error) {
     const json_t *begin = json_array_get(value, 0), *end = json_array_get(value, 1);
     if (json_array_size(value) != 2 || !json_is_integer(begin) || !json_is_integer(end))
         return REJECT(file, entry->name, error, WG_ERROR_FORMAT, "%s",
@@ -96,12 +99,13 @@ static int read_offsets(const wg_safetensors *file, const json_t *value, tensor_
     const int64_t held = file->reader.size - file->data;
     if (entry->begin < 0 || entry->end < entry->begin || entry->end > held)
         return REJECT(file, entry->name, error, WG_ERROR_FORMAT,
-                      "data_offsets [%lld, %lld] do not lie in the %lld bytes of data", (long long)entry->begin,
-                      (long long)entry->end, (long long)held);
+                      "data_offsets [%lld, %lld] do not lie in the %lld bytes of data",
+                      (long long)entry->begin, (long long)entry->end, (long long)held);
     char text[WG_TEXT_SIZE];
     if ((uint64_t)(entry->end - entry->begin) != wg_type_bytes(&entry->type))
-        return REJECT(file, entry->name, error, WG_ERROR_FORMAT, "data_offsets [%lld, %lld] hold %lld bytes; %s needs %zu",
-                      (long long)entry->begin, (long long)entry->end, (long long)(entry->end - entry->begin),
+        return REJECT(file, entry->name, error, WG_ERROR_FORMAT,
+                      "data_offsets [%lld, %lld] hold %lld bytes; %s needs %zu", (long long)entry->begin,
+                      (long long)entry->end, (long long)(entry->end - entry->begin),
                       wg_type_text(text, &entry->type, true), wg_type_bytes(&entry->type));
     return WG_OK;
 }
@@ -111,14 +115,13 @@ static int check_metadata(const wg_safetensors *file, json_t *metadata, wg_error
     json_t *text;
     if (!json_is_object(metadata))
         return wg_error_set(error, WG_ERROR_FORMAT, "%s: \"__metadata__\" is not an object", file->path);
-    json_object_foreach(metadata, key, text)
-        if (!json_is_string(text))
-            return wg_error_set(error, WG_ERROR_FORMAT, "%s: metadata \"%s\" is not a text", file->path,
-                                shown((char[SHOWN_SIZE]){0}, key));
+    json_object_foreach(metadata, key, text) if (!json_is_string(text)) return wg_error_set(
+        error, WG_ERROR_FORMAT, "%s: metadata \"%s\" is not a text", file->path,
+        shown((char[SHOWN_SIZE]){0}, key));
     return WG_OK;
 }
 
-/* --- The header as a whole ---------------------------------------------------------------------- */
+/* --- The header as a whole -------------------------------------------------------------------- */
 
 static int by_place(const void *left, const void *right) {
     const tensor_entry *a = left, *b = right;
@@ -139,8 +142,8 @@ static int check_places(const wg_safetensors *file, wg_error *error) {
                           "begins at byte %lld of the data; expected %lld, where the one before ends",
                           (long long)file->entries[i].begin, (long long)place);
     if (place != file->reader.size - file->data)
-        return wg_error_set(error, WG_ERROR_FORMAT, "%s: %lld bytes of data; its tensors have %lld", file->path,
-                            (long long)(file->reader.size - file->data), (long long)place);
+        return wg_error_set(error, WG_ERROR_FORMAT, "%s: %lld bytes of data; its tensors have %lld",
+                            file->path, (long long)(file->reader.size - file->data), (long long)place);
     return WG_OK;
 }
 
@@ -176,16 +179,17 @@ static int read_length(wg_safetensors *file, size_t *length, wg_error *error) {
     const int status = wg_reader_read(&file->reader, head, sizeof head, &got, error);
     if (status) return status;
     if (got < sizeof head)
-        return wg_error_set(error, WG_ERROR_FORMAT, "%s: %zu bytes; expected a safetensors file of at least 8",
-                            file->path, got);
+        return wg_error_set(error, WG_ERROR_FORMAT,
+                            "%s: %zu bytes; expected a safetensors file of at least 8", file->path, got);
     uint64_t claimed = 0;
     for (int i = 0; i < 8; i++) claimed |= (uint64_t)head[i] << 8 * i;
     const uint64_t most = (uint64_t)wg_max_int(file->reader.size - 8, 0);
     if (claimed > WG_SAFETENSORS_LIMIT || claimed > most)
-        return wg_error_set(error, WG_ERROR_FORMAT,
-                            "%s: claims a header of %llu bytes; expected at most %llu in a safetensors file of this size",
-                            file->path, (unsigned long long)claimed,
-                            (unsigned long long)(most < WG_SAFETENSORS_LIMIT ? most : WG_SAFETENSORS_LIMIT));
+        return wg_error_set(
+            error, WG_ERROR_FORMAT,
+            "%s: claims a header of %llu bytes; expected at most %llu in a safetensors file of this size",
+            file->path, (unsigned long long)claimed,
+            (unsigned long long)(most < WG_SAFETENSORS_LIMIT ? most : WG_SAFETENSORS_LIMIT));
     *length = (size_t)claimed;
     file->data = (int64_t)claimed + 8;
     return WG_OK;
@@ -194,12 +198,14 @@ static int read_length(wg_safetensors *file, size_t *length, wg_error *error) {
 static int parse_header(wg_safetensors *file, const char *text, size_t length, wg_error *error) {
     json_error_t found;
     if (length == 0 || text[0] != '{')
-        return wg_error_set(error, WG_ERROR_FORMAT, "%s: header does not begin with {; expected a JSON object", file->path);
+        return wg_error_set(error, WG_ERROR_FORMAT,
+                            "%s: header does not begin with {; expected a JSON object", file->path);
     file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &found);
     if (file->header) return read_entries(file, error);
     if (!found.text[0] || json_error_code(&found) == json_error_out_of_memory) return no_memory(file, error);
-    return wg_error_set(error, WG_ERROR_FORMAT, "%s: header is not the JSON of a safetensors file: %s (byte %d of it)",
-                        file->path, shown((char[SHOWN_SIZE]){0}, found.text), found.position);
+    return wg_error_set(error, WG_ERROR_FORMAT,
+                        "%s: header is not the JSON of a safetensors file: %s (byte %d of it)", file->path,
+                        shown((char[SHOWN_SIZE]){0}, found.text), found.position);
 }
 
 static int read_header(wg_safetensors *file, wg_error *error) {
@@ -214,7 +220,7 @@ static int read_header(wg_safetensors *file, wg_error *error) {
     return status;
 }
 
-/* --- What callers see --------------------------------------------------------------------------- */
+/* --- What callers see ------------------------------------------------------------------------- */
 
 wg_safetensors *wg_safetensors_open(const char *path, wg_error *error) {
     wg_safetensors *file = calloc(1, sizeof *file);
@@ -278,13 +284,15 @@ static int read_elements(wg_safetensors *file, const tensor_entry *entry, void *
     const int status = wg_reader_read_at(&file->reader, file->data + entry->begin, data, bytes, &got, error);
     if (status) return status;
     if (got < bytes)
-        return REJECT(file, entry->name, error, WG_ERROR_FORMAT, "%zu bytes; expected %zu: the file has been cut",
-                      got, bytes);
-    if (WG_BIG_ENDIAN) wg_swap_bytes(data, data, wg_dtype_size(entry->type.dtype), wg_type_count(&entry->type));
+        return REJECT(file, entry->name, error, WG_ERROR_FORMAT,
+                      "%zu bytes; expected %zu: the file has been cut", got, bytes);
+    if (WG_BIG_ENDIAN)
+        wg_swap_bytes(data, data, wg_dtype_size(entry->type.dtype), wg_type_count(&entry->type));
     const unsigned char *flags = data;
     for (size_t i = 0; entry->type.dtype == WG_BOOL && i < bytes; i++)
         if (flags[i] > 1)
-            return REJECT(file, entry->name, error, WG_ERROR_FORMAT, "a BOOL of %d; expected 0 or 1", flags[i]);
+            return REJECT(file, entry->name, error, WG_ERROR_FORMAT, "a BOOL of %d; expected 0 or 1",
+                          flags[i]);
     return WG_OK;
 }
 
@@ -314,13 +322,20 @@ wg_safetensors *wg_safetensors_open(const char *path, wg_error *error) {
 /* There is no open file to ask. */
 void wg_safetensors_close(wg_safetensors *file) { (void)file; }
 int wg_safetensors_count(const wg_safetensors *file) { return (void)file, 0; }
-const char *wg_safetensors_name(const wg_safetensors *file, int index) { return (void)file, (void)index, NULL; }
-wg_type wg_safetensors_type(const wg_safetensors *file, int index) { return (void)file, (void)index, (wg_type){0}; }
+const char *wg_safetensors_name(const wg_safetensors *file, int index) {
+    return (void)file, (void)index, NULL;
+}
+wg_type wg_safetensors_type(const wg_safetensors *file, int index) {
+    return (void)file, (void)index, (wg_type){0};
+}
 int wg_safetensors_find(const wg_safetensors *file, const char *name) { return (void)file, (void)name, -1; }
-const char *wg_safetensors_metadata(const wg_safetensors *file, const char *key) { return (void)file, (void)key, NULL; }
+const char *wg_safetensors_metadata(const wg_safetensors *file, const char *key) {
+    return (void)file, (void)key, NULL;
+}
 wg_tensor *wg_safetensors_read(wg_safetensors *file, int index, wg_error *error) {
     (void)file, (void)index;
-    wg_error_set(error, WG_ERROR_UNSUPPORTED, "built without safetensors; configure with -Dsafetensors=enabled");
+    wg_error_set(error, WG_ERROR_UNSUPPORTED,
+                 "built without safetensors; configure with -Dsafetensors=enabled");
     return NULL;
 }
 

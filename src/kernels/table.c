@@ -5,7 +5,7 @@
 
 typedef void plain(const wg_call *call);
 
-/* --- Plain kernels: ops.def --------------------------------------------------------------------------------------- */
+/* --- Plain kernels: ops.def ------------------------------------------------------------------- */
 
 #define DECLARE_portable(op) extern plain wg_kernel_##op##_portable_f32, wg_kernel_##op##_portable_f64;
 #define DECLARE_avx2(op) extern plain wg_kernel_##op##_avx2_f32, wg_kernel_##op##_avx2_f64;
@@ -97,7 +97,7 @@ static void run_portable(int number, const wg_call *call) {
 #undef WG_NUMERIC_OP
 #undef WG_BYTES_OP
 
-/* --- Tuned kernels: tuned.def ---------------------------------------------------------------------------------------- */
+/* --- Tuned kernels: tuned.def ----------------------------------------------------------------- */
 
 #define TUNED(kernel, set)                                                                         \
     extern const wg_kernel wg_tuned_##kernel##_##set##_f32, wg_tuned_##kernel##_##set##_f64;
@@ -137,7 +137,7 @@ static const tuned tuned_rows[] = {
 
 enum { TUNED_COUNT = sizeof tuned_rows / sizeof *tuned_rows };
 
-/* --- Picking ----------------------------------------------------------------------------------------------------------- */
+/* --- Picking ---------------------------------------------------------------------------------- */
 
 wg_kernel wg_kernel_pick(const wg_call *call, wg_isa isa) {
     const wg_op *op = call->op;

@@ -14,14 +14,15 @@ typedef struct lowering {
 static bool no_memory(const lowering *l) { return wg_tape_no_memory(l->tape); }
 
 #define ROOM(l, array, more)                                                                       \
-    (WG_RESERVE(&(l)->low->array.at, &(l)->low->array.capacity, (l)->low->array.count + (more)) || no_memory(l))
+    (WG_RESERVE(&(l)->low->array.at, &(l)->low->array.capacity, (l)->low->array.count + (more)) || \
+     no_memory(l))
 
 /* The node's own attributes, or those of the node that it stands for. */
 static const void *attributes_of(const lowering *l, const wg_low_node *node) {
     return wg_node_attributes(l->tape, &l->tape->nodes.at[l->tape->order.at[node->source]]);
 }
 
-/* --- Equal nodes are computed once --------------------------------------------------------------------- */
+/* --- Equal nodes are computed once ------------------------------------------------------------ */
 
 /* Attributes that may change from run to run make equal what is not. */
 static bool may_merge(const wg_op *op) {
@@ -46,7 +47,9 @@ static bool same_attribute(const wg_attribute *a, const void *x, const void *y) 
 static bool same(const lowering *l, const wg_low_node *a, const wg_low_node *b) {
     const wg_lowered *low = l->low;
     if (a->op != b->op || a->input_count != b->input_count || a->leaf || b->leaf) return false;
-    if (a->input_count && memcmp(low->edges.at + a->inputs, low->edges.at + b->inputs, a->input_count * sizeof(uint32_t))) return false;
+    if (a->input_count &&
+        memcmp(low->edges.at + a->inputs, low->edges.at + b->inputs, a->input_count * sizeof(uint32_t)))
+        return false;
     const void *x = attributes_of(l, a), *y = attributes_of(l, b);
     if (!a->op->attributes) return memcmp(x, y, a->op->attributes_size) == 0;
     for (const wg_attribute *at = a->op->attributes; at->name; at++)
@@ -58,25 +61,29 @@ static bool same(const lowering *l, const wg_low_node *a, const wg_low_node *b) 
 static int64_t merge(lowering *l, uint32_t node) {
     const wg_low_node *n = &l->low->nodes.at[node];
     if (n->leaf || !may_merge(n->op)) return node;
-    const uint64_t hash = wg_hash(l->low->edges.at + n->inputs, n->input_count * sizeof(uint32_t), (uint64_t)(uintptr_t)n->op);
+    const uint64_t hash =
+        wg_hash(l->low->edges.at + n->inputs, n->input_count * sizeof(uint32_t), (uint64_t)(uintptr_t)n->op);
     size_t probe = 0;
     for (uint32_t other; (other = wg_table_next(&l->known, hash, &probe)) != UINT32_MAX;)
         if (same(l, &l->low->nodes.at[other], n)) return other;
     return wg_table_add(&l->known, hash, node) ? (int64_t)node : (no_memory(l), -1);
 }
 
-/* --- One node --------------------------------------------------------------------------------------------- */
+/* --- One node --------------------------------------------------------------------------------- */
 
 static wg_leaf leaf_kind(const wg_tape *tape, const wg_node *node) {
-    return wg_at_hand(tape, node) ? WG_LEAF_VALUE : node->op == &wg_op_input ? WG_LEAF_INPUT
-                                                  : node->op == &wg_op_state ? WG_LEAF_STATE : WG_LEAF_NOT;
+    return wg_at_hand(tape, node)     ? WG_LEAF_VALUE
+           : node->op == &wg_op_input ? WG_LEAF_INPUT
+           : node->op == &wg_op_state ? WG_LEAF_STATE
+                                      : WG_LEAF_NOT;
 }
 
 static bool add_values(lowering *l, const wg_node *node, uint32_t id, uint32_t low_node, int count) {
     if (!ROOM(l, values, (size_t)count)) return false;
     for (int i = 0; i < count; i++)
-        l->low->values.at[l->low->values.count++] = (wg_low_value){
-            wg_node_type(l->tape, count == 1 ? node : &l->tape->nodes.at[id + (uint32_t)i]), low_node, WG_ABSENT};
+        l->low->values.at[l->low->values.count++] =
+            (wg_low_value){wg_node_type(l->tape, count == 1 ? node : &l->tape->nodes.at[id + (uint32_t)i]),
+                           low_node, WG_ABSENT};
     return true;
 }
 
@@ -93,11 +100,17 @@ static bool lower_node(lowering *l, uint32_t place) {
     const int inputs = leaf ? 0 : node->input_count, outputs = leaf ? 1 : node->output_count;
     if (!ROOM(l, nodes, 1) || !ROOM(l, edges, (size_t)inputs)) return false;
     const uint32_t index = (uint32_t)low->nodes.count;
-    wg_low_node n = {.op = node->op, .leaf = leaf, .source = place, .inputs = (uint32_t)low->edges.count,
-                     .outputs = (uint32_t)low->values.count, .input_count = (uint16_t)inputs, .output_count = (uint16_t)outputs};
+    wg_low_node n = {.op = node->op,
+                     .leaf = leaf,
+                     .source = place,
+                     .inputs = (uint32_t)low->edges.count,
+                     .outputs = (uint32_t)low->values.count,
+                     .input_count = (uint16_t)inputs,
+                     .output_count = (uint16_t)outputs};
     for (int i = 0; i < inputs; i++) {
         const uint32_t edge = wg_edge(tape, node, i);
-        low->edges.at[low->edges.count + (size_t)i] = edge == WG_ABSENT ? WG_ABSENT : l->value_of[wg_rank(tape, edge)];
+        low->edges.at[low->edges.count + (size_t)i] =
+            edge == WG_ABSENT ? WG_ABSENT : l->value_of[wg_rank(tape, edge)];
     }
     n.dense = leaf != WG_LEAF_INPUT || ((const input_attributes *)wg_node_attributes(tape, node))->dense;
     low->nodes.at[index] = n;
@@ -115,16 +128,25 @@ static bool lower_node(lowering *l, uint32_t place) {
     return true;
 }
 
-/* --- Kernels ------------------------------------------------------------------------------------------------ */
+/* --- Kernels ---------------------------------------------------------------------------------- */
 
-void wg_low_call(const wg_lowered *low, const wg_low_node *node, const void *attributes, wg_operand *operands, wg_call *call) {
-    *call = (wg_call){.op = node->op, .attributes = attributes, .input_count = node->input_count, .output_count = node->output_count,
-                      .inputs = operands, .outputs = operands + node->input_count, .dtype = node->dtype, .end = 1};
+void wg_low_call(const wg_lowered *low, const wg_low_node *node, const void *attributes, wg_operand *operands,
+                 wg_call *call) {
+    *call = (wg_call){.op = node->op,
+                      .attributes = attributes,
+                      .input_count = node->input_count,
+                      .output_count = node->output_count,
+                      .inputs = operands,
+                      .outputs = operands + node->input_count,
+                      .dtype = node->dtype,
+                      .end = 1};
     for (int i = 0; i < node->input_count; i++) {
         const uint32_t value = low->edges.at[node->inputs + (uint32_t)i];
         operands[i] = value == WG_ABSENT ? (wg_operand){0} : (wg_operand){NULL, low->values.at[value].type};
     }
-    for (int i = 0; i < node->output_count; i++) operands[node->input_count + i] = (wg_operand){NULL, low->values.at[node->outputs + (uint32_t)i].type};
+    for (int i = 0; i < node->output_count; i++)
+        operands[node->input_count + i] =
+            (wg_operand){NULL, low->values.at[node->outputs + (uint32_t)i].type};
 }
 
 static bool pick_kernels(lowering *l) {
@@ -139,7 +161,8 @@ static bool pick_kernels(lowering *l) {
         wg_low_node *node = &low->nodes.at[i];
         if (node->leaf) continue;
         const int by = node->op->typed_by;
-        const uint32_t typed_by = by < node->input_count ? low->edges.at[node->inputs + (uint32_t)by] : node->outputs;
+        const uint32_t typed_by =
+            by < node->input_count ? low->edges.at[node->inputs + (uint32_t)by] : node->outputs;
         node->dtype = low->values.at[typed_by == WG_ABSENT ? node->outputs : typed_by].type.dtype;
         wg_call call;
         wg_low_call(low, node, attributes_of(l, node), operands, &call);
@@ -149,7 +172,7 @@ static bool pick_kernels(lowering *l) {
     return true;
 }
 
-/* --- The graph ---------------------------------------------------------------------------------------------- */
+/* --- The graph -------------------------------------------------------------------------------- */
 
 int wg_lower(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count, wg_lowered *lowered) {
     *lowered = (wg_lowered){0};

@@ -58,7 +58,7 @@ static inline const wg_low_node *wg_maker(const wg_lowered *lowered, uint32_t va
 /* A call of the node's kernel, types and attributes filled in, data not. */
 void wg_low_call(const wg_lowered *lowered, const wg_low_node *node, const void *attributes, wg_operand *operands, wg_call *call);
 
-/* --- key.c ------------------------------------------------------------------------------------------ */
+/* --- key.c ------------------------------------------------------------------------------------ */
 
 /* Writes all that a lowered graph depends on, and nothing else, to tape->key: ops, structural
  * attributes, edges in canonical numbering, types of leaves, roots. Two recordings with equal keys have

@@ -25,9 +25,9 @@ static bool takes(wg_var x, const char *layer, const char *name, int rank, bool 
     }
     char text[WG_TEXT_SIZE];
     if (!wg_dtype_real(type.dtype))
-        *result = wg_fail(x.tape, WG_ERROR_DTYPE,
-                          "%s \"%s\": x is %s; f32 or f64 are taken (wg_cast converts)", layer, name,
-                          wg_type_text(text, &type, true));
+        *result =
+            wg_fail(x.tape, WG_ERROR_DTYPE, "%s \"%s\": x is %s; f32 or f64 are taken (wg_cast converts)",
+                    layer, name, wg_type_text(text, &type, true));
     else if (type.rank < rank || (type.rank > rank && !or_more))
         *result = wg_fail(x.tape, WG_ERROR_SHAPE, "%s \"%s\": x is %s; it must have %d ax%s%s", layer, name,
                           wg_type_text(text, &type, true), rank, rank == 1 ? "is" : "es",
@@ -36,7 +36,7 @@ static bool takes(wg_var x, const char *layer, const char *name, int rank, bool 
 }
 
 wg_var (wg_linear)(wg_model *model, const char *name, wg_var x, int64_t out_features,
-                   const wg_linear_options *given) {
+                  const wg_linear_options *given) {
     WG_OPTIONS_READ(wg_linear_options, options, given);
     wg_var y;
     if (!name) name = "";
@@ -87,7 +87,7 @@ static wg_conv2d_options convolution_options(const wg_conv2d_layer_options *laye
 }
 
 wg_var (wg_conv2d_layer)(wg_model *model, const char *name, wg_var x, int64_t out_channels,
-                         const wg_conv2d_layer_options *given) {
+                        const wg_conv2d_layer_options *given) {
     WG_OPTIONS_READ(wg_conv2d_layer_options, options, given);
     wg_var y;
     int64_t kernel[2];

@@ -56,7 +56,7 @@ int64_t wg_model_step(const wg_model *model) {
     return step;
 }
 
-/* --- The table ---------------------------------------------------------------------------------- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 size_t wg_model_place(const wg_model *model, const char *path, bool *found) {
     size_t low = 0, high = model->entry_count;
@@ -127,7 +127,7 @@ int64_t wg_model_elements(const wg_model *model) {
     return total;
 }
 
-/* --- Freezing ------------------------------------------------------------------------------------- */
+/* --- Freezing --------------------------------------------------------------------------------- */
 
 int wg_model_freeze(wg_model *model, const char *path, bool frozen) {
     if (!model || !path) return WG_ERROR_NAME;
@@ -153,7 +153,7 @@ int wg_model_freeze(wg_model *model, const char *path, bool frozen) {
     return WG_OK;
 }
 
-/* --- Meeting a parameter ---------------------------------------------------------------------------- */
+/* --- Meeting a parameter ---------------------------------------------------------------------- */
 
 bool wg_path_join(char path[WG_PATH_SIZE], wg_tape *tape, const char *name) {
     const char *scope = wg_scope_path(tape);
@@ -192,7 +192,7 @@ static bool entry_fits(const wg_entry *entry, wg_tape *tape, const wg_type *type
 }
 
 wg_var (wg_parameter)(wg_model *model, wg_tape *tape, const char *name, const wg_shape *shape,
-                      const wg_parameter_options *given) {
+                     const wg_parameter_options *given) {
     WG_OPTIONS_READ(wg_parameter_options, options, given);
     char path[WG_PATH_SIZE];
     wg_type type;

@@ -27,7 +27,7 @@ int wg_model_save(const wg_model *model, const char *path, wg_error *error) {
     return status;
 }
 
-/* --- What does not fit ---------------------------------------------------------------------------- */
+/* --- What does not fit ------------------------------------------------------------------------ */
 
 /* A list of faults in words: as many as there is room for, and how many more. */
 typedef struct faults {
@@ -83,7 +83,7 @@ static int check_fit(const wg_model *model, const wg_safetensors *file, const ch
     return wg_error_set(error, WG_ERROR_NAME, "%.120s does not fit the model: %s%s", path, list.text, more);
 }
 
-/* --- Loading ---------------------------------------------------------------------------------------- */
+/* --- Loading ---------------------------------------------------------------------------------- */
 
 static bool has_met_any(const wg_model *model) {
     for (size_t i = 0; i < model->entry_count; i++)

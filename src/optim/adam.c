@@ -38,8 +38,8 @@ static void record_means(wg_update_record *update, wg_slot *slot, wg_dtype dtype
     next[MEAN] = mean_with(memory[MEAN], wg_update_number(update, MEAN_SHARE, dtype), g);
     next[SQUARE] = mean_with(memory[SQUARE], wg_update_number(update, SQUARE_SHARE, dtype), (wg_square)(g));
     next[MEAN_WEIGHT] = mean_with(memory[MEAN_WEIGHT], wg_update_number(update, MEAN_SHARE, WG_F64), one);
-    next[SQUARE_WEIGHT] = mean_with(memory[SQUARE_WEIGHT], wg_update_number(update, SQUARE_SHARE, WG_F64),
-                                    one);
+    next[SQUARE_WEIGHT] =
+        mean_with(memory[SQUARE_WEIGHT], wg_update_number(update, SQUARE_SHARE, WG_F64), one);
 }
 
 static void record_adam(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g, const wg_var *memory) {

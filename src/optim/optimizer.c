@@ -90,7 +90,7 @@ void wg_set_learning_rate(wg_optimizer *optimizer, double learning_rate) {
 
 double wg_learning_rate(const wg_optimizer *optimizer) { return optimizer ? optimizer->rate : NAN; }
 
-/* --- What it remembers ------------------------------------------------------------------------------ */
+/* --- What it remembers ------------------------------------------------------------------------ */
 
 /* Memory is made for a whole slot at once, so its first one tells. */
 static int remembered(const wg_optimizer *optimizer, const wg_slot *slot) {

@@ -12,7 +12,7 @@ static void forget(wg_optimizer *optimizer) {
     optimizer->pending = WG_NONE;
 }
 
-/* --- Accumulate --------------------------------------------------------------------------------------- */
+/* --- Accumulate ------------------------------------------------------------------------------- */
 
 /* Gives each parameter that a layer has met a slot; both stand in the order of their paths. */
 static bool make_slots(wg_optimizer *optimizer) {
@@ -74,10 +74,10 @@ static bool may_accumulate(wg_optimizer *optimizer, wg_var loss) {
         wg_fail(loss.tape, optimizer->error.status, "%s", optimizer->error.message);
     } else if (pending.tape && (pending.tape != loss.tape || pending.epoch != loss.epoch)) {
         forget(optimizer);
-        wg_fail(
-            loss.tape, WG_ERROR_STALE,
-            "%s: gradients accumulated before are lost: wg_update must follow on the same tape, before it is cleared",
-            optimizer->rule.name);
+        wg_fail(loss.tape, WG_ERROR_STALE,
+                "%s: gradients accumulated before are lost: wg_update must follow on the same tape, before "
+                "it is cleared",
+                optimizer->rule.name);
     } else if (!make_slots(optimizer)) {
         wg_fail(loss.tape, WG_ERROR_MEMORY, "%s: out of memory", optimizer->rule.name);
     }
@@ -94,7 +94,7 @@ int (wg_accumulate)(wg_optimizer *optimizer, wg_var loss) {
     return wg_tape_status(loss.tape);
 }
 
-/* --- Update ------------------------------------------------------------------------------------------- */
+/* --- Update ----------------------------------------------------------------------------------- */
 
 static int at_dtype(wg_dtype dtype) { return dtype == WG_F64; }
 
@@ -219,7 +219,7 @@ int (wg_minimize)(wg_optimizer *optimizer, wg_var loss) {
     return status ? status : (wg_update)(optimizer);
 }
 
-/* --- With the line of the call ------------------------------------------------------------------------ */
+/* --- With the line of the call ---------------------------------------------------------------- */
 
 int wg_accumulate_at_(wg_optimizer *optimizer, wg_var loss, const char *file, int line) {
     const int status = (wg_accumulate)(optimizer, loss);

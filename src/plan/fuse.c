@@ -19,7 +19,9 @@ typedef struct fusing {
 
 enum { MOST_MEMBERS = 24 }; /* of a step of many elements: more would not find room in the cache */
 
-static const wg_type *type_of(const fusing *f, const wg_low_node *node) { return &f->plan->low.values.at[node->outputs].type; }
+static const wg_type *type_of(const fusing *f, const wg_low_node *node) {
+    return &f->plan->low.values.at[node->outputs].type;
+}
 
 /* The latest step that makes an input of the node; -1: none does. */
 static int64_t latest_maker(const fusing *f, const wg_low_node *node) {
@@ -50,16 +52,20 @@ static bool may_join(const fusing *f, const wg_low_node *node, uint32_t step) {
 static bool add_step(fusing *f, wg_step_kind kind, int64_t elements) {
     wg_plan *plan = f->plan;
     if (!WG_RESERVE(&plan->steps.at, &plan->steps.capacity, plan->steps.count + 1) ||
-        !WG_RESERVE(&f->first_last.at, &f->first_last.capacity, 2 * (plan->steps.count + 1))) return wg_tape_no_memory(f->tape);
+        !WG_RESERVE(&f->first_last.at, &f->first_last.capacity, 2 * (plan->steps.count + 1)))
+        return wg_tape_no_memory(f->tape);
     f->first_last.at[2 * plan->steps.count] = f->first_last.at[2 * plan->steps.count + 1] = WG_ABSENT;
-    plan->steps.at[plan->steps.count++] = (wg_step){.kind = kind, .elements = elements, .units = 1, .grain = 1};
+    plan->steps.at[plan->steps.count++] =
+        (wg_step){.kind = kind, .elements = elements, .units = 1, .grain = 1};
     return true;
 }
 
 static void join(fusing *f, uint32_t node, uint32_t step) {
     uint32_t *first = &f->first_last.at[2 * step], *last = first + 1;
-    if (*first == WG_ABSENT) *first = node;
-    else f->next_member[*last] = node;
+    if (*first == WG_ABSENT)
+        *first = node;
+    else
+        f->next_member[*last] = node;
     *last = node;
     f->next_member[node] = WG_ABSENT;
     f->plan->step_of[node] = step;
@@ -71,8 +77,10 @@ static uint32_t scalar_step(const fusing *f, const wg_low_node *node, int64_t fr
     size_t low = 0, high = f->scalars.count;
     while (low < high) {
         const size_t middle = (low + high) / 2;
-        if ((int64_t)f->scalars.at[middle] < from) low = middle + 1;
-        else high = middle;
+        if ((int64_t)f->scalars.at[middle] < from)
+            low = middle + 1;
+        else
+            high = middle;
     }
     for (size_t i = low; i < f->scalars.count && i < low + 2; i++)
         if (may_join(f, node, f->scalars.at[i])) return f->scalars.at[i];
@@ -87,7 +95,8 @@ static bool put_elementwise(fusing *f, uint32_t index) {
         uint32_t step = scalar_step(f, node, latest_maker(f, node));
         if (step == WG_ABSENT) {
             step = (uint32_t)f->plan->steps.count;
-            if (!WG_RESERVE(&f->scalars.at, &f->scalars.capacity, f->scalars.count + 1)) return wg_tape_no_memory(f->tape);
+            if (!WG_RESERVE(&f->scalars.at, &f->scalars.capacity, f->scalars.count + 1))
+                return wg_tape_no_memory(f->tape);
             if (!add_step(f, WG_STEP_TILES, 1)) return false;
             f->scalars.at[f->scalars.count++] = step;
         }
@@ -95,9 +104,10 @@ static bool put_elementwise(fusing *f, uint32_t index) {
         return true;
     }
     const wg_step *latest = f->latest == WG_ABSENT ? NULL : &f->plan->steps.at[f->latest];
-    const bool fits = latest && latest->kind == WG_STEP_TILES && latest->count < MOST_MEMBERS &&
-                      wg_shape_equal(type, type_of(f, &f->plan->low.nodes.at[f->first_last.at[2 * f->latest]])) &&
-                      may_join(f, node, f->latest);
+    const bool fits =
+        latest && latest->kind == WG_STEP_TILES && latest->count < MOST_MEMBERS &&
+        wg_shape_equal(type, type_of(f, &f->plan->low.nodes.at[f->first_last.at[2 * f->latest]])) &&
+        may_join(f, node, f->latest);
     if (!fits) {
         f->latest = (uint32_t)f->plan->steps.count;
         if (!add_step(f, WG_STEP_TILES, elements)) return false;
@@ -122,7 +132,9 @@ bool wg_plan_fuse(wg_plan *plan, wg_tape *tape) {
     const size_t nodes = plan->low.nodes.count;
     plan->step_of = malloc((nodes + 1) * sizeof *plan->step_of);
     f.next_member = malloc((nodes + 1) * sizeof *f.next_member);
-    bool good = (plan->step_of && f.next_member && WG_RESERVE(&plan->members.at, &plan->members.capacity, nodes)) || wg_tape_no_memory(tape);
+    bool good =
+        (plan->step_of && f.next_member && WG_RESERVE(&plan->members.at, &plan->members.capacity, nodes)) ||
+        wg_tape_no_memory(tape);
     for (uint32_t i = 0; good && i < nodes; i++) good = put(&f, i);
     for (size_t s = 0; good && s < plan->steps.count; s++) { /* the lists as arrays */
         plan->steps.at[s].first = (uint32_t)plan->members.count;

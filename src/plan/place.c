@@ -11,18 +11,20 @@
 
 #define END (UINT32_MAX - 1) /* the step after all others */
 
-typedef struct hole { uint64_t offset, size; } hole;
+typedef struct hole {
+    uint64_t offset, size;
+} hole;
 
 typedef struct placing {
     wg_plan *plan;
     wg_tape *tape;
-    uint32_t *last;    /* by value: the last step that reads its bytes; WG_ABSENT: none does */
-    uint8_t *exposed;  /* by value: is read outside of tiles of its own step */
-    uint32_t *buffer;  /* by value: the value whose buffer it has: itself, or the one it took over */
-    uint32_t *dying;   /* by step: list of buffers that end there, linked by dies_with */
+    uint32_t *last;   /* by value: the last step that reads its bytes; WG_ABSENT: none does */
+    uint8_t *exposed; /* by value: is read outside of tiles of its own step */
+    uint32_t *buffer; /* by value: the value whose buffer it has: itself, or the one it took over */
+    uint32_t *dying;  /* by step: list of buffers that end there, linked by dies_with */
     uint32_t *dies_with;
     WG_ARRAY(hole) holes;
-    uint64_t end;      /* of the arena so far */
+    uint64_t end; /* of the arena so far */
 } placing;
 
 static size_t bytes_of(const placing *p, uint32_t value) {
@@ -30,7 +32,7 @@ static size_t bytes_of(const placing *p, uint32_t value) {
     return wg_round_up(bytes ? bytes : 1, WG_ALIGNMENT);
 }
 
-/* --- Lifetimes ----------------------------------------------------------------------------------------------- */
+/* --- Lifetimes -------------------------------------------------------------------------------- */
 
 static void note_use(placing *p, uint32_t value, uint32_t step, bool tiled) {
     const wg_lowered *low = &p->plan->low;
@@ -51,21 +53,24 @@ static void find_lifetimes(placing *p) {
     }
 }
 
-/* --- Results and assigns: the roots ----------------------------------------------------------------------------- */
+/* --- Results and assigns: the roots ----------------------------------------------------------- */
 
 /* The first result that asks for a value's bytes gets them made in its own tensor; all others are copies. An
  * assigned leaf is copied to the arena first, for the state that it is read from may be assigned too. */
 static bool place_roots(placing *p) {
     wg_plan *plan = p->plan;
-    if (!WG_RESERVE(&plan->copies.at, &plan->copies.capacity, plan->low.root_count)) return wg_tape_no_memory(p->tape);
+    if (!WG_RESERVE(&plan->copies.at, &plan->copies.capacity, plan->low.root_count))
+        return wg_tape_no_memory(p->tape);
     for (size_t i = 0; i < plan->low.root_count; i++) {
         const uint32_t own = wg_bytes_of(&plan->low, plan->low.roots[i]);
         wg_place *place = &plan->places[own];
         p->last[own] = END;
         p->exposed[own] = true;
         if (i >= plan->result_count) continue;
-        if (place->kind == WG_PLACE_NONE) *place = (wg_place){WG_PLACE_RESULT, i};
-        else plan->copies.at[plan->copies.count++] = (wg_copy){own, (uint32_t)i};
+        if (place->kind == WG_PLACE_NONE)
+            *place = (wg_place){WG_PLACE_RESULT, i};
+        else
+            plan->copies.at[plan->copies.count++] = (wg_copy){own, (uint32_t)i};
     }
     return true;
 }
@@ -77,19 +82,23 @@ static void place_leaves(placing *p) {
     }
 }
 
-/* --- In place ------------------------------------------------------------------------------------------------------ */
+/* --- In place --------------------------------------------------------------------------------- */
 
 static bool in_arena(const placing *p, uint32_t value) {
-    return p->plan->places[value].kind == WG_PLACE_NONE && p->plan->low.values.at[value].view_of == WG_ABSENT && p->exposed[value];
+    return p->plan->places[value].kind == WG_PLACE_NONE &&
+           p->plan->low.values.at[value].view_of == WG_ABSENT && p->exposed[value];
 }
 
 /* May `output`, made by member `at` of the step, overwrite the bytes of `input`? They must be as long,
  * element for element, and no later member may read the input. */
-static bool may_overwrite(const placing *p, const wg_step *step, uint32_t at, uint32_t output, uint32_t input) {
+static bool may_overwrite(const placing *p, const wg_step *step, uint32_t at, uint32_t output,
+                          uint32_t input) {
     const wg_plan *plan = p->plan;
     const wg_low_value *out = &plan->low.values.at[output], *in = &plan->low.values.at[input];
     const uint32_t index = (uint32_t)(step - plan->steps.at);
-    if (!in_arena(p, input) || p->last[input] != index || plan->step_of[in->node] == index || p->last[p->buffer[input]] == END) return false;
+    if (!in_arena(p, input) || p->last[input] != index || plan->step_of[in->node] == index ||
+        p->last[p->buffer[input]] == END)
+        return false;
     if (wg_dtype_size(in->type.dtype) != wg_dtype_size(out->type.dtype)) return false;
     for (uint32_t m = 0; m < step->count; m++) {
         const uint32_t member = plan->members.at[step->first + m];
@@ -100,7 +109,9 @@ static bool may_overwrite(const placing *p, const wg_step *step, uint32_t at, ui
             if (m > at || !wg_shape_equal(&plan->low.values.at[value].type, &out->type)) return false;
         }
         for (int k = 0; k < node->output_count; k++) /* taken over already? */
-            if (node->outputs + (uint32_t)k != output && p->buffer[node->outputs + (uint32_t)k] == p->buffer[input]) return false;
+            if (node->outputs + (uint32_t)k != output &&
+                p->buffer[node->outputs + (uint32_t)k] == p->buffer[input])
+                return false;
     }
     return true;
 }
@@ -116,14 +127,15 @@ static void share_in_step(placing *p, const wg_step *step) {
                 for (int k = 0; k < reader->input_count && p->buffer[output] == output; k++) {
                     const uint32_t value = plan->low.edges.at[reader->inputs + (uint32_t)k];
                     const uint32_t input = value == WG_ABSENT ? value : wg_bytes_of(&plan->low, value);
-                    if (input != WG_ABSENT && may_overwrite(p, step, m, output, input)) p->buffer[output] = p->buffer[input];
+                    if (input != WG_ABSENT && may_overwrite(p, step, m, output, input))
+                        p->buffer[output] = p->buffer[input];
                 }
             }
         }
     }
 }
 
-/* --- Tiles: values that never leave their step ------------------------------------------------------------------------ */
+/* --- Tiles: values that never leave their step ------------------------------------------------ */
 
 /* Gives each member's unexposed outputs slots, free again after the last member that reads them. */
 static bool place_tiles(placing *p, wg_step *step, uint32_t *last_member) {
@@ -139,16 +151,23 @@ static bool place_tiles(placing *p, wg_step *step, uint32_t *last_member) {
     p->holes.count = 0; /* free slots */
     for (uint32_t m = 0; m < step->count; m++) {
         const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
-        if (!WG_RESERVE(&p->holes.at, &p->holes.capacity, p->holes.count + node->input_count + node->output_count)) return wg_tape_no_memory(p->tape);
+        if (!WG_RESERVE(&p->holes.at, &p->holes.capacity,
+                        p->holes.count + node->input_count + node->output_count))
+            return wg_tape_no_memory(p->tape);
         for (int k = 0; k < node->output_count; k++) {
             wg_place *place = &plan->places[node->outputs + (uint32_t)k];
             if (place->kind != WG_PLACE_NONE || p->exposed[node->outputs + (uint32_t)k]) continue;
-            *place = (wg_place){WG_PLACE_TILE, p->holes.count ? p->holes.at[--p->holes.count].offset : step->slots++};
+            *place = (wg_place){WG_PLACE_TILE,
+                                p->holes.count ? p->holes.at[--p->holes.count].offset : step->slots++};
         }
-        for (int pass = 0; pass < 2; pass++) /* inputs read for the last time, then outputs that nobody reads */
+        for (int pass = 0; pass < 2;
+             pass++) /* inputs read for the last time, then outputs that nobody reads */
             for (int k = 0; k < (pass ? node->output_count : node->input_count); k++) {
-                const uint32_t value = pass ? node->outputs + (uint32_t)k : plan->low.edges.at[node->inputs + (uint32_t)k];
-                if (value == WG_ABSENT || last_member[value] != m || plan->places[value].kind != WG_PLACE_TILE) continue;
+                const uint32_t value =
+                    pass ? node->outputs + (uint32_t)k : plan->low.edges.at[node->inputs + (uint32_t)k];
+                if (value == WG_ABSENT || last_member[value] != m ||
+                    plan->places[value].kind != WG_PLACE_TILE)
+                    continue;
                 last_member[value] = WG_ABSENT; /* once, though an input be named twice */
                 p->holes.at[p->holes.count++] = (hole){plan->places[value].offset, 1};
             }
@@ -156,12 +175,13 @@ static bool place_tiles(placing *p, wg_step *step, uint32_t *last_member) {
     return true;
 }
 
-/* --- Offsets ----------------------------------------------------------------------------------------------------------- */
+/* --- Offsets ---------------------------------------------------------------------------------- */
 
 static uint64_t take(placing *p, uint64_t size) {
     size_t best = SIZE_MAX;
     for (size_t i = 0; i < p->holes.count; i++)
-        if (p->holes.at[i].size >= size && (best == SIZE_MAX || p->holes.at[i].size < p->holes.at[best].size)) best = i;
+        if (p->holes.at[i].size >= size && (best == SIZE_MAX || p->holes.at[i].size < p->holes.at[best].size))
+            best = i;
     if (best == SIZE_MAX) { /* at the end, which a hole may reach into */
         hole *last = p->holes.count ? &p->holes.at[p->holes.count - 1] : NULL;
         uint64_t offset = p->end;
@@ -186,11 +206,14 @@ static bool give_back(placing *p, uint64_t offset, uint64_t size) {
     size_t at = 0, high = p->holes.count;
     while (at < high) {
         const size_t middle = (at + high) / 2;
-        if (p->holes.at[middle].offset < offset) at = middle + 1;
-        else high = middle;
+        if (p->holes.at[middle].offset < offset)
+            at = middle + 1;
+        else
+            high = middle;
     }
     hole *h = &p->holes.at[at];
-    const bool before = at > 0 && h[-1].offset + h[-1].size == offset, after = at < p->holes.count && offset + size == h->offset;
+    const bool before = at > 0 && h[-1].offset + h[-1].size == offset,
+               after = at < p->holes.count && offset + size == h->offset;
     if (before && after) {
         h[-1].size += size + h->size;
         memmove(h, h + 1, (--p->holes.count - at) * sizeof *h);
@@ -210,7 +233,8 @@ static bool give_back(placing *p, uint64_t offset, uint64_t size) {
 static void join_lifetimes(placing *p) {
     for (uint32_t v = 0; v < p->plan->low.values.count; v++) {
         const uint32_t b = p->buffer[v];
-        if (b != v && p->last[v] != WG_ABSENT && (p->last[b] == WG_ABSENT || p->last[b] < p->last[v])) p->last[b] = p->last[v];
+        if (b != v && p->last[v] != WG_ABSENT && (p->last[b] == WG_ABSENT || p->last[b] < p->last[v]))
+            p->last[b] = p->last[v];
     }
 }
 
@@ -246,7 +270,8 @@ static bool place_all(placing *p) {
     for (size_t i = 0; i < plan->steps.count; i++)
         if (plan->steps.at[i].kind != WG_STEP_TILES)
             for (uint32_t v = plan->low.nodes.at[plan->members.at[plan->steps.at[i].first]].outputs, n = 0;
-                 n < plan->low.nodes.at[plan->members.at[plan->steps.at[i].first]].output_count; n++) p->exposed[v + n] = true;
+                 n < plan->low.nodes.at[plan->members.at[plan->steps.at[i].first]].output_count; n++)
+                p->exposed[v + n] = true;
     uint32_t *last_member = p->dies_with; /* not used yet */
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];

@@ -31,7 +31,8 @@ static bool size_steps(wg_plan *plan, wg_tape *tape) {
             step->units = node->kernel.units ? node->kernel.units(&call) : 1;
             if (node->kernel.workspace) workspace = node->kernel.workspace(&call);
             size_t bytes = 0;
-            for (int k = 0; k < node->input_count + node->output_count; k++) bytes += wg_type_bytes(&operands[k].type);
+            for (int k = 0; k < node->input_count + node->output_count; k++)
+                bytes += wg_type_bytes(&operands[k].type);
             const int64_t unit_bytes = (int64_t)(bytes / (size_t)wg_max_int(step->units, 1)) + 1;
             step->grain = wg_max_int(1, GRAIN_BYTES / unit_bytes);
         }
@@ -51,17 +52,20 @@ static bool keep_key(wg_plan *plan, wg_tape *tape) {
     return true;
 }
 
-wg_plan *wg_plan_make(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count, size_t result_count) {
+wg_plan *wg_plan_make(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count,
+                      size_t result_count) {
     wg_plan *plan = calloc(1, sizeof *plan);
     if (!plan) return wg_tape_no_memory(tape), NULL;
     atomic_init(&plan->owners, 1);
     plan->result_count = result_count;
     bool good = wg_lower(tape, isa, roots, root_count, &plan->low) == WG_OK;
     for (size_t i = 0; good && i < plan->low.nodes.count; i++) {
-        const uint32_t operands = (uint32_t)plan->low.nodes.at[i].input_count + plan->low.nodes.at[i].output_count;
+        const uint32_t operands =
+            (uint32_t)plan->low.nodes.at[i].input_count + plan->low.nodes.at[i].output_count;
         if (plan->most_operands < operands) plan->most_operands = operands;
     }
-    good = good && keep_key(plan, tape) && wg_plan_fuse(plan, tape) && wg_plan_place(plan, tape) && size_steps(plan, tape);
+    good = good && keep_key(plan, tape) && wg_plan_fuse(plan, tape) && wg_plan_place(plan, tape) &&
+           size_steps(plan, tape);
     if (good) return plan;
     wg_plan_free(plan);
     return NULL;

@@ -70,14 +70,14 @@ wg_plan *wg_plan_make(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t r
 wg_plan *wg_plan_retain(wg_plan *plan);
 void wg_plan_free(wg_plan *plan);
 
-/* --- the passes; false: no memory ---------------------------------------------------------------------- */
+/* --- the passes; false: no memory ------------------------------------------------------------- */
 
 /* Forms steps: plan->steps, members, step_of. */
 bool wg_plan_fuse(wg_plan *plan, wg_tape *tape);
 /* Gives every value its place: plan->places, copies, arena_bytes; needs the steps. */
 bool wg_plan_place(wg_plan *plan, wg_tape *tape);
 
-/* --- cache.c --------------------------------------------------------------------------------------------- */
+/* --- cache.c ---------------------------------------------------------------------------------- */
 
 typedef struct wg_cache {
     WG_ARRAY(wg_plan *) plans;

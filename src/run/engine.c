@@ -5,7 +5,8 @@
 enum { CACHED_PLANS = 256, MOST_THREADS = 1024 };
 
 static int thread_count(const wg_engine_options *options) {
-    if (options && options->threads > 0) return options->threads < MOST_THREADS ? options->threads : MOST_THREADS;
+    if (options && options->threads > 0)
+        return options->threads < MOST_THREADS ? options->threads : MOST_THREADS;
     const char *text = getenv("WG_THREADS");
     const long wanted = text ? strtol(text, NULL, 10) : 0;
     if (wanted > 0) return (int)wg_min(wanted, MOST_THREADS);
@@ -52,15 +53,18 @@ wg_engine *wg_engine_default(wg_error *error) {
 wg_engine_counters wg_engine_count(wg_engine *engine) {
     if (!engine) return (wg_engine_counters){.isa = "none"};
     pthread_mutex_lock(&engine->lock);
-    const wg_engine_counters counters = {
-        .plans_made = engine->cache.made, .plans_found = engine->cache.found, .plans_dropped = engine->cache.dropped,
-        .plans_held = engine->cache.plans.count, .planning_ns = engine->planning_ns,
-        .threads = wg_pool_threads(engine->pool), .isa = wg_isa_name(engine->isa)};
+    const wg_engine_counters counters = {.plans_made = engine->cache.made,
+                                         .plans_found = engine->cache.found,
+                                         .plans_dropped = engine->cache.dropped,
+                                         .plans_held = engine->cache.plans.count,
+                                         .planning_ns = engine->planning_ns,
+                                         .threads = wg_pool_threads(engine->pool),
+                                         .isa = wg_isa_name(engine->isa)};
     pthread_mutex_unlock(&engine->lock);
     return counters;
 }
 
-/* --- Arenas -------------------------------------------------------------------------------------------------------- */
+/* --- Arenas ----------------------------------------------------------------------------------- */
 
 bool wg_arena_take(wg_engine *engine, size_t bytes, wg_arena *arena) {
     *arena = (wg_arena){0};

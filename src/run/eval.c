@@ -6,10 +6,10 @@
 
 /* Memory of a tape's evaluations, kept from one to the next. */
 typedef struct scratch {
-    WG_ARRAY(uint32_t) roots;      /* results, then assigned values, then guards */
+    WG_ARRAY(uint32_t) roots; /* results, then assigned values, then guards */
     WG_ARRAY(wg_tensor *) results;
     WG_ARRAY(wg_operand) operands;
-    WG_ARRAY(void *) assigned;     /* where the assigned values' bytes are, after the run */
+    WG_ARRAY(void *) assigned; /* where the assigned values' bytes are, after the run */
 } scratch;
 
 static void free_scratch(void *memory) {
@@ -21,10 +21,10 @@ static void free_scratch(void *memory) {
     free(s);
 }
 
-#define ROOM(tape, array, more)                                                                    \
+#define ROOM(tape, array, more) \
     (WG_RESERVE(&(array).at, &(array).capacity, (array).count + (more)) || wg_tape_no_memory(tape))
 
-/* --- Values of earlier evaluations ---------------------------------------------------------------------------- */
+/* --- Values of earlier evaluations ------------------------------------------------------------ */
 
 /* Drops values that were not to be kept; their tensors may serve again. */
 static bool drop_values(wg_tape *tape) {
@@ -38,8 +38,10 @@ static bool drop_values(wg_tape *tape) {
             continue;
         }
         tape->nodes.at[entry.id].value = 0;
-        if (wg_tensor_owners(entry.tensor) > 1) wg_tensor_free(entry.tensor);
-        else if (entry.tensor) tape->spare.at[tape->spare.count++] = entry.tensor;
+        if (wg_tensor_owners(entry.tensor) > 1)
+            wg_tensor_free(entry.tensor);
+        else if (entry.tensor)
+            tape->spare.at[tape->spare.count++] = entry.tensor;
     }
     tape->values.count = left;
     return true;
@@ -64,7 +66,7 @@ static void trim_spare(wg_tape *tape) {
     while (tape->spare.count > SPARE_TENSORS) wg_tensor_free(tape->spare.at[--tape->spare.count]);
 }
 
-/* --- Roots ------------------------------------------------------------------------------------------------------- */
+/* --- Roots ------------------------------------------------------------------------------------ */
 
 static bool add_root(wg_tape *tape, scratch *s, uint32_t id) {
     if (!ROOM(tape, s->roots, 1)) return false;
@@ -104,7 +106,8 @@ static bool find_roots(wg_tape *tape, scratch *s, const wg_var *vars, bool assig
         for (size_t k = 0; k < asked && !known; k++) known = s->roots.at[k] == entry->id;
         if (known) continue;
         if (!add_root(tape, s, entry->id)) return false;
-        memmove(s->roots.at + *results + 1, s->roots.at + *results, (s->roots.count - 1 - *results) * sizeof *s->roots.at);
+        memmove(s->roots.at + *results + 1, s->roots.at + *results,
+                (s->roots.count - 1 - *results) * sizeof *s->roots.at);
         s->roots.at[(*results)++] = entry->id;
     }
     return true;
@@ -115,15 +118,18 @@ static bool check_versions(wg_tape *tape) {
     for (size_t i = 0; i < tape->order.count; i++) {
         const wg_node *node = &tape->nodes.at[tape->order.at[i]];
         if (node->op != &wg_op_state || wg_at_hand(tape, node)) continue;
-        const wg_read_entry *read = &tape->reads.at[((const input_attributes *)wg_node_attributes(tape, node))->index];
+        const wg_read_entry *read =
+            &tape->reads.at[((const input_attributes *)wg_node_attributes(tape, node))->index];
         if (atomic_load(&read->state->version) != read->version)
-            return wg_tape_fail_at(tape, tape->order.at[i], WG_ERROR_STALE, "wg_eval: a state has been overwritten since it was read here; "
-                                   "keep what you need of the old content (wg_keep), or record it again"), false;
+            return wg_tape_fail_at(tape, tape->order.at[i], WG_ERROR_STALE,
+                                   "wg_eval: a state has been overwritten since it was read here; "
+                                   "keep what you need of the old content (wg_keep), or record it again"),
+                   false;
     }
     return true;
 }
 
-/* --- The plan ---------------------------------------------------------------------------------------------------- */
+/* --- The plan --------------------------------------------------------------------------------- */
 
 static uint64_t now_ns(void) {
     struct timespec time;
@@ -149,7 +155,7 @@ static wg_plan *find_plan(wg_tape *tape, const scratch *s, size_t results) {
     return plan;
 }
 
-/* --- The run ------------------------------------------------------------------------------------------------------- */
+/* --- The run ---------------------------------------------------------------------------------- */
 
 /* Which node made the number that is not finite? Runs again, node by node: nothing has been assigned, so
  * everything is as it was. Without memory for it the check's own message stays. */
@@ -169,16 +175,26 @@ static void name_culprit(wg_run *run) {
 static int carry_out(wg_tape *tape, scratch *s, const wg_plan *plan, wg_arena *arena) {
     wg_engine *engine = tape->engine;
     wg_failure failure = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    wg_run run = {.tape = tape, .engine = engine, .plan = plan, .results = s->results.at, .operands = s->operands.at,
-                  .arena = arena->memory, .workspace = (char *)arena->memory + plan->arena_bytes, .failure = &failure};
+    wg_run run = {.tape = tape,
+                  .engine = engine,
+                  .plan = plan,
+                  .results = s->results.at,
+                  .operands = s->operands.at,
+                  .arena = arena->memory,
+                  .workspace = (char *)arena->memory + plan->arena_bytes,
+                  .failure = &failure};
     const uint64_t mode = wg_float_mode_get();
     wg_float_mode_set(WG_FLOAT_MODE_DEFAULT);
-    int status = engine->executor == WG_NODE_BY_NODE ? wg_run_nodes(&run, false, s->assigned.at) : wg_run_steps(&run);
+    int status =
+        engine->executor == WG_NODE_BY_NODE ? wg_run_nodes(&run, false, s->assigned.at) : wg_run_steps(&run);
     if (status == WG_ERROR_NOT_FINITE) name_culprit(&run);
     wg_float_mode_set(mode);
-    if (status && !atomic_load(&failure.status)) wg_tape_no_memory(tape);
-    else if (status) wg_tape_fail_at(tape, failure.node, status, "%s", failure.message);
-    for (size_t i = 0; !status && engine->executor == WG_PLANNED && i < plan->low.root_count - plan->result_count; i++)
+    if (status && !atomic_load(&failure.status))
+        wg_tape_no_memory(tape);
+    else if (status)
+        wg_tape_fail_at(tape, failure.node, status, "%s", failure.message);
+    for (size_t i = 0;
+         !status && engine->executor == WG_PLANNED && i < plan->low.root_count - plan->result_count; i++)
         s->assigned.at[i] = wg_value_address(&run, plan->low.roots[plan->result_count + i]);
     pthread_mutex_destroy(&failure.lock);
     return status;
@@ -205,7 +221,8 @@ static void apply_assigns(wg_tape *tape, scratch *s) {
     for (size_t i = 0; i < tape->assigns.count; i++) {
         wg_state *state = tape->assigns.at[i].state;
         const size_t bytes = wg_type_bytes(&state->tensor->type);
-        if (bytes && s->assigned.at[i] != state->tensor->data) memcpy(state->tensor->data, s->assigned.at[i], bytes);
+        if (bytes && s->assigned.at[i] != state->tensor->data)
+            memcpy(state->tensor->data, s->assigned.at[i], bytes);
         atomic_fetch_add(&state->version, 1);
         wg_state_free(state);
     }
@@ -213,7 +230,8 @@ static void apply_assigns(wg_tape *tape, scratch *s) {
 }
 
 static int assign_all(wg_tape *tape, scratch *s) {
-    void *few[16] = {0}, **aside = tape->assigns.count > 16 ? calloc(tape->assigns.count, sizeof *aside) : few;
+    void *few[16] = {0},
+         **aside = tape->assigns.count > 16 ? calloc(tape->assigns.count, sizeof *aside) : few;
     int status = aside ? set_aside(tape, s, aside) : (wg_tape_no_memory(tape), WG_ERROR_MEMORY);
     const size_t count = tape->assigns.count;
     if (!status) apply_assigns(tape, s);
@@ -224,7 +242,9 @@ static int assign_all(wg_tape *tape, scratch *s) {
 
 static bool make_results(wg_tape *tape, scratch *s, size_t count) {
     s->results.count = 0;
-    if (!ROOM(tape, s->results, count) || !WG_TAPE_ROOM(tape, values, count) || !WG_TAPE_ROOM(tape, spare, count)) return false;
+    if (!ROOM(tape, s->results, count) || !WG_TAPE_ROOM(tape, values, count) ||
+        !WG_TAPE_ROOM(tape, spare, count))
+        return false;
     for (size_t i = 0; i < count; i++) {
         const wg_type type = wg_node_type(tape, &tape->nodes.at[s->roots.at[i]]);
         wg_tensor *tensor = result_tensor(tape, &type);
@@ -244,7 +264,8 @@ static void hand_over_results(wg_tape *tape, scratch *s, bool success) {
             tape->values.at[node->value].tensor = s->results.at[i];
         } else {
             node->value = (uint32_t)tape->values.count;
-            tape->values.at[tape->values.count++] = (wg_value_entry){.id = s->roots.at[i], .tensor = s->results.at[i]};
+            tape->values.at[tape->values.count++] =
+                (wg_value_entry){.id = s->roots.at[i], .tensor = s->results.at[i]};
         }
     }
     s->results.count = 0;
@@ -254,16 +275,21 @@ static int run_plan(wg_tape *tape, scratch *s, const wg_plan *plan, size_t resul
     wg_engine *engine = tape->engine;
     wg_arena arena = {0};
     const size_t others = s->roots.count - results;
-    bool good = make_results(tape, s, results) && ROOM(tape, s->operands, plan->most_operands + 1) && ROOM(tape, s->assigned, others + 1);
+    bool good = make_results(tape, s, results) && ROOM(tape, s->operands, plan->most_operands + 1) &&
+                ROOM(tape, s->assigned, others + 1);
     const bool room = good;
     if (good) memset(s->assigned.at, 0, (others + 1) * sizeof *s->assigned.at);
-    if (good && !wg_arena_take(engine, plan->arena_bytes + (size_t)wg_pool_threads(engine->pool) * plan->workspace_bytes + 1, &arena)) {
+    if (good &&
+        !wg_arena_take(engine,
+                       plan->arena_bytes + (size_t)wg_pool_threads(engine->pool) * plan->workspace_bytes + 1,
+                       &arena)) {
         wg_tape_fail(tape, WG_ERROR_MEMORY, "wg_eval: no memory for %zu bytes of buffers", plan->arena_bytes);
         good = false;
     }
     good = good && carry_out(tape, s, plan, &arena) == WG_OK;
     good = good && (!assign || assign_all(tape, s) == WG_OK);
-    for (size_t i = 0; room && engine->executor == WG_NODE_BY_NODE && i < others; i++) free(s->assigned.at[i]); /* its copies */
+    for (size_t i = 0; room && engine->executor == WG_NODE_BY_NODE && i < others; i++)
+        free(s->assigned.at[i]); /* its copies */
     wg_arena_return(engine, &arena);
     hand_over_results(tape, s, good);
     return good ? WG_OK : tape->error.status;
@@ -280,7 +306,8 @@ static int evaluate(const wg_var *vars, bool assign) {
     }
     scratch *s = tape->scratch;
     size_t results;
-    if (!drop_values(tape) || !find_roots(tape, s, vars, assign, &results) || !check_versions(tape)) return tape->error.status;
+    if (!drop_values(tape) || !find_roots(tape, s, vars, assign, &results) || !check_versions(tape))
+        return tape->error.status;
     wg_plan *plan = find_plan(tape, s, results);
     if (!plan) return tape->error.status;
     const int status = run_plan(tape, s, plan, results, assign);

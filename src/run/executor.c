@@ -30,11 +30,15 @@ void *wg_value_address(const wg_run *run, uint32_t value) {
     const wg_plan *plan = run->plan;
     const wg_place place = plan->places[wg_bytes_of(&plan->low, value)];
     switch (place.kind) {
-    case WG_PLACE_ARENA: return run->arena + place.offset;
-    case WG_PLACE_RESULT: return run->results[place.offset]->data;
-    case WG_PLACE_LEAF: return wg_leaf_tensor(run, &plan->low.nodes.at[place.offset])->data;
+    case WG_PLACE_ARENA:
+        return run->arena + place.offset;
+    case WG_PLACE_RESULT:
+        return run->results[place.offset]->data;
+    case WG_PLACE_LEAF:
+        return wg_leaf_tensor(run, &plan->low.nodes.at[place.offset])->data;
     case WG_PLACE_NONE:
-    case WG_PLACE_TILE: break;
+    case WG_PLACE_TILE:
+        break;
     }
     return NULL;
 }
@@ -70,7 +74,8 @@ static void run_kernel(wg_run *run, const wg_step *step) {
         const uint32_t value = plan->low.edges.at[node->inputs + i];
         if (value != WG_ABSENT) run->operands[i].data = wg_value_address(run, value);
     }
-    for (uint32_t i = 0; i < node->output_count; i++) run->operands[node->input_count + i].data = wg_value_address(run, node->outputs + i);
+    for (uint32_t i = 0; i < node->output_count; i++)
+        run->operands[node->input_count + i].data = wg_value_address(run, node->outputs + i);
     kernel_job job = {run, node, &call, step};
     wg_pool_run(run->engine->pool, do_units, &job, step->units, step->grain);
 }
@@ -81,8 +86,12 @@ int wg_run_steps(wg_run *run) {
         const wg_step *step = &plan->steps.at[i];
         kernel_job tiles = {.run = run, .step = step};
         switch (step->kind) {
-        case WG_STEP_KERNEL: run_kernel(run, step); break;
-        case WG_STEP_TILES: wg_pool_run(run->engine->pool, do_units, &tiles, step->units, step->grain); break;
+        case WG_STEP_KERNEL:
+            run_kernel(run, step);
+            break;
+        case WG_STEP_TILES:
+            wg_pool_run(run->engine->pool, do_units, &tiles, step->units, step->grain);
+            break;
         case WG_STEP_GATHER: {
             const wg_low_node *leaf = &plan->low.nodes.at[plan->members.at[step->first]];
             wg_tensor_gather(wg_leaf_tensor(run, leaf), wg_value_address(run, leaf->outputs));

@@ -7,7 +7,7 @@
 
 typedef struct by_node {
     wg_run *run;
-    void **memory;     /* by value; of a view or a dense leaf: not its own */
+    void **memory; /* by value; of a view or a dense leaf: not its own */
     bool *own;
 } by_node;
 
@@ -23,7 +23,9 @@ static void *poisoned(const wg_type *type) {
 static bool all_finite(const void *data, const wg_type *type) {
     const int64_t count = wg_type_count(type);
     for (int64_t i = 0; i < count; i++) {
-        const double x = type->dtype == WG_F32 ? (double)((const float *)data)[i] : type->dtype == WG_F64 ? ((const double *)data)[i] : 0.0;
+        const double x = type->dtype == WG_F32   ? (double)((const float *)data)[i]
+                         : type->dtype == WG_F64 ? ((const double *)data)[i]
+                                                 : 0.0;
         if (!isfinite(x)) return false;
     }
     return true;
@@ -51,8 +53,10 @@ static int run_kernel(by_node *b, const wg_low_node *node, wg_operand *operands,
     for (uint32_t i = 0; i < node->input_count; i++) {
         const uint32_t value = low->edges.at[node->inputs + i];
         if (value == WG_ABSENT) continue;
-        if (wg_is_tiled(node)) operands[i] = spread_out(b, value, &low->values.at[node->outputs].type, &spread[i]);
-        else operands[i].data = b->memory[value];
+        if (wg_is_tiled(node))
+            operands[i] = spread_out(b, value, &low->values.at[node->outputs].type, &spread[i]);
+        else
+            operands[i].data = b->memory[value];
         if (!operands[i].data) return WG_ERROR_MEMORY;
     }
     for (uint32_t i = 0; i < node->output_count; i++) {
@@ -61,9 +65,12 @@ static int run_kernel(by_node *b, const wg_low_node *node, wg_operand *operands,
         b->own[value] = true;
         if (!b->memory[value]) return WG_ERROR_MEMORY;
     }
-    call.end = wg_is_tiled(node) ? wg_type_count(&low->values.at[node->outputs].type) : node->kernel.units ? node->kernel.units(&call) : 1;
+    call.end = wg_is_tiled(node)    ? wg_type_count(&low->values.at[node->outputs].type)
+               : node->kernel.units ? node->kernel.units(&call)
+                                    : 1;
     const size_t workspace = node->kernel.workspace ? node->kernel.workspace(&call) : 0;
-    if (posix_memalign(&call.workspace, WG_ALIGNMENT, wg_round_up(workspace + 1, WG_ALIGNMENT))) return WG_ERROR_MEMORY;
+    if (posix_memalign(&call.workspace, WG_ALIGNMENT, wg_round_up(workspace + 1, WG_ALIGNMENT)))
+        return WG_ERROR_MEMORY;
     if (call.end > 0) node->kernel.run(&call);
     free(call.workspace);
     return atomic_load(&run->failure->status);
@@ -92,19 +99,22 @@ static int run_node(by_node *b, const wg_low_node *node, bool finite_only) {
     } else if (node->op->flags & WG_VIEW) {
         b->memory[node->outputs] = b->memory[low->edges.at[node->inputs]];
     } else {
-        void *few[64] = {0}, **spread = node->input_count > 64 ? calloc(node->input_count, sizeof *spread) : few;
+        void *few[64] = {0},
+             **spread = node->input_count > 64 ? calloc(node->input_count, sizeof *spread) : few;
         status = spread ? run_kernel(b, node, run->operands, spread) : WG_ERROR_MEMORY;
         for (uint32_t i = 0; spread && i < node->input_count; i++) free(spread[i]);
         if (spread != few) free(spread);
     }
-    for (uint32_t i = 0; finite_only && i < node->output_count && (!status || status == WG_ERROR_NOT_FINITE); i++) {
+    for (uint32_t i = 0; finite_only && i < node->output_count && (!status || status == WG_ERROR_NOT_FINITE);
+         i++) {
         const wg_type *type = &low->values.at[node->outputs + i].type;
         if (all_finite(b->memory[node->outputs + i], type)) continue;
         char text[WG_TEXT_SIZE];
         wg_failure *failure = run->failure;
         failure->node = wg_tape_node(run, node);
-        snprintf(failure->message, sizeof failure->message, "%.60s: the result %s holds NaN or infinity; nothing was assigned",
-                 node->op->name, wg_type_text(text, type, true));
+        snprintf(failure->message, sizeof failure->message,
+                 "%.60s: the result %s holds NaN or infinity; nothing was assigned", node->op->name,
+                 wg_type_text(text, type, true));
         atomic_store(&failure->status, WG_ERROR_NOT_FINITE);
         return WG_ERROR_NOT_FINITE;
     }
@@ -114,17 +124,21 @@ static int run_node(by_node *b, const wg_low_node *node, bool finite_only) {
 int wg_run_nodes(wg_run *run, bool finite_only, void **assigned) {
     const wg_plan *plan = run->plan;
     const size_t values = plan->low.values.count;
-    by_node b = {.run = run, .memory = calloc(values + 1, sizeof *b.memory), .own = calloc(values + 1, sizeof *b.own)};
+    by_node b = {
+        .run = run, .memory = calloc(values + 1, sizeof *b.memory), .own = calloc(values + 1, sizeof *b.own)};
     int status = b.memory && b.own ? WG_OK : WG_ERROR_MEMORY;
-    for (size_t i = 0; !status && i < plan->low.nodes.count; i++) status = run_node(&b, &plan->low.nodes.at[i], finite_only);
+    for (size_t i = 0; !status && i < plan->low.nodes.count; i++)
+        status = run_node(&b, &plan->low.nodes.at[i], finite_only);
     for (size_t i = 0; !status && i < plan->low.root_count; i++) {
         const uint32_t value = plan->low.roots[i], own = wg_bytes_of(&plan->low, value);
         const size_t bytes = wg_type_bytes(&plan->low.values.at[value].type);
         if (i < plan->result_count) {
             if (bytes) memcpy(run->results[i]->data, b.memory[value], bytes);
         } else if (assigned) { /* handed over, a copy where somebody else has it too */
-            if ((assigned[i - plan->result_count] = poisoned(&plan->low.values.at[value].type)) == NULL) status = WG_ERROR_MEMORY;
-            else if (bytes) memcpy(assigned[i - plan->result_count], b.memory[own], bytes);
+            if ((assigned[i - plan->result_count] = poisoned(&plan->low.values.at[value].type)) == NULL)
+                status = WG_ERROR_MEMORY;
+            else if (bytes)
+                memcpy(assigned[i - plan->result_count], b.memory[own], bytes);
         }
     }
     for (size_t i = 0; b.memory && b.own && i < values; i++)

@@ -59,7 +59,8 @@ static unsigned wait_for_job(wg_pool *pool, unsigned seen) {
     unsigned open;
     pthread_mutex_lock(&pool->sleep);
     atomic_fetch_add(&pool->sleeping, 1);
-    while (((open = atomic_load(&pool->open)) == 0 || open == seen) && !atomic_load(&pool->stop)) pthread_cond_wait(&pool->wake, &pool->sleep);
+    while (((open = atomic_load(&pool->open)) == 0 || open == seen) && !atomic_load(&pool->stop))
+        pthread_cond_wait(&pool->wake, &pool->sleep);
     atomic_fetch_sub(&pool->sleeping, 1);
     pthread_mutex_unlock(&pool->sleep);
     return atomic_load(&pool->stop) ? 0 : open;
@@ -103,7 +104,9 @@ wg_pool *wg_pool_new(int threads) {
     }
     initialise(pool);
     pool->threads = 1;
-    while (pool->threads < threads && pthread_create(&pool->workers[pool->threads - 1], NULL, worker_main, pool) == 0) pool->threads++;
+    while (pool->threads < threads &&
+           pthread_create(&pool->workers[pool->threads - 1], NULL, worker_main, pool) == 0)
+        pool->threads++;
     return pool;
 }
 
@@ -127,7 +130,8 @@ int wg_pool_threads(const wg_pool *pool) { return pool->threads; }
 
 void wg_pool_run(wg_pool *pool, wg_work *work, void *context, int64_t units, int64_t grain) {
     if (units <= 0) return;
-    if (units <= grain || pool->threads == 1 || pool->process != getpid() || pthread_mutex_trylock(&pool->caller) != 0) {
+    if (units <= grain || pool->threads == 1 || pool->process != getpid() ||
+        pthread_mutex_trylock(&pool->caller) != 0) {
         work(context, 0, 0, units);
         return;
     }
@@ -149,9 +153,10 @@ void wg_pool_run(wg_pool *pool, wg_work *work, void *context, int64_t units, int
     pthread_mutex_unlock(&pool->caller);
 }
 
-/* --- How many processors ------------------------------------------------------------------------------------------ */
+/* --- How many processors ---------------------------------------------------------------------- */
 
-/* The cgroup's limit in processors, rounded up; 0: none known. Version 2 says "QUOTA PERIOD" or "max PERIOD". */
+/* The cgroup's limit in processors, rounded up; 0: none known. Version 2 says "QUOTA PERIOD" or "max PERIOD".
+ */
 static int cgroup_limit(void) {
     FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
     long long quota = 0, period = 0;

@@ -3,7 +3,7 @@
  * workspace. */
 #include "run/run.h"
 
-/* --- Broadcasting --------------------------------------------------------------------------------------------- */
+/* --- Broadcasting ----------------------------------------------------------------------------- */
 
 static void fill(void *to, const void *from, size_t size, int64_t count) {
     if (size == 4) {
@@ -48,7 +48,8 @@ static int join_axes(const wg_type *from, const wg_type *to, int64_t *extent, in
     return rank;
 }
 
-void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_type *to, int64_t begin, int64_t count) {
+void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_type *to, int64_t begin,
+                   int64_t count) {
     if (count <= 0) return; /* an extent may be 0 */
     const size_t size = wg_dtype_size(from->dtype);
     int64_t extent[WG_MAX_RANK], stride[WG_MAX_RANK], index[WG_MAX_RANK], rest = begin, offset = 0;
@@ -62,8 +63,10 @@ void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_
     while (count > 0) {
         const int64_t run = wg_min(extent[inner] - index[inner], count);
         const char *at = (const char *)data + offset * (int64_t)size;
-        if (stride[inner] == 0) fill(out, at, size, run);
-        else memcpy(out, at, (size_t)run * size); /* dense data: an inner stride is 0 or 1 */
+        if (stride[inner] == 0)
+            fill(out, at, size, run);
+        else
+            memcpy(out, at, (size_t)run * size); /* dense data: an inner stride is 0 or 1 */
         out += (size_t)run * size;
         count -= run;
         offset -= index[inner] * stride[inner];
@@ -77,7 +80,7 @@ void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_
     }
 }
 
-/* --- A tile --------------------------------------------------------------------------------------------------------- */
+/* --- A tile ----------------------------------------------------------------------------------- */
 
 typedef struct tile {
     const wg_run *run;
@@ -95,8 +98,10 @@ static wg_operand run_of(void *data, wg_dtype dtype, int64_t count) {
 /* The tile's part of a value that has the step's shape. */
 static void *part_of(const tile *t, uint32_t value) {
     const wg_plan *plan = t->run->plan;
-    if (plan->places[value].kind == WG_PLACE_TILE) return t->slots + plan->places[value].offset * t->slot_bytes;
-    return (char *)wg_value_address(t->run, value) + t->begin * (int64_t)wg_dtype_size(plan->low.values.at[value].type.dtype);
+    if (plan->places[value].kind == WG_PLACE_TILE)
+        return t->slots + plan->places[value].offset * t->slot_bytes;
+    return (char *)wg_value_address(t->run, value) +
+           t->begin * (int64_t)wg_dtype_size(plan->low.values.at[value].type.dtype);
 }
 
 static wg_operand input_of(const tile *t, uint32_t value, uint32_t scratch_slot) {
@@ -121,21 +126,33 @@ static void run_member(const tile *t, const wg_low_node *node) {
     for (uint32_t i = 0; i < node->input_count; i++)
         operands[i] = input_of(t, plan->low.edges.at[node->inputs + i], t->step->slots + i);
     for (uint32_t i = 0; i < node->output_count; i++)
-        operands[node->input_count + i] = run_of(part_of(t, node->outputs + i), plan->low.values.at[node->outputs + i].type.dtype, t->count);
-    const wg_call call = {.op = node->op, .attributes = wg_run_attributes(t->run, node), .input_count = node->input_count,
-                          .output_count = node->output_count, .inputs = operands, .outputs = operands + node->input_count,
-                          .dtype = node->dtype, .begin = 0, .end = t->count, .state_ = &state};
+        operands[node->input_count + i] = run_of(part_of(t, node->outputs + i),
+                                                 plan->low.values.at[node->outputs + i].type.dtype, t->count);
+    const wg_call call = {.op = node->op,
+                          .attributes = wg_run_attributes(t->run, node),
+                          .input_count = node->input_count,
+                          .output_count = node->output_count,
+                          .inputs = operands,
+                          .outputs = operands + node->input_count,
+                          .dtype = node->dtype,
+                          .begin = 0,
+                          .end = t->count,
+                          .state_ = &state};
     node->kernel.run(&call);
 }
 
 void wg_run_tiles(const wg_run *run, const wg_step *step, int worker, int64_t begin, int64_t end) {
     const wg_plan *plan = run->plan;
     const wg_low_node *first = &plan->low.nodes.at[plan->members.at[step->first]];
-    tile t = {.run = run, .step = step, .type = &plan->low.values.at[first->outputs].type,
-              .slots = run->workspace + (size_t)worker * plan->workspace_bytes, .slot_bytes = step->elements == 1 ? 8 : (size_t)WG_TILE * 8};
+    tile t = {.run = run,
+              .step = step,
+              .type = &plan->low.values.at[first->outputs].type,
+              .slots = run->workspace + (size_t)worker * plan->workspace_bytes,
+              .slot_bytes = step->elements == 1 ? 8 : (size_t)WG_TILE * 8};
     for (int64_t at = begin; at < end; at++) {
         t.begin = at * WG_TILE;
         t.count = wg_min(WG_TILE, step->elements - t.begin);
-        for (uint32_t m = 0; m < step->count; m++) run_member(&t, &plan->low.nodes.at[plan->members.at[step->first + m]]);
+        for (uint32_t m = 0; m < step->count; m++)
+            run_member(&t, &plan->low.nodes.at[plan->members.at[step->first + m]]);
     }
 }

@@ -6,13 +6,20 @@
 size_t wg_attribute_size(const wg_attribute *attribute) {
     const size_t count = attribute->count ? (size_t)attribute->count : 1;
     switch (attribute->kind) {
-    case WG_ATTRIBUTE_INT: return count * sizeof(int64_t);
-    case WG_ATTRIBUTE_REAL: return count * sizeof(double);
-    case WG_ATTRIBUTE_BOOL: return sizeof(bool);
-    case WG_ATTRIBUTE_DTYPE: return sizeof(wg_dtype);
-    case WG_ATTRIBUTE_AXES: return sizeof(wg_axes);
-    case WG_ATTRIBUTE_SHAPE: return sizeof(wg_type);
-    case WG_ATTRIBUTE_BITS: return sizeof(uint64_t);
+    case WG_ATTRIBUTE_INT:
+        return count * sizeof(int64_t);
+    case WG_ATTRIBUTE_REAL:
+        return count * sizeof(double);
+    case WG_ATTRIBUTE_BOOL:
+        return sizeof(bool);
+    case WG_ATTRIBUTE_DTYPE:
+        return sizeof(wg_dtype);
+    case WG_ATTRIBUTE_AXES:
+        return sizeof(wg_axes);
+    case WG_ATTRIBUTE_SHAPE:
+        return sizeof(wg_type);
+    case WG_ATTRIBUTE_BITS:
+        return sizeof(uint64_t);
     }
     return 0;
 }
@@ -20,7 +27,8 @@ size_t wg_attribute_size(const wg_attribute *attribute) {
 /* Number `index` of an INT or REAL attribute. */
 static double number_of(const wg_attribute *attribute, const void *attributes, int index) {
     const char *at = (const char *)attributes + attribute->offset;
-    return attribute->kind == WG_ATTRIBUTE_INT ? (double)((const int64_t *)(const void *)at)[index] : ((const double *)(const void *)at)[index];
+    return attribute->kind == WG_ATTRIBUTE_INT ? (double)((const int64_t *)(const void *)at)[index]
+                                               : ((const double *)(const void *)at)[index];
 }
 
 int wg_attributes_check(wg_tape *tape, const wg_op *op, const void *attributes) {
@@ -32,17 +40,23 @@ int wg_attributes_check(wg_tape *tape, const wg_op *op, const void *attributes) 
             if (x >= a->low && x <= a->high) continue;
             char place[16] = "", range[96];
             if (count > 1) snprintf(place, sizeof place, "[%d]", i);
-            if (a->high >= 0x1p31) snprintf(range, sizeof range, "at least %g", a->low);
-            else snprintf(range, sizeof range, "%g to %g", a->low, a->high);
-            return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: %s%s is %g; it must be %s", op->name, a->name, place, x, range);
+            if (a->high >= 0x1p31)
+                snprintf(range, sizeof range, "at least %g", a->low);
+            else
+                snprintf(range, sizeof range, "%g to %g", a->low, a->high);
+            return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: %s%s is %g; it must be %s", op->name, a->name,
+                                place, x, range);
         }
     }
     return WG_OK;
 }
 
-/* --- As text: "kernel=3,3 stride=2,2" -------------------------------------------------------------------- */
+/* --- As text: "kernel=3,3 stride=2,2" --------------------------------------------------------- */
 
-typedef struct writer { char *text; size_t size, length; } writer;
+typedef struct writer {
+    char *text;
+    size_t size, length;
+} writer;
 
 static void put(writer *w, const char *format, ...) WG_PRINTF(2, 3);
 static void put(writer *w, const char *format, ...) {
@@ -64,14 +78,22 @@ static void put_value(writer *w, const wg_attribute *a, const void *attributes) 
     case WG_ATTRIBUTE_REAL:
         for (int i = 0; i < count; i++) put(w, "%s%.17g", i ? "," : "", ((const double *)at)[i]);
         break;
-    case WG_ATTRIBUTE_BOOL: put(w, "%d", *(const bool *)at); break;
-    case WG_ATTRIBUTE_DTYPE: put(w, "%s", wg_dtype_name(*(const wg_dtype *)at)); break;
-    case WG_ATTRIBUTE_BITS: put(w, "%llu", (unsigned long long)*(const uint64_t *)at); break;
+    case WG_ATTRIBUTE_BOOL:
+        put(w, "%d", *(const bool *)at);
+        break;
+    case WG_ATTRIBUTE_DTYPE:
+        put(w, "%s", wg_dtype_name(*(const wg_dtype *)at));
+        break;
+    case WG_ATTRIBUTE_BITS:
+        put(w, "%llu", (unsigned long long)*(const uint64_t *)at);
+        break;
     case WG_ATTRIBUTE_AXES:
-        for (int i = 0; i <= WG_MAX_RANK && ((const wg_axes *)at)->axis[i] != INT_MIN; i++) put(w, "%s%d", i ? "," : "", ((const wg_axes *)at)->axis[i]);
+        for (int i = 0; i <= WG_MAX_RANK && ((const wg_axes *)at)->axis[i] != INT_MIN; i++)
+            put(w, "%s%d", i ? "," : "", ((const wg_axes *)at)->axis[i]);
         break;
     case WG_ATTRIBUTE_SHAPE:
-        for (int i = 0; i < ((const wg_type *)at)->rank; i++) put(w, "%s%lld", i ? "," : "", (long long)((const wg_type *)at)->extent[i]);
+        for (int i = 0; i < ((const wg_type *)at)->rank; i++)
+            put(w, "%s%lld", i ? "," : "", (long long)((const wg_type *)at)->extent[i]);
         break;
     }
 }
@@ -124,13 +146,25 @@ static bool read_value(const wg_attribute *a, void *attributes, const char *text
     if (found < 0 || (!list && found != count)) return false;
     for (int i = 0; i < found; i++) {
         const bool whole = fabs(numbers[i]) <= 0x1p53 && numbers[i] == trunc(numbers[i]);
-        if (a->kind != WG_ATTRIBUTE_REAL && (!whole || (a->kind == WG_ATTRIBUTE_AXES && fabs(numbers[i]) > 1000))) return false;
+        if (a->kind != WG_ATTRIBUTE_REAL &&
+            (!whole || (a->kind == WG_ATTRIBUTE_AXES && fabs(numbers[i]) > 1000)))
+            return false;
         switch (a->kind) {
-        case WG_ATTRIBUTE_INT: ((int64_t *)at)[i] = (int64_t)numbers[i]; break;
-        case WG_ATTRIBUTE_REAL: ((double *)at)[i] = numbers[i]; break;
-        case WG_ATTRIBUTE_BOOL: *(bool *)at = numbers[i] != 0; break;
-        case WG_ATTRIBUTE_AXES: ((wg_axes *)at)->axis[i] = (int)numbers[i]; break;
-        default: ((wg_type *)at)->extent[i] = (int64_t)numbers[i]; break;
+        case WG_ATTRIBUTE_INT:
+            ((int64_t *)at)[i] = (int64_t)numbers[i];
+            break;
+        case WG_ATTRIBUTE_REAL:
+            ((double *)at)[i] = numbers[i];
+            break;
+        case WG_ATTRIBUTE_BOOL:
+            *(bool *)at = numbers[i] != 0;
+            break;
+        case WG_ATTRIBUTE_AXES:
+            ((wg_axes *)at)->axis[i] = (int)numbers[i];
+            break;
+        default:
+            ((wg_type *)at)->extent[i] = (int64_t)numbers[i];
+            break;
         }
     }
     if (a->kind == WG_ATTRIBUTE_AXES) ((wg_axes *)at)->axis[found] = INT_MIN;
@@ -157,9 +191,13 @@ static bool read_attributes(wg_tape *tape, const wg_op *op, void *attributes, co
         const wg_attribute *a = op->attributes;
         while (a && a->name && (strlen(a->name) != name || strncmp(a->name, text, name) != 0)) a++;
         if (!a || !a->name || name >= length)
-            return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: there is no attribute \"%.*s\"", op->name, (int)wg_min((int64_t)name, 60), text), false;
+            return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: there is no attribute \"%.*s\"", op->name,
+                                (int)wg_min((int64_t)name, 60), text),
+                   false;
         if (!read_value(a, attributes, text + name + 1, length - name - 1))
-            return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: \"%.*s\" is no value for %s", op->name, (int)wg_min((int64_t)length, 60), text, a->name), false;
+            return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: \"%.*s\" is no value for %s", op->name,
+                                (int)wg_min((int64_t)length, 60), text, a->name),
+                   false;
         text += length;
     }
     return true;
@@ -168,9 +206,12 @@ static bool read_attributes(wg_tape *tape, const wg_op *op, void *attributes, co
 wg_var wg_apply_named(wg_tape *tape, const char *name, const wg_var *inputs, const char *attributes) {
     if (!tape || tape->error.status) return wg_invalid(tape);
     const wg_op *op = name ? wg_op_find(name) : NULL;
-    if (!op) return wg_fail(tape, WG_ERROR_NAME, "wg_apply_named: there is no op \"%.60s\"", name ? name : "(null)");
+    if (!op)
+        return wg_fail(tape, WG_ERROR_NAME, "wg_apply_named: there is no op \"%.60s\"",
+                       name ? name : "(null)");
     uint64_t memory[64] = {0};
-    if (op->attributes_size > sizeof memory) return wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: its attributes are too large", op->name);
+    if (op->attributes_size > sizeof memory)
+        return wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: its attributes are too large", op->name);
     set_presets(op, memory);
     if (!read_attributes(tape, op, memory, attributes)) return wg_invalid(tape);
     if (!inputs[0].tape && inputs[0].id == UINT32_MAX) return wg_record(tape, op, memory, NULL, 0);

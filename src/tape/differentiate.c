@@ -1,4 +1,4 @@
-/* differentiate — reverse mode on the tape: the second room, whole.
+/* differentiate — reverse mode on the tape: the second room. Its arguments and answers are gradient.c.
  *
  * For a root y and inputs x the driver walks what y needs from y back to x, in reverse canonical order.
  * Each node between x and y has by then all cotangents of its outputs; they are summed, the op's rule
@@ -12,11 +12,12 @@
 #include <stdlib.h>
 #include <wengert/ops.h>
 
-/* --- Cotangents: handed to a place, brought to its shape, summed ------------------------------------------ */
+/* --- Cotangents: handed to a place, brought to its shape, summed ------------------------------ */
 
 static void contribute(wg_tape *tape, uint32_t place, uint32_t cotangent) {
     if (!WG_TAPE_ROOM(tape, contributions, 1)) return;
-    tape->contributions.at[tape->contributions.count] = (uint64_t)cotangent << 32 | tape->cotangents.at[place];
+    tape->contributions.at[tape->contributions.count] =
+        (uint64_t)cotangent << 32 | tape->cotangents.at[place];
     tape->cotangents.at[place] = (uint32_t)tape->contributions.count++;
 }
 
@@ -41,7 +42,8 @@ static wg_var undo_broadcast(wg_var cotangent, const wg_type *to) {
 /* The sum of a place's contributions, those of consumers nearer to the root first; WG_NONE of none. */
 static wg_var sum_of(wg_tape *tape, uint32_t place) {
     uint32_t first = WG_ABSENT;
-    for (uint32_t at = tape->cotangents.at[place], before; at != WG_ABSENT; at = before) { /* turn the list round */
+    for (uint32_t at = tape->cotangents.at[place], before; at != WG_ABSENT;
+         at = before) { /* turn the list round */
         uint64_t *entry = &tape->contributions.at[at];
         before = (uint32_t)*entry;
         *entry = (*entry >> 32 << 32) | first;
@@ -49,29 +51,35 @@ static wg_var sum_of(wg_tape *tape, uint32_t place) {
     }
     if (first == WG_ABSENT) return WG_NONE;
     wg_var sum = wg_var_of(tape, (uint32_t)(tape->contributions.at[first] >> 32));
-    for (uint32_t at = (uint32_t)tape->contributions.at[first]; at != WG_ABSENT; at = (uint32_t)tape->contributions.at[at])
+    for (uint32_t at = (uint32_t)tape->contributions.at[first]; at != WG_ABSENT;
+         at = (uint32_t)tape->contributions.at[at])
         sum = (wg_add)(sum, wg_var_of(tape, (uint32_t)(tape->contributions.at[at] >> 32)));
     return sum;
 }
 
-/* --- Rules -------------------------------------------------------------------------------------------------- */
+/* --- Rules ------------------------------------------------------------------------------------ */
 
 bool wg_rule_wants(const wg_rule *rule, int input) {
     if (input < 0 || input >= rule->input_count || !rule->inputs[input].tape) return false;
     const uint32_t place = wg_rank(rule->tape, rule->inputs[input].id);
-    return rule->tape->paths.at[place] == PATH_OPEN && !wg_op_blocks(rule->tape, &rule->tape->nodes.at[rule->outputs[0].id], input);
+    return rule->tape->paths.at[place] == PATH_OPEN &&
+           !wg_op_blocks(rule->tape, &rule->tape->nodes.at[rule->outputs[0].id], input);
 }
 
 void wg_rule_set(wg_rule *rule, int input, wg_var cotangent) {
     wg_tape *tape = rule->tape;
-    if (!wg_rule_wants(rule, input) || !cotangent.tape || !wg_tape_owns(tape, cotangent, "a cotangent")) return;
+    if (!wg_rule_wants(rule, input) || !cotangent.tape || !wg_tape_owns(tape, cotangent, "a cotangent"))
+        return;
     const wg_type want = wg_type_of(rule->inputs[input]), have = wg_type_of(cotangent);
-    if (tape->nodes.at[cotangent.id].flags & WG_NODE_WEAK && have.dtype != want.dtype) cotangent = (wg_cast)(cotangent, want.dtype);
-    const bool fits = rule->op->flags & WG_ELEMENTWISE ? wg_broadcasts_to(&want, &have) : wg_shape_equal(&want, &have);
+    if (tape->nodes.at[cotangent.id].flags & WG_NODE_WEAK && have.dtype != want.dtype)
+        cotangent = (wg_cast)(cotangent, want.dtype);
+    const bool fits =
+        rule->op->flags & WG_ELEMENTWISE ? wg_broadcasts_to(&want, &have) : wg_shape_equal(&want, &have);
     if (wg_type_of(cotangent).dtype != want.dtype || !fits) {
         char have_text[WG_TEXT_SIZE], want_text[WG_TEXT_SIZE];
-        wg_tape_fail(tape, WG_ERROR_GRADIENT, "%s: its backward rule gave input %d, which is %s, a cotangent of %s", rule->op->name, input,
-                     wg_type_text(want_text, &want, true), wg_type_text(have_text, &have, true));
+        wg_tape_fail(tape, WG_ERROR_GRADIENT,
+                     "%s: its backward rule gave input %d, which is %s, a cotangent of %s", rule->op->name,
+                     input, wg_type_text(want_text, &want, true), wg_type_text(have_text, &have, true));
         return;
     }
     cotangent = undo_broadcast(cotangent, &want);
@@ -93,7 +101,8 @@ static void apply_rule(wg_tape *tape, uint32_t id, const wg_var *cotangents) {
     for (int i = 0; i < node.output_count; i++) outputs[i] = wg_var_of(tape, id + (uint32_t)i);
     for (int i = 0; i < node.input_count; i++)
         inputs[i] = wg_edge(tape, &node, i) == WG_ABSENT ? WG_NONE : wg_var_of(tape, wg_edge(tape, &node, i));
-    wg_rule rule = {tape, node.op, attributes, node.input_count, node.output_count, inputs, outputs, cotangents, NULL};
+    wg_rule rule = {tape,    node.op,    attributes, node.input_count, node.output_count, inputs,
+                    outputs, cotangents, NULL};
     const uint32_t scope = tape->scope_now;
     tape->site_now = node.site; /* what the rule records belongs to the line of the op */
     tape->scope_now = node.scope;
@@ -103,8 +112,7 @@ static void apply_rule(wg_tape *tape, uint32_t id, const wg_var *cotangents) {
     if (inputs != few) free(inputs);
 }
 
-/* From the root to the inputs: sums each place's cotangent, and hands it on through the op's rule. */
-static bool reverse(wg_tape *tape, wg_var y, wg_var seed) {
+bool wg_reverse(wg_tape *tape, wg_var y, wg_var seed) {
     const size_t count = tape->order.count;
     tape->cotangents.count = tape->contributions.count = 0;
     if (!WG_TAPE_ROOM(tape, cotangents, count)) return false;
@@ -116,7 +124,9 @@ static bool reverse(wg_tape *tape, wg_var y, wg_var seed) {
         const wg_var sum = sum_of(tape, (uint32_t)at);
         tape->cotangents.at[at] = sum.tape ? sum.id : WG_ABSENT;
         const wg_node *node = &tape->nodes.at[id];
-        if (node->output > 0 || node->input_count == 0 || !node->op->backward || node->op->flags & (WG_BLOCKS | WG_STOPS)) continue;
+        if (node->output > 0 || node->input_count == 0 || !node->op->backward ||
+            node->op->flags & (WG_BLOCKS | WG_STOPS))
+            continue;
         wg_var cotangents[MAX_OUTPUTS];
         bool any = false;
         for (int i = 0; i < node->output_count; i++) {
@@ -128,76 +138,4 @@ static bool reverse(wg_tape *tape, wg_var y, wg_var seed) {
         if (any) apply_rule(tape, id, cotangents);
     }
     return !tape->error.status;
-}
-
-/* --- What a program calls --------------------------------------------------------------------------------------- */
-
-static wg_var full_like(wg_tape *tape, uint32_t id, double value) {
-    const wg_node *node = &tape->nodes.at[id];
-    if (node->flags & WG_NODE_WEAK && node->rank == 0) return (wg_scalar)(tape, value);
-    const wg_type type = wg_node_type(tape, node);
-    wg_shape shape;
-    memcpy(shape.extent, type.extent, sizeof type.extent);
-    shape.extent[type.rank] = INT64_MIN;
-    return (wg_full)(tape, type.dtype, &shape, value);
-}
-
-/* Checks y and seed; the seed, made where none was given. */
-static wg_var seed_for(wg_tape *tape, wg_var y, wg_var seed) {
-    const wg_type type = wg_type_of(y), have = wg_type_of(seed);
-    char text[WG_TEXT_SIZE], seed_text[WG_TEXT_SIZE];
-    wg_type_text(text, &type, true);
-    if (!wg_dtype_real(type.dtype)) return wg_fail(tape, WG_ERROR_GRADIENT, "wg_grad: y is %s; only f32 and f64 have gradients", text);
-    if (!seed.tape) {
-        if (wg_type_count(&type) == 1) return full_like(tape, y.id, 1.0);
-        return wg_fail(tape, WG_ERROR_GRADIENT, "wg_grad: y is %s; the gradient of more than one element needs a seed (wg_grad_list), or reduce y first", text);
-    }
-    if (!wg_tape_owns(tape, seed, "wg_grad: the seed")) return wg_invalid(tape);
-    if (!wg_shape_equal(&have, &type) || (have.dtype != type.dtype && !(tape->nodes.at[seed.id].flags & WG_NODE_WEAK)))
-        return wg_fail(tape, WG_ERROR_GRADIENT, "wg_grad: the seed is %s, y is %s; they must be alike", wg_type_text(seed_text, &have, true), text);
-    return have.dtype == type.dtype ? seed : (wg_cast)(seed, type.dtype);
-}
-
-/* No cotangent arrived at x: zeros, unless that is because something stands in the way. */
-static wg_var gradient_of_none(wg_tape *tape, wg_var y, wg_var x) {
-    uint32_t blocker;
-    const int path = wg_find_paths(tape, y.id, &x, 1, &blocker);
-    if (path < 0) return wg_invalid(tape);
-    if (path != PATH_BLOCKED) return full_like(tape, x.id, 0.0);
-    const wg_node *node = &tape->nodes.at[blocker];
-    const wg_site site = tape->sites.at[node->site];
-    return wg_fail(tape, WG_ERROR_GRADIENT, "wg_grad: every path from x to y is blocked by an op without gradient: %s, recorded at %s:%d",
-                   node->op->name, site.file ? site.file : "a line not known", site.line);
-}
-
-int wg_grad_list(wg_var y, wg_var seed, const wg_var *inputs, int count, wg_var *gradients) {
-    wg_tape *tape = y.tape;
-    for (int i = 0; i < count; i++) gradients[i] = wg_invalid(tape);
-    if (!tape) return WG_ERROR_TAPE;
-    bool good = wg_tape_owns(tape, y, "wg_grad: y");
-    for (int i = 0; i < count && good; i++) {
-        char text[WG_TEXT_SIZE];
-        good = wg_tape_owns(tape, inputs[i], "wg_grad: x");
-        const wg_type type = wg_type_of(inputs[i]);
-        if (good && !wg_dtype_real(type.dtype))
-            good = !wg_tape_fail_at(tape, inputs[i].id, WG_ERROR_GRADIENT, "wg_grad: x is %s; only f32 and f64 have gradients", wg_type_text(text, &type, true));
-    }
-    if (good) seed = seed_for(tape, y, seed);
-    uint32_t blocker;
-    if (tape->error.status || wg_find_paths(tape, y.id, inputs, count, &blocker) < 0 || !reverse(tape, y, seed)) return tape->error.status;
-    for (int i = 0; i < count; i++) {
-        const uint32_t place = wg_rank(tape, inputs[i].id);
-        const uint32_t cotangent = place == WG_UNRANKED || tape->paths.at[place] != PATH_OPEN ? WG_ABSENT : tape->cotangents.at[place];
-        gradients[i] = cotangent == WG_ABSENT ? WG_NONE : wg_var_of(tape, cotangent);
-    }
-    for (int i = 0; i < count; i++) /* after all have been read: it walks anew */
-        if (!gradients[i].tape) gradients[i] = gradient_of_none(tape, y, inputs[i]);
-    for (int i = 0; i < count && tape->error.status; i++) gradients[i] = wg_invalid(tape);
-    return tape->error.status;
-}
-
-wg_var (wg_grad)(wg_var y, wg_var x) {
-    wg_var gradient;
-    wg_grad_list(y, WG_NONE, &x, 1, &gradient);
-    return gradient;
 }

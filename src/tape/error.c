@@ -1,7 +1,8 @@
 /* error — the first error sticks to the tape; this file puts it there, tells it and takes it off. */
 #include "tape/tape.h"
 
-static int fail(wg_tape *tape, uint32_t site, uint32_t scope, int status, const char *format, va_list arguments) {
+static int fail(wg_tape *tape, uint32_t site, uint32_t scope, int status, const char *format,
+                va_list arguments) {
     if (tape->error.status) return tape->error.status;
     wg_error_set_list(&tape->error, status, format, arguments);
     tape->error_scope = scope;
@@ -53,13 +54,15 @@ bool wg_tape_owns(wg_tape *tape, wg_var var, const char *what) {
         return false;
     }
     if (var.epoch != tape->epoch) {
-        wg_tape_fail(tape, WG_ERROR_STALE, "%s is stale: its tape has been cleared since; record it again", what);
+        wg_tape_fail(tape, WG_ERROR_STALE, "%s is stale: its tape has been cleared since; record it again",
+                     what);
         return false;
     }
     if (var.id >= tape->nodes.count) {
         /* After an error invalid vars are expected; without one, somebody recovered and went on with one. */
         if (!tape->error.status)
-            wg_tape_fail(tape, WG_ERROR_TAPE, "%s is an invalid var, left by an earlier error; record it again", what);
+            wg_tape_fail(tape, WG_ERROR_TAPE,
+                         "%s is an invalid var, left by an earlier error; record it again", what);
         return false;
     }
     return !tape->error.status;
@@ -77,8 +80,10 @@ const char *wg_tape_message(const wg_tape *tape) {
     size_t at = (size_t)snprintf(text, size, "%s", tape->error.message);
     if (at < size && (*scope || site.file)) {
         at += (size_t)snprintf(text + at, size - at, " (");
-        if (*scope && at < size) at += (size_t)snprintf(text + at, size - at, "scope \"%s\"%s", scope, site.file ? ", " : "");
-        if (site.file && at < size) at += (size_t)snprintf(text + at, size - at, "%s:%d", site.file, site.line);
+        if (*scope && at < size)
+            at += (size_t)snprintf(text + at, size - at, "scope \"%s\"%s", scope, site.file ? ", " : "");
+        if (site.file && at < size)
+            at += (size_t)snprintf(text + at, size - at, "%s:%d", site.file, site.line);
         if (at < size) snprintf(text + at, size - at, ")");
     }
     return text;

@@ -15,13 +15,20 @@ static const wg_attribute leaf_schema[] = {
     WG_ATTRIBUTE(input_attributes, index, .kind = WG_ATTRIBUTE_INT, .is_value = true),
     WG_ATTRIBUTE(input_attributes, dense, .kind = WG_ATTRIBUTE_INT),
     WG_ATTRIBUTE(input_attributes, dtype, .kind = WG_ATTRIBUTE_DTYPE),
-    WG_ATTRIBUTE(input_attributes, shape, .kind = WG_ATTRIBUTE_SHAPE),
-    WG_NO_MORE_ATTRIBUTES};
+    WG_ATTRIBUTE(input_attributes, shape, .kind = WG_ATTRIBUTE_SHAPE), WG_NO_MORE_ATTRIBUTES};
 
-const wg_op wg_op_input = {.name = "input", .formula = "y = a tensor of the program's", .outputs = 1, .infer = infer_leaf,
-                           .attributes = leaf_schema, .attributes_size = sizeof(input_attributes)};
-const wg_op wg_op_state = {.name = "state", .formula = "y = what the state holds", .outputs = 1, .infer = infer_leaf,
-                           .attributes = leaf_schema, .attributes_size = sizeof(input_attributes)};
+const wg_op wg_op_input = {.name = "input",
+                           .formula = "y = a tensor of the program's",
+                           .outputs = 1,
+                           .infer = infer_leaf,
+                           .attributes = leaf_schema,
+                           .attributes_size = sizeof(input_attributes)};
+const wg_op wg_op_state = {.name = "state",
+                           .formula = "y = what the state holds",
+                           .outputs = 1,
+                           .infer = infer_leaf,
+                           .attributes = leaf_schema,
+                           .attributes_size = sizeof(input_attributes)};
 
 static int infer_scalar(wg_infer *infer) {
     infer->outputs[0] = (wg_type){.dtype = WG_F64};
@@ -31,9 +38,15 @@ static void forward_scalar(const wg_call *call) {
     *(double *)call->outputs[0].data = ((const scalar_attributes *)call->attributes)->value;
 }
 static const wg_attribute scalar_schema[] = {
-    WG_ATTRIBUTE(scalar_attributes, value, .kind = WG_ATTRIBUTE_REAL, .is_value = true), WG_NO_MORE_ATTRIBUTES};
-const wg_op wg_op_scalar = {.name = "scalar", .formula = "y = value", .outputs = 1, .infer = infer_scalar, .forward = forward_scalar,
-                            .attributes = scalar_schema, .attributes_size = sizeof(scalar_attributes)};
+    WG_ATTRIBUTE(scalar_attributes, value, .kind = WG_ATTRIBUTE_REAL, .is_value = true),
+    WG_NO_MORE_ATTRIBUTES};
+const wg_op wg_op_scalar = {.name = "scalar",
+                            .formula = "y = value",
+                            .outputs = 1,
+                            .infer = infer_scalar,
+                            .forward = forward_scalar,
+                            .attributes = scalar_schema,
+                            .attributes_size = sizeof(scalar_attributes)};
 
 wg_var (wg_scalar)(wg_tape *tape, double value) {
     return tape ? wg_record(tape, &wg_op_scalar, &(scalar_attributes){value}, NULL, 0) : wg_invalid(NULL);
@@ -41,9 +54,14 @@ wg_var (wg_scalar)(wg_tape *tape, double value) {
 
 wg_var (wg_input)(wg_tape *tape, wg_tensor *tensor) {
     if (!tape || tape->error.status) return wg_invalid(tape);
-    if (!tensor) return wg_fail(tape, WG_ERROR_TAPE, "wg_input: the tensor is NULL; the call that should have made it failed");
+    if (!tensor)
+        return wg_fail(tape, WG_ERROR_TAPE,
+                       "wg_input: the tensor is NULL; the call that should have made it failed");
     if (!WG_TAPE_ROOM(tape, inputs, 1)) return wg_invalid(tape);
-    input_attributes a = {.index = (int64_t)tape->inputs.count, .dense = tensor->dense, .dtype = tensor->type.dtype, .shape = tensor->type};
+    input_attributes a = {.index = (int64_t)tape->inputs.count,
+                          .dense = tensor->dense,
+                          .dtype = tensor->type.dtype,
+                          .shape = tensor->type};
     const wg_var var = wg_record(tape, &wg_op_input, &a, NULL, 0);
     if (var.id != WG_INVALID_ID) tape->inputs.at[tape->inputs.count++] = wg_tensor_retain(tensor);
     return var;
@@ -56,7 +74,8 @@ wg_var (wg_array)(wg_tape *tape, wg_dtype dtype, const wg_shape *shape, const vo
     if (!tensor) return wg_fail(tape, error.status, "wg_array: %.900s", error.message);
     const size_t bytes = wg_type_bytes(&tensor->type);
     wg_var var = wg_invalid(tape);
-    if (bytes && !data) wg_fail(tape, WG_ERROR_TAPE, "wg_array: the data are NULL");
+    if (bytes && !data)
+        wg_fail(tape, WG_ERROR_TAPE, "wg_array: the data are NULL");
     else {
         if (bytes) memcpy(tensor->data, data, bytes);
         var = (wg_input)(tape, tensor);
@@ -70,16 +89,19 @@ wg_var (wg_full)(wg_tape *tape, wg_dtype dtype, const wg_shape *shape, double va
     if (!tape || tape->error.status) return wg_invalid(tape);
     wg_error error;
     full_attributes a = {.dtype = dtype, .value = value};
-    if (wg_type_make(&a.shape, dtype, shape, &error)) return wg_fail(tape, error.status, "wg_full: %.900s", error.message);
+    if (wg_type_make(&a.shape, dtype, shape, &error))
+        return wg_fail(tape, error.status, "wg_full: %.900s", error.message);
     a.shape.dtype = WG_NO_DTYPE;
     return wg_record(tape, &wg_op_full, &a, NULL, 0);
 }
 
-/* --- State ------------------------------------------------------------------------------------------- */
+/* --- State ------------------------------------------------------------------------------------ */
 
 wg_var (wg_read)(wg_tape *tape, wg_state *state) {
     if (!tape || tape->error.status) return wg_invalid(tape);
-    if (!state) return wg_fail(tape, WG_ERROR_TAPE, "wg_read: the state is NULL; the call that should have made it failed");
+    if (!state)
+        return wg_fail(tape, WG_ERROR_TAPE,
+                       "wg_read: the state is NULL; the call that should have made it failed");
     const uint64_t version = atomic_load(&state->version), hash = wg_hash(&state, sizeof state, version);
     size_t probe = 0;
     for (uint32_t id; (id = wg_table_next(&tape->state_table, hash, &probe)) != UINT32_MAX;) {
@@ -89,7 +111,8 @@ wg_var (wg_read)(wg_tape *tape, wg_state *state) {
     }
     if (!WG_TAPE_ROOM(tape, reads, 1)) return wg_invalid(tape);
     const wg_tensor *tensor = state->tensor;
-    input_attributes a = {.index = (int64_t)tape->reads.count, .dense = 1, .dtype = tensor->type.dtype, .shape = tensor->type};
+    input_attributes a = {
+        .index = (int64_t)tape->reads.count, .dense = 1, .dtype = tensor->type.dtype, .shape = tensor->type};
     const wg_var var = wg_record(tape, &wg_op_state, &a, NULL, 0);
     if (var.id == WG_INVALID_ID) return var;
     if (!wg_table_add(&tape->state_table, hash, var.id)) return wg_tape_no_memory(tape), wg_invalid(tape);
@@ -105,11 +128,14 @@ int wg_assign(wg_state *state, wg_var value) {
     const wg_type type = wg_type_of(value);
     char have[WG_TEXT_SIZE], want[WG_TEXT_SIZE];
     if (!wg_type_equal(&type, &state->tensor->type))
-        return wg_tape_fail_at(tape, value.id, WG_ERROR_SHAPE, "wg_assign: the value is %s, the state holds %s",
-                               wg_type_text(have, &type, true), wg_type_text(want, &state->tensor->type, true));
+        return wg_tape_fail_at(
+            tape, value.id, WG_ERROR_SHAPE, "wg_assign: the value is %s, the state holds %s",
+            wg_type_text(have, &type, true), wg_type_text(want, &state->tensor->type, true));
     for (size_t i = 0; i < tape->assigns.count; i++)
         if (tape->assigns.at[i].state == state)
-            return wg_tape_fail_at(tape, value.id, WG_ERROR_TAPE, "wg_assign: this state has been assigned already since the last evaluation");
+            return wg_tape_fail_at(
+                tape, value.id, WG_ERROR_TAPE,
+                "wg_assign: this state has been assigned already since the last evaluation");
     if (!WG_TAPE_ROOM(tape, assigns, 1)) return tape->error.status;
     tape->assigns.at[tape->assigns.count++] = (wg_assign_entry){wg_state_retain(state), value.id};
     return WG_OK;
@@ -118,7 +144,8 @@ int wg_assign(wg_state *state, wg_var value) {
 int wg_guard(wg_var check) {
     wg_tape *tape = check.tape;
     if (!tape) return WG_ERROR_TAPE;
-    if (!wg_tape_owns(tape, check, "wg_guard: the argument") || !WG_TAPE_ROOM(tape, guards, 1)) return tape->error.status;
+    if (!wg_tape_owns(tape, check, "wg_guard: the argument") || !WG_TAPE_ROOM(tape, guards, 1))
+        return tape->error.status;
     tape->guards.at[tape->guards.count++] = check.id;
     return WG_OK;
 }

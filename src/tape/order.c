@@ -45,7 +45,8 @@ bool wg_order(wg_tape *tape, const uint32_t *roots, size_t count, bool stop_at_v
     const size_t nodes = tape->nodes.count;
     tape->order.count = 0;
     if (!WG_TAPE_ROOM(tape, order, nodes) || !WG_RESERVE(&tape->rank.at, &tape->rank.capacity, nodes) ||
-        !WG_RESERVE(&tape->stack.at, &tape->stack.capacity, 64)) return wg_tape_no_memory(tape);
+        !WG_RESERVE(&tape->stack.at, &tape->stack.capacity, 64))
+        return wg_tape_no_memory(tape);
     if (tape->rank.count < nodes) {
         memset(tape->rank.at + tape->rank.count, 0, (nodes - tape->rank.count) * sizeof *tape->rank.at);
         tape->rank.count = nodes;

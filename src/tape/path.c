@@ -47,7 +47,9 @@ int wg_find_paths(wg_tape *tape, uint32_t y, const wg_var *inputs, int input_cou
 wg_connection wg_connection_of(wg_var y, wg_var x) {
     static const wg_connection meaning[] = {WG_INDEPENDENT, WG_STOPPED, WG_BLOCKED, WG_CONNECTED};
     wg_tape *tape = y.tape;
-    if (!tape || !wg_tape_owns(tape, y, "wg_connection_of: y") || !wg_tape_owns(tape, x, "wg_connection_of: x")) return WG_INDEPENDENT;
+    if (!tape || !wg_tape_owns(tape, y, "wg_connection_of: y") ||
+        !wg_tape_owns(tape, x, "wg_connection_of: x"))
+        return WG_INDEPENDENT;
     uint32_t blocker;
     const int path = wg_find_paths(tape, y.id, &x, 1, &blocker);
     const bool real = wg_dtype_real(wg_type_of(x).dtype) && wg_dtype_real(wg_type_of(y).dtype);

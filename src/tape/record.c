@@ -34,8 +34,12 @@ int wg_infer_fail(wg_infer *infer, int status, const char *format, ...) {
 }
 
 static char *next_text(wg_infer *infer) { return infer->state_->text[infer->state_->next_text++ % 8]; }
-const char *wg_infer_text(wg_infer *infer, const wg_type *type) { return wg_type_text(next_text(infer), type, true); }
-const char *wg_infer_shape_text(wg_infer *infer, const wg_type *type) { return wg_type_text(next_text(infer), type, false); }
+const char *wg_infer_text(wg_infer *infer, const wg_type *type) {
+    return wg_type_text(next_text(infer), type, true);
+}
+const char *wg_infer_shape_text(wg_infer *infer, const wg_type *type) {
+    return wg_type_text(next_text(infer), type, false);
+}
 
 /* A weak scalar takes the dtype of the first real input that is not weak. */
 static bool convert_weak(pending *p) {
@@ -64,7 +68,8 @@ static bool convert_weak(pending *p) {
 static bool infer(pending *p) {
     struct wg_infer_state state = {.tape = p->tape};
     for (int i = 0; i < p->count; i++)
-        p->types[i] = p->inputs[i] == WG_ABSENT ? (wg_type){0} : wg_node_type(p->tape, &p->tape->nodes.at[p->inputs[i]]);
+        p->types[i] = p->inputs[i] == WG_ABSENT ? (wg_type){0}
+                                                : wg_node_type(p->tape, &p->tape->nodes.at[p->inputs[i]]);
     wg_infer rule = {p->op, p->count, p->op->outputs, p->types, p->attributes, p->outputs, &state};
     if (p->op->infer(&rule)) {
         if (!p->tape->error.status) /* the rule returned a failure without saying what */
@@ -76,9 +81,15 @@ static bool infer(pending *p) {
         const wg_type *type = &p->outputs[i];
         bool good = type->rank >= 0 && type->rank <= WG_MAX_RANK && wg_dtype_size(type->dtype) > 0;
         for (int k = 0; good && k < type->rank; k++) good = type->extent[k] >= 0;
-        if (!good) return wg_tape_fail(p->tape, WG_ERROR_SHAPE, "%s: its shape rule left output %d without a valid type", p->op->name, i), false;
+        if (!good)
+            return wg_tape_fail(p->tape, WG_ERROR_SHAPE,
+                                "%s: its shape rule left output %d without a valid type", p->op->name, i),
+                   false;
         if (!wg_type_fits(type))
-            return wg_tape_fail(p->tape, WG_ERROR_SHAPE, "%s: the result %s has more bytes than 64 bits can count", p->op->name, wg_type_text(text, type, true)), false;
+            return wg_tape_fail(p->tape, WG_ERROR_SHAPE,
+                                "%s: the result %s has more bytes than 64 bits can count", p->op->name,
+                                wg_type_text(text, type, true)),
+                   false;
     }
     return true;
 }
@@ -87,7 +98,8 @@ static bool infer(pending *p) {
 static uint32_t place_extents(const pending *p, const wg_type *type) {
     wg_tape *tape = p->tape;
     for (int i = 0; i < p->count && i < 2; i++)
-        if (p->inputs[i] != WG_ABSENT && wg_shape_equal(type, &p->types[i])) return tape->nodes.at[p->inputs[i]].extents;
+        if (p->inputs[i] != WG_ABSENT && wg_shape_equal(type, &p->types[i]))
+            return tape->nodes.at[p->inputs[i]].extents;
     const uint32_t at = (uint32_t)tape->extents.count;
     if (type->rank) memcpy(tape->extents.at + at, type->extent, (size_t)type->rank * sizeof *type->extent);
     tape->extents.count += (size_t)type->rank;
@@ -99,13 +111,18 @@ static wg_var append(const pending *p) {
     wg_tape *tape = p->tape;
     const size_t words = (p->op->attributes_size + 7) / 8;
     if (tape->nodes.count + MAX_OUTPUTS >= WG_INVALID_ID)
-        return wg_fail(tape, WG_ERROR_MEMORY, "%s: a tape holds at most %u nodes", p->op->name, WG_INVALID_ID);
+        return wg_fail(tape, WG_ERROR_MEMORY, "%s: a tape holds at most %u nodes", p->op->name,
+                       WG_INVALID_ID);
     if (!WG_TAPE_ROOM(tape, nodes, MAX_OUTPUTS) || !WG_TAPE_ROOM(tape, edges, (size_t)p->count) ||
         !WG_TAPE_ROOM(tape, attributes, words) || !WG_TAPE_ROOM(tape, extents, MAX_OUTPUTS * WG_MAX_RANK))
         return wg_invalid(tape);
     const uint32_t id = (uint32_t)tape->nodes.count;
-    wg_node node = {.op = p->op, .inputs = (uint32_t)tape->edges.count, .attributes = (uint32_t)tape->attributes.count,
-                    .site = tape->site_now, .scope = tape->scope_now, .input_count = (uint16_t)p->count,
+    wg_node node = {.op = p->op,
+                    .inputs = (uint32_t)tape->edges.count,
+                    .attributes = (uint32_t)tape->attributes.count,
+                    .site = tape->site_now,
+                    .scope = tape->scope_now,
+                    .input_count = (uint16_t)p->count,
                     .output_count = (uint8_t)p->op->outputs};
     if (p->count) memcpy(tape->edges.at + tape->edges.count, p->inputs, (size_t)p->count * sizeof *p->inputs);
     if (words) memcpy(tape->attributes.at + tape->attributes.count, p->attributes, words * 8);
@@ -128,10 +145,13 @@ static wg_var record_with(pending *p, const void *attributes) {
     const wg_op *op = p->op;
     const size_t size = op->attributes_size;
     if (size > sizeof p->attributes)
-        return wg_fail(p->tape, WG_ERROR_ATTRIBUTE, "%s: its attributes take %zu bytes; at most %zu", op->name, size, sizeof p->attributes);
+        return wg_fail(p->tape, WG_ERROR_ATTRIBUTE, "%s: its attributes take %zu bytes; at most %zu",
+                       op->name, size, sizeof p->attributes);
     if (size) {
         p->attributes[(size - 1) / 8] = 0; /* the tail of the last word */
-        if (!attributes) return wg_fail(p->tape, WG_ERROR_ATTRIBUTE, "%s: needs its attributes; use wg_apply_with", op->name);
+        if (!attributes)
+            return wg_fail(p->tape, WG_ERROR_ATTRIBUTE, "%s: needs its attributes; use wg_apply_with",
+                           op->name);
         memcpy(p->attributes, attributes, size);
         if (wg_attributes_check(p->tape, op, p->attributes)) return wg_invalid(p->tape);
     }
@@ -146,9 +166,12 @@ wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, const u
     const int most = op->inputs_max ? op->inputs_max : op->inputs;
     if (count < op->inputs || (most >= 0 && count > most) || count > UINT16_MAX)
         return wg_fail(tape, WG_ERROR_TAPE, "%s: %d inputs given; it takes %d%s", op->name, count, op->inputs,
-                       most < 0 ? " or more" : most > op->inputs ? " or some more" : "");
+                       most < 0            ? " or more"
+                       : most > op->inputs ? " or some more"
+                                           : "");
     if (op->flags & WG_ELEMENTWISE && count + op->outputs > MAX_ELEMENTWISE)
-        return wg_fail(tape, WG_ERROR_TAPE, "%s: an elementwise op has at most %d inputs and outputs", op->name, MAX_ELEMENTWISE);
+        return wg_fail(tape, WG_ERROR_TAPE, "%s: an elementwise op has at most %d inputs and outputs",
+                       op->name, MAX_ELEMENTWISE);
     uint32_t few_inputs[FEW_INPUTS];
     wg_type few_types[FEW_INPUTS];
     pending p = {.tape = tape, .op = op, .count = count, .inputs = few_inputs, .types = few_types};
@@ -165,17 +188,26 @@ wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, const u
     return result;
 }
 
-/* --- From vars -------------------------------------------------------------------------------------- */
+/* --- From vars -------------------------------------------------------------------------------- */
 
 static bool sound(wg_tape *tape, const wg_op *op, size_t op_size) {
     if (!op || op_size < sizeof(wg_op))
-        return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED, "wg_apply: the op is NULL or was built against another version of the library"), false;
-    if (!op->name || !*op->name) return wg_tape_fail(tape, WG_ERROR_NAME, "wg_apply: the op has no name"), false;
-    if (!op->infer) return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED, "%s: the op has no shape rule (infer)", op->name), false;
+        return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED,
+                            "wg_apply: the op is NULL or was built against another version of the library"),
+               false;
+    if (!op->name || !*op->name)
+        return wg_tape_fail(tape, WG_ERROR_NAME, "wg_apply: the op has no name"), false;
+    if (!op->infer)
+        return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED, "%s: the op has no shape rule (infer)", op->name),
+               false;
     if (!op->forward && !(op->flags & WG_VIEW) && !wg_is_leaf(op))
-        return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED, "%s: the op has no kernel (forward)", op->name), false;
+        return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED, "%s: the op has no kernel (forward)", op->name),
+               false;
     if (op->outputs < 1 || op->outputs > MAX_OUTPUTS)
-        return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED, "%s: the op says it has %d outputs; 1 to %d are possible", op->name, op->outputs, MAX_OUTPUTS), false;
+        return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED,
+                            "%s: the op says it has %d outputs; 1 to %d are possible", op->name, op->outputs,
+                            MAX_OUTPUTS),
+               false;
     return true;
 }
 
@@ -196,7 +228,8 @@ wg_var wg_apply_list(const wg_op *op, size_t op_size, const void *attributes, co
     if (!sound(tape, op, op_size)) return wg_invalid(tape);
     while (count > op->inputs && is_none(inputs[count - 1])) count--;
     uint32_t few[FEW_INPUTS], *ids = few;
-    if (count > FEW_INPUTS && !(ids = malloc((size_t)count * sizeof *ids))) return wg_tape_no_memory(tape), wg_invalid(tape);
+    if (count > FEW_INPUTS && !(ids = malloc((size_t)count * sizeof *ids)))
+        return wg_tape_no_memory(tape), wg_invalid(tape);
     bool good = true;
     for (int i = 0; i < count && good; i++) {
         const bool optional = op->inputs_max >= 0 && i >= op->inputs;
@@ -204,7 +237,8 @@ wg_var wg_apply_list(const wg_op *op, size_t op_size, const void *attributes, co
         ids[i] = inputs[i].id;
         if (optional && is_none(inputs[i])) {
             ids[i] = WG_ABSENT;
-        } else if (inputs[i].tape != tape || inputs[i].epoch != tape->epoch || inputs[i].id >= tape->nodes.count) {
+        } else if (inputs[i].tape != tape || inputs[i].epoch != tape->epoch ||
+                   inputs[i].id >= tape->nodes.count) {
             snprintf(what, sizeof what, "%.40s: input %d", op->name, i);
             good = wg_tape_owns(tape, inputs[i], what);
         }
@@ -219,6 +253,7 @@ wg_var (wg_output)(wg_var var, int index) {
     if (!tape || !wg_tape_owns(tape, var, "wg_output: the argument")) return wg_invalid(tape);
     const wg_node *node = &tape->nodes.at[var.id];
     if (node->output != 0 || index < 0 || index >= node->output_count)
-        return wg_fail(tape, WG_ERROR_ATTRIBUTE, "wg_output: %s has outputs 0 to %d; %d was asked for", node->op->name, node->output_count - 1, index);
+        return wg_fail(tape, WG_ERROR_ATTRIBUTE, "wg_output: %s has outputs 0 to %d; %d was asked for",
+                       node->op->name, node->output_count - 1, index);
     return wg_var_of(tape, var.id + (uint32_t)index);
 }

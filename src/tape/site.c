@@ -9,7 +9,8 @@ static uint32_t site_id(wg_tape *tape, const char *file, int line) {
         if (tape->sites.at[id].file == file && tape->sites.at[id].line == line) return id;
     const uint32_t id = (uint32_t)tape->sites.count;
     if (!WG_RESERVE(&tape->sites.at, &tape->sites.capacity, tape->sites.count + 1) ||
-        !wg_table_add(&tape->site_table, hash, id)) return 0;
+        !wg_table_add(&tape->site_table, hash, id))
+        return 0;
     tape->sites.at[tape->sites.count++] = (wg_site){file, line};
     return id;
 }
@@ -51,7 +52,9 @@ static bool open_scope(wg_tape *tape, const char *name) {
     char head[1024]; /* the text may move while it grows */
     const int length = snprintf(head, sizeof head, "%s", wg_scope_path(tape));
     if (length + strlen(name) + 2 > sizeof head)
-        return wg_tape_fail(tape, WG_ERROR_NAME, "wg_scope: the path of \"%.64s\" is longer than %zu bytes", name, sizeof head), false;
+        return wg_tape_fail(tape, WG_ERROR_NAME, "wg_scope: the path of \"%.64s\" is longer than %zu bytes",
+                            name, sizeof head),
+               false;
     if (!WG_TAPE_ROOM(tape, scopes, 1) || !WG_TAPE_ROOM(tape, scope_stack, 1)) return false;
     const uint32_t at = add_text(tape, head, name);
     if (at == UINT32_MAX) return false;
@@ -68,9 +71,12 @@ void wg_scope(wg_tape *tape, const char *name) {
 
 void wg_scope_end(wg_tape *tape) {
     if (!tape) return;
-    if (tape->unopened_scopes) tape->unopened_scopes--;
-    else if (tape->scope_stack.count == 0) wg_tape_fail(tape, WG_ERROR_NAME, "wg_scope_end: no scope is open");
-    else tape->scope_now = tape->scope_stack.at[--tape->scope_stack.count];
+    if (tape->unopened_scopes)
+        tape->unopened_scopes--;
+    else if (tape->scope_stack.count == 0)
+        wg_tape_fail(tape, WG_ERROR_NAME, "wg_scope_end: no scope is open");
+    else
+        tape->scope_now = tape->scope_stack.at[--tape->scope_stack.count];
 }
 
 bool wg_name_once(wg_tape *tape, const char *path) {

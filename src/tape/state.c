@@ -35,11 +35,13 @@ void wg_state_free(wg_state *state) {
 const wg_tensor *wg_state_tensor(const wg_state *state) { return state ? state->tensor : NULL; }
 
 int wg_state_set(wg_state *state, const wg_tensor *tensor, wg_error *error) {
-    if (!state || !tensor) return wg_error_set(error, WG_ERROR_TAPE, "wg_state_set: the %s is NULL", state ? "tensor" : "state");
+    if (!state || !tensor)
+        return wg_error_set(error, WG_ERROR_TAPE, "wg_state_set: the %s is NULL", state ? "tensor" : "state");
     char have[WG_TEXT_SIZE], want[WG_TEXT_SIZE];
     if (!wg_type_equal(&state->tensor->type, &tensor->type))
         return wg_error_set(error, WG_ERROR_SHAPE, "wg_state_set: the tensor is %s, the state holds %s",
-                            wg_type_text(have, &tensor->type, true), wg_type_text(want, &state->tensor->type, true));
+                            wg_type_text(have, &tensor->type, true),
+                            wg_type_text(want, &state->tensor->type, true));
     if (tensor != state->tensor) wg_tensor_gather(tensor, state->tensor->data);
     atomic_fetch_add(&state->version, 1);
     return WG_OK;

@@ -6,7 +6,8 @@
 /* What stands at place 0 of the arrays in which 0 means "none". */
 static bool add_nones(wg_tape *tape) {
     if (!WG_TAPE_ROOM(tape, values, 1) || !WG_TAPE_ROOM(tape, scopes, 1) || !WG_TAPE_ROOM(tape, sites, 1) ||
-        !WG_TAPE_ROOM(tape, attributes, 1)) return false;
+        !WG_TAPE_ROOM(tape, attributes, 1))
+        return false;
     tape->values.at[0] = (wg_value_entry){.id = WG_ABSENT};
     tape->scopes.at[0] = 0;
     tape->values.count = tape->scopes.count = 1;
@@ -66,10 +67,12 @@ void wg_tape_free(wg_tape *tape) {
     if (tape->values.count) wg_tape_clear(tape);
     for (size_t i = 0; i < tape->spare.count; i++) wg_tensor_free(tape->spare.at[i]);
     if (tape->scratch) tape->free_scratch(tape->scratch);
-    void *const arrays[] = {tape->nodes.at, tape->edges.at, tape->attributes.at, tape->extents.at, tape->inputs.at,
-                            tape->reads.at, tape->assigns.at, tape->guards.at, tape->values.at, tape->spare.at,
-                            tape->sites.at, tape->text.at, tape->scopes.at, tape->scope_stack.at, tape->order.at,
-                            tape->rank.at, tape->stack.at, tape->paths.at, tape->cotangents.at, tape->contributions.at, tape->key.at};
+    void *const arrays[] = {
+        tape->nodes.at, tape->edges.at,   tape->attributes.at, tape->extents.at,     tape->inputs.at,
+        tape->reads.at, tape->assigns.at, tape->guards.at,     tape->values.at,      tape->spare.at,
+        tape->sites.at, tape->text.at,    tape->scopes.at,     tape->scope_stack.at, tape->order.at,
+        tape->rank.at,  tape->stack.at,   tape->paths.at,      tape->cotangents.at,  tape->contributions.at,
+        tape->key.at};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
     wg_table_free(&tape->site_table);
     wg_table_free(&tape->name_table);
@@ -78,7 +81,8 @@ void wg_tape_free(wg_tape *tape) {
 }
 
 bool wg_valid(wg_var var) {
-    return var.tape && !var.tape->error.status && var.epoch == var.tape->epoch && var.id < var.tape->nodes.count;
+    return var.tape && !var.tape->error.status && var.epoch == var.tape->epoch &&
+           var.id < var.tape->nodes.count;
 }
 
 wg_type wg_node_type(const wg_tape *tape, const wg_node *node) {
@@ -97,7 +101,8 @@ wg_engine *wg_tape_engine(const wg_tape *tape) { return tape ? tape->engine : NU
 size_t wg_tape_bytes(const wg_tape *tape) {
     if (!tape) return 0;
     return tape->nodes.count * sizeof *tape->nodes.at + tape->edges.count * sizeof *tape->edges.at +
-           tape->attributes.count * sizeof *tape->attributes.at + tape->extents.count * sizeof *tape->extents.at;
+           tape->attributes.count * sizeof *tape->attributes.at +
+           tape->extents.count * sizeof *tape->extents.at;
 }
 
 const wg_tensor *wg_value(wg_var var) {
@@ -136,14 +141,18 @@ const char *wg_describe(wg_var var) {
     const wg_type type = wg_node_type(tape, node);
     const wg_site site = tape->sites.at[node->site];
     char shape[WG_TEXT_SIZE];
-    size_t at = (size_t)snprintf(text, size, "%%%u %s %s", (unsigned)var.id, node->op->name, wg_type_text(shape, &type, true));
-    if (node->scope && at < size) at += (size_t)snprintf(text + at, size - at, " in \"%s\"", wg_scope_text(tape, node->scope));
-    if (site.file && at < size) at += (size_t)snprintf(text + at, size - at, " at %s:%d", site.file, site.line);
+    size_t at = (size_t)snprintf(text, size, "%%%u %s %s", (unsigned)var.id, node->op->name,
+                                 wg_type_text(shape, &type, true));
+    if (node->scope && at < size)
+        at += (size_t)snprintf(text + at, size - at, " in \"%s\"", wg_scope_text(tape, node->scope));
+    if (site.file && at < size)
+        at += (size_t)snprintf(text + at, size - at, " at %s:%d", site.file, site.line);
     const wg_tensor *value = node->value ? tape->values.at[node->value].tensor : NULL;
     if (value && at < size) {
         at += (size_t)snprintf(text + at, size - at, " =");
         const int64_t shown = wg_min(wg_tensor_count(value), 4);
-        for (int64_t i = 0; i < shown && at < size; i++) at += (size_t)snprintf(text + at, size - at, " %g", wg_tensor_get(value, i));
+        for (int64_t i = 0; i < shown && at < size; i++)
+            at += (size_t)snprintf(text + at, size - at, " %g", wg_tensor_get(value, i));
         if (shown < wg_tensor_count(value) && at < size) snprintf(text + at, size - at, " …");
     }
     return text;

@@ -127,14 +127,14 @@ const char *wg_scope_text(const wg_tape *tape, uint32_t scope);
 /* Records an op whose inputs are given as node ids (WG_ABSENT: left out). */
 wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, const uint32_t *inputs, int count);
 
-/* --- leaf.c: ops without inputs that stand for something outside ------------------------------- */
+/* --- leaf.c: ops without inputs that stand for something outside ------------------------------ */
 
 extern const wg_op wg_op_input, wg_op_state, wg_op_scalar, wg_op_full;
 typedef struct input_attributes { int64_t index; int64_t dense; wg_dtype dtype; wg_type shape; } input_attributes;
 typedef struct scalar_attributes { double value; } scalar_attributes;
 static inline bool wg_is_leaf(const wg_op *op) { return op == &wg_op_input || op == &wg_op_state; }
 
-/* --- state.c ------------------------------------------------------------------------------------ */
+/* --- state.c ---------------------------------------------------------------------------------- */
 
 struct wg_state {
     atomic_int owners;
@@ -148,7 +148,7 @@ static inline bool wg_at_hand(const wg_tape *tape, const wg_node *node) {
     return node->value && tape->values.at[node->value].tensor && (node->output_count == 1 || node->output > 0);
 }
 
-/* --- order.c ------------------------------------------------------------------------------------- */
+/* --- order.c ---------------------------------------------------------------------------------- */
 
 /* Canonical order: everything that `roots` need, inputs before users, in the order of a walk from the
  * roots along the inputs; it depends on the graph alone, never on the order of recording. Where
@@ -162,7 +162,13 @@ static inline uint32_t wg_rank(const wg_tape *tape, uint32_t id) {
     return rank >> 32 == tape->walk ? (uint32_t)rank : WG_UNRANKED;
 }
 
-/* --- attribute.c ---------------------------------------------------------------------------------- */
+/* --- differentiate.c -------------------------------------------------------------------------- */
+
+/* From the root to the inputs of the last wg_find_paths: sums each place's cotangent, left in
+ * tape->cotangents, and hands it on through the op's rule. False: an error on the tape. */
+bool wg_reverse(wg_tape *tape, wg_var y, wg_var seed);
+
+/* --- attribute.c ------------------------------------------------------------------------------ */
 
 /* Checks ranges; WG_OK or the tape's status. */
 int wg_attributes_check(wg_tape *tape, const wg_op *op, const void *attributes);

@@ -42,7 +42,8 @@ wg_tensor *wg_tensor_of_type(const wg_type *type, wg_error *error) {
     const size_t head = wg_round_up(sizeof(wg_tensor), WG_ALIGNMENT), bytes = wg_type_bytes(type);
     void *block = NULL;
     if (posix_memalign(&block, WG_ALIGNMENT, head + wg_round_up(bytes ? bytes : 1, WG_ALIGNMENT))) {
-        wg_error_set(error, WG_ERROR_MEMORY, "no memory for a tensor %s of %zu bytes", wg_type_text(text, type, true), bytes);
+        wg_error_set(error, WG_ERROR_MEMORY, "no memory for a tensor %s of %zu bytes",
+                     wg_type_text(text, type, true), bytes);
         return NULL;
     }
     wg_tensor *tensor = block;
@@ -108,16 +109,28 @@ int64_t wg_tensor_stride(const wg_tensor *tensor, int axis) {
 
 /* The memory may be unaligned, hence memcpy. */
 static double element(const char *at, wg_dtype dtype) {
-    union { float f32; double f64; int32_t i32; int64_t i64; uint8_t u8; } value;
+    union {
+        float f32;
+        double f64;
+        int32_t i32;
+        int64_t i64;
+        uint8_t u8;
+    } value;
     memcpy(&value, at, wg_dtype_size(dtype));
     switch (dtype) {
-    case WG_F32: return (double)value.f32;
-    case WG_F64: return value.f64;
-    case WG_I32: return (double)value.i32;
-    case WG_I64: return (double)value.i64;
+    case WG_F32:
+        return (double)value.f32;
+    case WG_F64:
+        return value.f64;
+    case WG_I32:
+        return (double)value.i32;
+    case WG_I64:
+        return (double)value.i64;
     case WG_U8:
-    case WG_BOOL: return (double)value.u8;
-    default: return NAN;
+    case WG_BOOL:
+        return (double)value.u8;
+    default:
+        return NAN;
     }
 }
 

@@ -15,7 +15,7 @@ struct wg_tensor {
     int64_t strides[WG_MAX_RANK]; /* in elements */
     void *data;
     bool writable;
-    bool dense;                   /* row-major without gaps, and aligned for its dtype */
+    bool dense; /* row-major without gaps, and aligned for its dtype */
     void (*release)(void *context);
     void *context;
 };
