@@ -106,6 +106,15 @@ static inline int wg_infer_real_broadcast(wg_infer *infer) {
     return status ? status : wg_infer_broadcast(infer);
 }
 
+/* Fails unless all extents of a shape given as an attribute are there: none is negative. */
+static inline int wg_infer_extents(wg_infer *infer, const wg_type *shape) {
+    for (int i = 0; i < shape->rank; i++)
+        if (shape->extent[i] < 0)
+            return wg_infer_fail(infer, WG_ERROR_SHAPE, "extent %d of %s is %lld; it must be at least 0", i,
+                                 wg_infer_shape_text(infer, shape), (long long)shape->extent[i]);
+    return WG_OK;
+}
+
 /* The cost of an elementwise op of so many operations an element. */
 static inline wg_cost wg_cost_per_element(const wg_call *call, double flops) {
     return (wg_cost){flops * (double)wg_type_count(&call->outputs[0].type), wg_call_bytes(call)};
@@ -130,6 +139,22 @@ static inline bool wg_read_pair(wg_tape *tape, const char *op, const char *name,
     }
     for (int i = 0; i < 2; i++) pair[i] = each[i] ? each[i] : both ? both : preset;
     return true;
+}
+
+/* A shape as attribute, its extents yet to be checked: false, with an error on the tape, if it is none. */
+static inline bool wg_read_shape(wg_tape *tape, const char *op, const wg_shape *given, wg_type *shape) {
+    *shape = (wg_type){.dtype = WG_NO_DTYPE};
+    if (!given) {
+        wg_fail(tape, WG_ERROR_SHAPE, "%s: the shape is NULL; write WG_SHAPE(…) or WG_SCALAR_SHAPE", op);
+        return false;
+    }
+    while (shape->rank < WG_MAX_RANK && given->extent[shape->rank] != INT64_MIN) {
+        shape->extent[shape->rank] = given->extent[shape->rank];
+        shape->rank++;
+    }
+    if (given->extent[shape->rank] == INT64_MIN) return true;
+    wg_fail(tape, WG_ERROR_SHAPE, "%s: the shape has more than %d extents", op, WG_MAX_RANK);
+    return false;
 }
 
 /* Records op on inputs listed as vars; the attributes are copied. */
