@@ -132,18 +132,16 @@ typedef struct tuned {
      .by_type = {[WG_ISA_PORTABLE] = TUNED(kernel, portable), TUNED_AVX2(kernel) TUNED_AVX512(kernel) TUNED_NEON(kernel)}},
 static const tuned tuned_rows[] = {
 #include "kernels/tuned.def"
-};
+    {.forward = NULL}};
 #undef WG_TUNED
-
-enum { TUNED_COUNT = sizeof tuned_rows / sizeof *tuned_rows };
 
 /* --- Picking ---------------------------------------------------------------------------------- */
 
 wg_kernel wg_kernel_pick(const wg_call *call, wg_isa isa) {
     const wg_op *op = call->op;
-    for (int i = 0; i < TUNED_COUNT; i++) {
-        const wg_kernel *own = tuned_rows[i].by_type[isa][call->dtype];
-        if (tuned_rows[i].forward == op->forward && own && (!own->applies || own->applies(call))) return *own;
+    for (const tuned *candidate = tuned_rows; candidate->forward; candidate++) {
+        const wg_kernel *own = candidate->forward == op->forward ? candidate->by_type[isa][call->dtype] : NULL;
+        if (own && (!own->applies || own->applies(call))) return *own;
     }
     wg_kernel kernel = {.name = op->name, .units = op->units, .workspace = op->workspace, .run = op->forward};
     for (int i = 0; i < ROW_COUNT; i++)

@@ -149,7 +149,7 @@ void wg_pool_run(wg_pool *pool, wg_work *work, void *context, int64_t units, int
     }
     take_units(pool, 0);
     atomic_store(&pool->open, 0);
-    while (atomic_load_explicit(&pool->active, memory_order_acquire) > 0) pause_briefly();
+    while (atomic_load(&pool->active) > 0) pause_briefly(); /* in one order with `open`: see worker_main */
     pthread_mutex_unlock(&pool->caller);
 }
 
