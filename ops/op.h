@@ -28,10 +28,6 @@
 /* The `forward` of a wg_op: the registry's function that picks the plain kernel by dtype. */
 #define WG_FORWARD(op) wg_forward_##op
 
-/* Operands of a call as typed pointers. */
-#define WG_IN(call, index, type) ((const type *)(call)->inputs[index].data)
-#define WG_OUT(call, index, type) ((type *)(call)->outputs[index].data)
-
 /* The attributes of a call, a rule or an infer as the op's struct. */
 #define WG_ATTRIBUTES(where, op) ((const op##_attributes *)(where)->attributes)
 

@@ -53,6 +53,10 @@ typedef uint64_t wrapping;
 #define WG_IS_REAL 0
 #endif
 
+/* Operands of a wg_call as typed pointers. */
+#define WG_IN(call, index, type) ((const type *)(call)->inputs[index].data)
+#define WG_OUT(call, index, type) ((type *)(call)->outputs[index].data)
+
 /* Fixed for every instruction set and both real types: sums keep this many partial sums. */
 enum { WG_LANES = 16 };
 

@@ -90,7 +90,8 @@ WG_INLINE void vec_store_some(real *y, vec v, int64_t count) {
 #elif defined(__AVX512F__)
     _mm512_mask_storeu_pd(y, (__mmask8)((1u << count) - 1), (__m512d)v);
 #else
-    if (count >= VEC_LANES) vec_store(y, v);
+    if (count >= VEC_LANES)
+        vec_store(y, v);
     else
         for (int lane = 0; lane < VEC_LANES; lane++)
             if (lane < count) y[lane] = v[lane];

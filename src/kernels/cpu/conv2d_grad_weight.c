@@ -1,0 +1,175 @@
+/* conv2d_grad_weight, tuned — for a strip of STRIP filters at once,
+ *
+ *     dw[k, t] = sum_n sum_ij dy[n, ij, k] x[n, ij + tap t]
+ *
+ * dy is turned so that the filters of a pixel lie side by side and fill vectors; x lies in planes with zeros
+ * around. A tile of TILE_TERMS taps by TILE_VECTORS vectors of filters stays in registers over a block of
+ * pixels; the blocks of an image, and the images, are added in order (blocks.h).
+ *
+ * A unit is a strip of filters of a group and a share of its terms. */
+#include "kernels/cpu/blocks.h"
+#include "kernels/cpu/vector.h"
+#include "kernels/table.h"
+
+enum {
+    STRIP = 16,
+    SHARE = 144, /* terms of a unit: dy is turned anew in each */
+    TILE_TERMS = VEC_REGISTERS == 32 ? 12 : 6,
+    TILE_VECTORS = STRIP / VEC_LANES < 2 ? 1 : 2,
+    TILE_FILTERS = TILE_VECTORS * VEC_LANES
+};
+
+typedef struct layout {
+    wg_convolution c;
+    int64_t rows, columns, plane; /* of x with zeros around */
+    int64_t pixels, taps, terms;
+    int64_t strips, shares; /* of a group; shares of the terms */
+    int64_t channels;       /* whose planes a share of terms reads, at most */
+} layout;
+
+static int64_t rounded(int64_t count) { return (count + 15) / 16 * 16; }
+
+static layout layout_of(const wg_call *call) {
+    const wg_operand *in = call->inputs;
+    layout l = {.c = wg_convolution_of(call, &in[0].type, &call->outputs[0].type, &in[1].type)};
+    const wg_convolution *c = &l.c;
+    l.rows = (c->out[0] - 1) * c->stride[0] + (c->taps[0] - 1) * c->dilation[0] + 1;
+    l.columns = (c->out[1] - 1) * c->stride[1] + (c->taps[1] - 1) * c->dilation[1] + 1;
+    l.plane = l.rows * l.columns;
+    l.pixels = c->out[0] * c->out[1];
+    l.taps = c->taps[0] * c->taps[1];
+    l.terms = c->channels * l.taps;
+    l.strips = (c->filters + STRIP - 1) / STRIP;
+    l.shares = (l.terms + SHARE - 1) / SHARE;
+    const int64_t most = (SHARE + l.taps - 2) / l.taps + 1;
+    l.channels = most < c->channels ? most : c->channels;
+    return l;
+}
+
+static bool applies(const wg_call *call) {
+    const layout l = layout_of(call);
+    return (double)l.channels * (double)l.rows * (double)l.columns + (double)l.pixels * STRIP < 0x1p28;
+}
+
+static int64_t units(const wg_call *call) {
+    const layout l = layout_of(call);
+    return l.c.groups * l.strips * l.shares;
+}
+
+/* Planes of x, dy turned, and the sums of a unit's terms. */
+static size_t workspace(const wg_call *call) {
+    const layout l = layout_of(call);
+    const int64_t sums = (SHARE + TILE_TERMS) * STRIP;
+    return (size_t)(rounded(l.channels * l.plane) + l.pixels * STRIP + sums) * sizeof(real);
+}
+
+/* What is above, below, left and right of the image is 0. */
+static void pack_x(const layout *l, const real *x, int64_t channels, real *to) {
+    const wg_convolution *c = &l->c;
+    for (int64_t channel = 0; channel < channels; channel++, x += c->in[0] * c->in[1])
+        for (int64_t q = 0; q < l->rows; q++, to += l->columns) {
+            const int64_t row = q - c->padding[0];
+            const bool inside = row >= 0 && row < c->in[0];
+            const int64_t left = c->padding[1] < l->columns ? c->padding[1] : l->columns;
+            int64_t right = inside ? left + c->in[1] : left; /* the first column that is 0 again */
+            if (right > l->columns) right = l->columns;
+            for (int64_t r = 0; r < left; r++) to[r] = 0;
+            for (int64_t r = left; r < right; r++) to[r] = x[row * c->in[1] + r - left];
+            for (int64_t r = right; r < l->columns; r++) to[r] = 0;
+        }
+}
+
+/* to[pixel][k] = dy[k][pixel] for the strip's filters, zeros behind the last one. */
+static void turn_dy(const layout *l, const real *dy, int64_t filters, real *to) {
+    for (int64_t first = 0; first < l->pixels; first += STRIP) {
+        const int64_t count = l->pixels - first < STRIP ? l->pixels - first : STRIP;
+        for (int64_t k = 0; k < filters; k++)
+            for (int64_t i = 0; i < count; i++) to[(first + i) * STRIP + k] = dy[k * l->pixels + first + i];
+        for (int64_t i = 0; filters < STRIP && i < count; i++)
+            for (int64_t k = filters; k < STRIP; k++) to[(first + i) * STRIP + k] = 0;
+    }
+}
+
+/* A block of pixels first … first + count - 1 for TILE_TERMS terms, whose taps lie at x + offset[]. */
+WG_INLINE void sum_block(const layout *l, const real *x, const int64_t *offset, const real *dy, int64_t first,
+                         int64_t count, vec chain[TILE_TERMS][TILE_VECTORS]) {
+    const int64_t step = l->c.stride[1];
+    int64_t row = first / l->c.out[1], column = first % l->c.out[1];
+    const real *at[TILE_TERMS];
+    vec sum[TILE_TERMS][TILE_VECTORS]; /* apart from `chain`, so that it stays in registers */
+    for (int t = 0; t < TILE_TERMS; t++)
+        for (int v = 0; v < TILE_VECTORS; v++) sum[t][v] = (vec){0};
+    dy += first * STRIP;
+    while (count > 0) {
+        const int64_t run = l->c.out[1] - column < count ? l->c.out[1] - column : count;
+        const int64_t base = row * l->c.stride[0] * l->columns + column * step;
+        for (int t = 0; t < TILE_TERMS; t++) at[t] = x + offset[t] + base;
+        for (int64_t i = 0; i < run; i++, dy += STRIP) {
+            vec d[TILE_VECTORS];
+            for (int v = 0; v < TILE_VECTORS; v++) d[v] = vec_load(dy + v * VEC_LANES);
+            for (int t = 0; t < TILE_TERMS; t++) {
+                const vec pixel = vec_all(at[t][i * step]);
+                for (int v = 0; v < TILE_VECTORS; v++) sum[t][v] = vec_fma(pixel, d[v], sum[t][v]);
+            }
+        }
+        count -= run, column = 0, row++;
+    }
+    for (int t = 0; t < TILE_TERMS; t++)
+        for (int v = 0; v < TILE_VECTORS; v++) chain[t][v] = sum[t][v];
+}
+
+/* Adds an image to the sums of `terms` terms, or begins them with it. */
+static void add_image(const layout *l, const real *x, const int64_t *offset, const real *dy, int64_t terms,
+                      bool begin, real *sums) {
+    for (int64_t t = 0; t < terms; t += TILE_TERMS)
+        for (int64_t k = 0; k < STRIP; k += TILE_FILTERS)
+            for (int64_t first = 0; first < l->pixels; first += WG_K_BLOCK) {
+                const int64_t count = l->pixels - first < WG_K_BLOCK ? l->pixels - first : WG_K_BLOCK;
+                vec chain[TILE_TERMS][TILE_VECTORS];
+                sum_block(l, x, offset + t, dy + k, first, count, chain);
+                for (int i = 0; i < TILE_TERMS; i++)
+                    for (int v = 0; v < TILE_VECTORS; v++) {
+                        real *sum = sums + (t + i) * STRIP + k + v * VEC_LANES;
+                        vec_store(sum, begin && first == 0 ? chain[i][v] : vec_load(sum) + chain[i][v]);
+                    }
+            }
+}
+
+static void run_unit(const wg_call *call, const layout *l, int64_t unit) {
+    const wg_convolution *c = &l->c;
+    const int64_t group = unit / (l->strips * l->shares), strip = unit / l->shares % l->strips;
+    const int64_t first = unit % l->shares * SHARE, left = l->terms - first,
+                  terms = left < SHARE ? left : SHARE;
+    const int64_t filter = strip * STRIP, filters = c->filters - filter < STRIP ? c->filters - filter : STRIP;
+    const int64_t channel = first / l->taps, channels = (first + terms - 1) / l->taps + 1 - channel;
+    real *x = call->workspace, *dy = x + rounded(l->channels * l->plane), *sums = dy + l->pixels * STRIP;
+    int64_t offset[SHARE + TILE_TERMS];
+    for (int64_t t = 0; t < terms + TILE_TERMS; t++) { /* behind the last one: any tap, the sum is dropped */
+        const int64_t term = first + (t < terms ? t : 0), tap = term % l->taps;
+        offset[t] = (term / l->taps - channel) * l->plane + tap / c->taps[1] * c->dilation[0] * l->columns +
+                    tap % c->taps[1] * c->dilation[1];
+    }
+    memset(sums, 0, (size_t)(SHARE + TILE_TERMS) * STRIP * sizeof(real));
+    for (int64_t n = 0; n < c->images; n++) {
+        pack_x(l,
+               WG_IN(call, 0, real) + ((n * c->groups + group) * c->channels + channel) * c->in[0] * c->in[1],
+               channels, x);
+        turn_dy(l, WG_IN(call, 1, real) + ((n * c->groups + group) * c->filters + filter) * l->pixels,
+                filters, dy);
+        add_image(l, x, offset, dy, terms, n == 0, sums);
+    }
+    real *dw = WG_OUT(call, 0, real) + (group * c->filters + filter) * l->terms + first;
+    for (int64_t k = 0; k < filters; k++)
+        for (int64_t t = 0; t < terms; t++) dw[k * l->terms + t] = sums[t * STRIP + k];
+}
+
+static void run(const wg_call *call) {
+    const layout l = layout_of(call);
+    for (int64_t unit = call->begin; unit < call->end; unit++) run_unit(call, &l, unit);
+}
+
+const wg_kernel WG_VARIANT(wg_tuned_conv2d_grad_weight_strips) = {.name = "conv2d_grad_weight: strips",
+                                                                  .applies = applies,
+                                                                  .units = units,
+                                                                  .workspace = workspace,
+                                                                  .run = run};

@@ -1,0 +1,135 @@
+/* correlate — the sum that a convolution and its gradient for the image are, once their source lies in planes
+ * with zeros around:
+ *
+ *     y[f, q, r] = sum_t source[offset[t] + q pitch + r] weight[f, t]   (+ bias[f])
+ *
+ * A tile of TILE_FILTERS filters by TILE_VECTORS vectors of places (q pitch + r, counted through) stays in
+ * registers over a block of terms; the places between two rows are computed too and dropped. Sums are those
+ * of blocks.h: blocks of WG_K_BLOCK terms, each a chain from zero, added in order. */
+#ifndef WG_KERNELS_CORRELATE_H
+#define WG_KERNELS_CORRELATE_H
+
+#include "kernels/cpu/blocks.h"
+#include "kernels/cpu/vector.h"
+
+enum {
+    TILE_FILTERS = VEC_REGISTERS == 32 ? 8 : 4,
+    TILE_VECTORS = 3,
+    TILE_PLACES = TILE_VECTORS * VEC_LANES,
+    SLACK = 64 /* elements behind the source that a tile may read and drop */
+};
+
+typedef struct correlation {
+    int64_t terms, filters, rows, columns, pitch;
+    const real *source;
+    const int64_t *offset; /* of each term */
+    const real *weight;    /* from pack_weights */
+    const real *bias;      /* NULL: none */
+    real *y;
+    int64_t y_filter, y_row, y_column; /* strides */
+} correlation;
+
+/* Filters in whole tiles. */
+WG_INLINE int64_t whole_tiles(int64_t filters) {
+    return (filters + TILE_FILTERS - 1) / TILE_FILTERS * TILE_FILTERS;
+}
+
+/* One block of terms for a tile of filters and places. */
+WG_INLINE void sum_block(const real *source, const int64_t *offset, const real *weight, int64_t terms,
+                         vec sum[TILE_FILTERS][TILE_VECTORS]) {
+    vec chain[TILE_FILTERS][TILE_VECTORS]; /* apart from `sum`, so that it stays in registers */
+    for (int f = 0; f < TILE_FILTERS; f++)
+        for (int v = 0; v < TILE_VECTORS; v++) chain[f][v] = (vec){0};
+    for (int64_t t = 0; t < terms; t++, weight += TILE_FILTERS) {
+        const real *at = source + offset[t];
+        vec x[TILE_VECTORS];
+        for (int v = 0; v < TILE_VECTORS; v++) x[v] = vec_load(at + v * VEC_LANES);
+        for (int f = 0; f < TILE_FILTERS; f++) {
+            const vec w = vec_all(weight[f]);
+            for (int v = 0; v < TILE_VECTORS; v++) chain[f][v] = vec_fma(x[v], w, chain[f][v]);
+        }
+    }
+    for (int f = 0; f < TILE_FILTERS; f++)
+        for (int v = 0; v < TILE_VECTORS; v++) sum[f][v] = chain[f][v];
+}
+
+/* All terms, block after block. */
+WG_INLINE void sum_tile(const correlation *c, const real *source, const real *weight,
+                        vec total[TILE_FILTERS][TILE_VECTORS]) {
+    sum_block(source, c->offset, weight, c->terms < WG_K_BLOCK ? c->terms : WG_K_BLOCK, total);
+    for (int64_t t = WG_K_BLOCK; t < c->terms; t += WG_K_BLOCK) {
+        vec block[TILE_FILTERS][TILE_VECTORS];
+        sum_block(source, c->offset + t, weight + t * TILE_FILTERS,
+                  c->terms - t < WG_K_BLOCK ? c->terms - t : WG_K_BLOCK, block);
+        for (int f = 0; f < TILE_FILTERS; f++)
+            for (int v = 0; v < TILE_VECTORS; v++) total[f][v] += block[f][v];
+    }
+}
+
+/* A run of places of one row, for one filter. */
+WG_INLINE void put_run(real *y, int64_t step, const real *sum, int64_t count, const real *bias) {
+    const real shift = bias ? *bias : 0;
+    if (step == 1 && bias)
+        for (int64_t i = 0; i < count; i++) y[i] = sum[i] + shift;
+    else if (step == 1)
+        for (int64_t i = 0; i < count; i++) y[i] = sum[i];
+    else
+        for (int64_t i = 0; i < count; i++) y[i * step] = bias ? sum[i] + shift : sum[i];
+}
+
+/* Writes the tile's places first … first + count - 1 that lie in a row, for filters f … of the tile. */
+WG_INLINE void put_tile(const correlation *c, int64_t filter, int64_t first, int64_t count,
+                        const vec total[TILE_FILTERS][TILE_VECTORS]) {
+    const int64_t left = c->filters - filter, filters = left < TILE_FILTERS ? left : TILE_FILTERS;
+    for (int64_t at = first; at < first + count;) {
+        const int64_t row = at / c->pitch, column = at % c->pitch;
+        const int64_t end = row * c->pitch + c->columns, stop = end < first + count ? end : first + count;
+        for (int64_t f = 0; f < filters && at < stop; f++)
+            put_run(c->y + (filter + f) * c->y_filter + row * c->y_row + column * c->y_column, c->y_column,
+                    (const real *)total[f] + (at - first), stop - at, c->bias ? c->bias + filter + f : NULL);
+        at = (row + 1) * c->pitch;
+    }
+}
+
+WG_INLINE void correlate(const correlation *c) {
+    if (c->rows < 1 || c->columns < 1) return;
+    const int64_t places = (c->rows - 1) * c->pitch + c->columns;
+    for (int64_t first = 0; first < places; first += TILE_PLACES) {
+        const int64_t count = places - first < TILE_PLACES ? places - first : TILE_PLACES;
+        for (int64_t filter = 0; filter < c->filters; filter += TILE_FILTERS) {
+            vec total[TILE_FILTERS][TILE_VECTORS];
+            sum_tile(c, c->source + first, c->weight + filter * c->terms, total);
+            put_tile(c, filter, first, count, (const vec(*)[TILE_VECTORS])total);
+        }
+    }
+}
+
+/* A plane of an image with zeros around it, of which every `step`-th row and column is taken: to[q][r] is
+ * pixel (q step[0] + from[0], r step[1] + from[1]). */
+WG_INLINE void pack_plane(real *to, const int64_t rows, const int64_t columns, const real *plane,
+                          const int64_t extent[2], const int64_t from[2], const int64_t step[2]) {
+    /* columns first … last - 1 lie inside */
+    const int64_t s = step[1], b = from[1];
+    int64_t first = b < 0 ? (-b + s - 1) / s : 0, last = extent[1] > b ? (extent[1] - b + s - 1) / s : 0;
+    if (last > columns) last = columns;
+    if (first > last) first = last;
+    for (int64_t q = 0; q < rows; q++, to += columns) {
+        const int64_t row = q * step[0] + from[0];
+        if (row < 0 || row >= extent[0]) {
+            memset(to, 0, (size_t)columns * sizeof(real));
+            continue;
+        }
+        const real *x = plane + row * extent[1] + b;
+        for (int64_t r = 0; r < first; r++) to[r] = 0;
+        if (s == 1)
+            for (int64_t r = first; r < last; r++) to[r] = x[r];
+        else
+            for (int64_t r = first; r < last; r++) to[r] = x[r * s];
+        for (int64_t r = last; r < columns; r++) to[r] = 0;
+    }
+}
+
+/* Memory of a call, cut off piece by piece; every piece begins at 64 bytes. */
+WG_INLINE int64_t aligned_count(int64_t count) { return (count + 15) / 16 * 16; }
+
+#endif
