@@ -32,7 +32,7 @@ static int infer(wg_infer *infer) {
         const int64_t from = x->extent[x->rank - back], to = shape->extent[shape->rank - back];
         if (from == 1 || from == to) continue;
         return wg_infer_fail(infer, WG_ERROR_SHAPE,
-                             "x %s does not broadcast to %s: axis %d from the back is %lld; it must be %lld or 1",
+                             "x %s does not broadcast to %s: axis %d from the back is %lld, not 1 or %lld",
                              wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, shape), back,
                              (long long)from, (long long)to);
     }

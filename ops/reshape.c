@@ -64,7 +64,7 @@ static int infer(wg_infer *infer) {
     if (status) return status;
     if (open < 0 && given != count) return refuse(infer, shape, " has not");
     if (open >= 0 && given == 0) return refuse(infer, shape, " does not say what -1 is beside a 0");
-    if (open >= 0 && (given < 0 || count % given)) return refuse(infer, shape, " cannot have, whatever -1 is");
+    if (open >= 0 && (given < 0 || count % given)) return refuse(infer, shape, " never has");
     if (open >= 0) shape->extent[open] = count / given;
     infer->outputs[0] = *shape;
     infer->outputs[0].dtype = x->dtype;
