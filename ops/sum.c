@@ -6,9 +6,10 @@
  * where r runs over the n reduced elements of output k. Of none of them the sum is 0 and the mean NaN.
  *
  * The order depends on the shape alone. What is added is rows: of outputs side by side, or, where the reduced
- * elements are the ones side by side, of WG_LANES of them, and those partial sums make a tree at the end.
- * Rows are added four at a time; ROWS of them make a block, and blocks are summed pairwise, so that the error
- * grows with the logarithm of n (Higham, "The accuracy of floating point summation", 1993). */
+ * elements are the ones side by side, of WG_LANES of them, and those partial sums make a tree at the end; fewer
+ * elements than lanes are added in order. Rows are added four at a time; ROWS of them make a block, and blocks
+ * are summed pairwise, so that the error grows with the logarithm of n (Higham, "The accuracy of floating point
+ * summation", 1993). */
 #include "reduce.h"
 
 enum { ROWS = 64 };
@@ -65,9 +66,16 @@ WG_INLINE void add(cascade *c, const number *x, int64_t rows, int64_t stride, in
     }
 }
 
+WG_INLINE number sum_in_order(const number *x, int64_t count) {
+    wrapping sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += (wrapping)x[i];
+    return (number)sum;
+}
+
 /* One output, its elements side by side in runs. */
 static number sum_along(const reduction *r, const number *x, wrapping *memory) {
     const int64_t run = r->reduced.extent[0], whole = run / WG_LANES, rest = run % WG_LANES;
+    if (r->runs == 1 && whole == 0) return sum_in_order(x, rest);
     cascade c = {.sums = memory, .width = WG_LANES};
     clear(&c);
     for (int64_t i = 0; i < r->runs; i++) {
