@@ -69,7 +69,8 @@
 
 static inline wg_shape wg_shape_of(const wg_type *type) {
     wg_shape shape;
-    for (int i = 0; i <= WG_MAX_RANK; i++) shape.extent[i] = i < type->rank ? type->extent[i] : INT64_MIN;
+    for (int i = 0; i < WG_MAX_RANK; i++) shape.extent[i] = i < type->rank ? type->extent[i] : INT64_MIN;
+    shape.extent[WG_MAX_RANK] = INT64_MIN;
     return shape;
 }
 

@@ -1,0 +1,417 @@
+/* max, argmax, max_scatter, max_gather — the largest along axes, and where it stands
+ *
+ *     max:          y[k] = max_r x[k, r],  index[k] = the first r at which x[k, r] = y[k]
+ *     argmax:       index alone, along one axis
+ *     max_scatter:  x[k, r] = y[k] where r = index[k], else 0
+ *     max_gather:   y[k] = x[k, index[k]]
+ *
+ * where r numbers the reduced elements of output k in row-major order. A NaN is larger than any number, so
+ * the first of them is found. Given the index, max is the linear map `gather`, whose transpose is `scatter`:
+ * each is the other's rule, and scatter is max's. */
+#include "reduce.h"
+
+typedef struct {
+    int64_t axis;
+    bool keepdims;
+} argmax_attributes;
+typedef struct {
+    wg_axes axes;
+    bool keepdims;
+    wg_type shape; /* scatter's result */
+} max_scatter_attributes;
+typedef reduce_attributes max_gather_attributes;
+
+/* --- max and argmax ----------------------------------------------------------------------------------------- */
+
+enum { SIDE_BY_SIDE = 64 }; /* elements */
+
+WG_INLINE bool is_nan(number x) {
+#if WG_IS_REAL
+    return x != x;
+#else
+    (void)x;
+    return false;
+#endif
+}
+
+WG_INLINE bool larger(number x, number best) { return !(x <= best) && !is_nan(best); }
+WG_INLINE bool same(number x, number best) { return (x == best) | (is_nan(x) && is_nan(best)); }
+
+WG_INLINE void keep_larger(const number *x, int64_t count, number *lanes) {
+    for (int64_t lane = 0; lane < count; lane++) {
+        const number value = x[lane], best = lanes[lane];
+        lanes[lane] = larger(value, best) ? value : best;
+    }
+}
+
+/* The largest of at least SIDE_BY_SIDE elements; the last of them are looked at twice rather than one by one. Which
+ * of 0 and -0 it is does not matter: it is looked up. */
+static number largest_of(const number *x, int64_t count) {
+    number lanes[SIDE_BY_SIDE];
+    memcpy(lanes, x, sizeof lanes);
+    for (int64_t i = SIDE_BY_SIDE; i + SIDE_BY_SIDE <= count; i += SIDE_BY_SIDE) keep_larger(x + i, SIDE_BY_SIDE, lanes);
+    keep_larger(x + count - SIDE_BY_SIDE, SIDE_BY_SIDE, lanes);
+    for (int64_t half = SIDE_BY_SIDE / 2; half; half /= 2) keep_larger(lanes + half, half, lanes);
+    return lanes[0];
+}
+
+/* Where the first of a run stands that is as `best`; there is one. */
+static int64_t first_of(const number *x, int64_t count, number best) {
+    int64_t i = 0;
+    for (; i + SIDE_BY_SIDE <= count; i += SIDE_BY_SIDE) {
+        int found = 0;
+        for (int64_t lane = 0; lane < SIDE_BY_SIDE; lane++) found |= same(x[i + lane], best);
+        if (found) break;
+    }
+    while (!same(x[i], best)) i++;
+    return i;
+}
+
+/* One output, its elements side by side in runs. A long run is gone through twice, each time many elements at once. */
+static number max_along(const reduction *r, const number *x, int64_t *index) {
+    const int64_t run = r->reduced.extent[0];
+    number best = x[0];
+    int64_t where = 0;
+    for (int64_t i = 0; i < r->runs; i++) {
+        const number *from = x + axis_offset(&r->reduced, 1, i);
+        if (run < SIDE_BY_SIDE) {
+            for (int64_t k = 0; k < run; k++) {
+                const bool take = larger(from[k], best);
+                best = take ? from[k] : best;
+                where = take ? i * run + k : where;
+            }
+        } else {
+            const number value = largest_of(from, run);
+            if (i && !larger(value, best)) continue;
+            const int64_t at = first_of(from, run, value);
+            best = from[at], where = i * run + at;
+        }
+    }
+    *index = where;
+    return best;
+}
+
+/* y and index take what is larger in the row of elements at `place`. */
+WG_INLINE void take_larger(const number *row, int64_t place, int64_t width, number *restrict y, int64_t *restrict index) {
+    for (int64_t j = 0; j < width; j++) {
+        const number value = row[j], best = y[j];
+        const int64_t before = index[j];
+        const bool take = larger(value, best);
+        y[j] = take ? value : best;
+        index[j] = take ? place : before;
+    }
+}
+
+/* `width` outputs side by side. */
+static void max_across(const reduction *r, const number *x, int64_t width, number *y, int64_t *index) {
+    memcpy(y, x, (size_t)width * sizeof *y);
+    memset(index, 0, (size_t)width * sizeof *index);
+    int64_t place = 0;
+    for (int64_t i = 0; i < r->runs; i++) {
+        const number *row = x + axis_offset(&r->reduced, 1, i);
+        for (int64_t k = 0; k < r->reduced.extent[0]; k++, row += r->reduced.stride[0])
+            take_larger(row, place++, width, y, index);
+    }
+}
+
+/* The units of a call; y: NULL where only the index is asked for. */
+static void reduce_max(const wg_call *call, unsigned reduced, number *y, int64_t *index) {
+    const reduction r = reduction_of(&call->inputs[0].type, reduced);
+    for (int64_t unit = call->begin; unit < call->end; unit++) {
+        const reduction_tile tile = reduction_tile_of(&r, unit);
+        const number *x = WG_IN(call, 0, number) + tile.offset;
+        number unseen[MOST_TILE], *values = y ? y + tile.first : unseen;
+        if (r.along) *values = max_along(&r, x, index + tile.first);
+        else max_across(&r, x, tile.count, values, index + tile.first);
+    }
+}
+
+static void max_forward(const wg_call *call) {
+    const reduce_attributes *a = WG_ATTRIBUTES(call, reduce);
+    reduce_max(call, reduced_axes(&a->axes), WG_OUT(call, 0, number), WG_OUT(call, 1, int64_t));
+}
+WG_KERNEL(max, max_forward)
+
+static void argmax_forward(const wg_call *call) {
+    reduce_max(call, 1u << WG_ATTRIBUTES(call, argmax)->axis, NULL, WG_OUT(call, 0, int64_t));
+}
+WG_KERNEL(argmax, argmax_forward)
+
+/* --- scatter and gather ----------------------------------------------------------------------------------- */
+
+#if WG_IS_REAL
+
+/* The offset of a place among the reduced elements; -1 where there is none such. */
+WG_INLINE int64_t place_offset(const wg_call *call, const reduction *r, int64_t index) {
+    if (index >= 0 && index < r->count) return axis_offset(&r->reduced, 0, index);
+    wg_call_fail(call, WG_ERROR_INDEX, "index %lld among %lld elements", (long long)index, (long long)r->count);
+    return -1;
+}
+
+/* Zeros for every element of the outputs of a tile. */
+static void clear_tile(const reduction *r, real *x, int64_t width) {
+    const int64_t run = r->reduced.extent[0];
+    for (int64_t i = 0; i < r->runs; i++) {
+        real *to = x + axis_offset(&r->reduced, 1, i);
+        if (r->along) memset(to, 0, (size_t)run * sizeof *to);
+        else
+            for (int64_t row = 0; row < run; row++) memset(to + row * r->reduced.stride[0], 0, (size_t)width * sizeof *to);
+    }
+}
+
+static void scatter(const wg_call *call) {
+    const reduction r = reduction_of(&call->outputs[0].type, reduced_axes(&WG_ATTRIBUTES(call, max_scatter)->axes));
+    for (int64_t unit = call->begin; unit < call->end; unit++) {
+        const reduction_tile tile = reduction_tile_of(&r, unit);
+        const real *y = WG_IN(call, 0, real) + tile.first;
+        const int64_t *index = WG_IN(call, 1, int64_t) + tile.first;
+        real *x = WG_OUT(call, 0, real) + tile.offset;
+        clear_tile(&r, x, tile.count);
+        for (int64_t j = 0; j < tile.count; j++) {
+            const int64_t offset = place_offset(call, &r, index[j]);
+            if (offset < 0) return;
+            x[j + offset] = y[j];
+        }
+    }
+}
+WG_KERNEL(max_scatter, scatter)
+
+static void gather(const wg_call *call) {
+    const reduction r = reduction_of(&call->inputs[0].type, reduced_axes(&WG_ATTRIBUTES(call, max_gather)->axes));
+    for (int64_t unit = call->begin; unit < call->end; unit++) {
+        const reduction_tile tile = reduction_tile_of(&r, unit);
+        const real *x = WG_IN(call, 0, real) + tile.offset;
+        const int64_t *index = WG_IN(call, 1, int64_t) + tile.first;
+        real *y = WG_OUT(call, 0, real) + tile.first;
+        for (int64_t j = 0; j < tile.count; j++) {
+            const int64_t offset = place_offset(call, &r, index[j]);
+            if (offset < 0) return;
+            y[j] = x[j + offset];
+        }
+    }
+}
+WG_KERNEL(max_gather, gather)
+
+#endif
+
+#ifdef WG_RULES
+
+/* --- Attributes and shape rules ---------------------------------------------------------------------------- */
+
+static const wg_attribute attributes[] = {REDUCE_ATTRIBUTES(reduce_attributes), WG_NO_MORE_ATTRIBUTES};
+static const wg_attribute argmax_schema[] = {
+    WG_ATTRIBUTE(argmax_attributes, axis, .kind = WG_ATTRIBUTE_INT, .meaning = "reduced"),
+    REDUCE_KEEPDIMS(argmax_attributes), WG_NO_MORE_ATTRIBUTES};
+static const wg_attribute scatter_schema[] = {
+    REDUCE_ATTRIBUTES(max_scatter_attributes),
+    WG_ATTRIBUTE(max_scatter_attributes, shape, .kind = WG_ATTRIBUTE_SHAPE, .meaning = "of the result"),
+    WG_NO_MORE_ATTRIBUTES};
+
+/* Of no elements none is the largest. */
+static int infer_some(wg_infer *infer, unsigned reduced) {
+    const wg_type *x = &infer->inputs[0];
+    for (int axis = 0; axis < x->rank; axis++)
+        if (reduced >> axis & 1 && x->extent[axis] == 0)
+            return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s: axis %d is empty, and of no elements none is the largest",
+                                 wg_infer_shape_text(infer, x), axis);
+    return WG_OK;
+}
+
+static int infer_max(wg_infer *infer) {
+    int status = reduce_infer_number(infer);
+    if (status || (status = reduce_infer(infer)) ||
+        (status = infer_some(infer, reduced_axes(&WG_ATTRIBUTES(infer, reduce)->axes))))
+        return status;
+    infer->outputs[1] = infer->outputs[0];
+    infer->outputs[1].dtype = WG_I64;
+    return WG_OK;
+}
+
+static int infer_argmax(wg_infer *infer) {
+    argmax_attributes *a = infer->attributes;
+    int status = reduce_infer_number(infer);
+    if (status || (status = wg_infer_axis(infer, &a->axis, infer->inputs[0].rank)) ||
+        (status = infer_some(infer, 1u << a->axis)))
+        return status;
+    infer->outputs[0] = reduced_type(&infer->inputs[0], 1u << a->axis, a->keepdims);
+    infer->outputs[0].dtype = WG_I64;
+    return WG_OK;
+}
+
+/* Is there an index for each output, and a real type? */
+static int infer_indices(wg_infer *infer, const wg_type *x, const wg_type *y) {
+    const wg_type *values = &infer->inputs[0], *indices = &infer->inputs[1];
+    if (values->dtype != WG_F32 && values->dtype != WG_F64)
+        return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken", wg_infer_text(infer, values));
+    if (indices->dtype != WG_I64)
+        return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i64", wg_infer_text(infer, indices));
+    if (indices->rank == y->rank && !memcmp(indices->extent, y->extent, sizeof y->extent)) return WG_OK;
+    return wg_infer_fail(infer, WG_ERROR_SHAPE, "indices are %s; x %s reduced along the axes is %s",
+                         wg_infer_shape_text(infer, indices), wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, y));
+}
+
+static int infer_gather(wg_infer *infer) {
+    const int status = reduce_infer(infer);
+    return status ? status : infer_indices(infer, &infer->inputs[0], &infer->outputs[0]);
+}
+
+static int infer_scatter(wg_infer *infer) {
+    max_scatter_attributes *a = infer->attributes;
+    wg_type *x = &infer->outputs[0];
+    *x = a->shape;
+    x->dtype = infer->inputs[0].dtype;
+    const int status = reduce_infer_axes(infer, x, &a->axes);
+    if (status) return status;
+    const wg_type y = reduced_type(x, reduced_axes(&a->axes), a->keepdims);
+    if (infer->inputs[0].rank != y.rank || memcmp(infer->inputs[0].extent, y.extent, sizeof y.extent))
+        return wg_infer_fail(infer, WG_ERROR_SHAPE, "input 0 is %s; %s reduced along the axes is %s",
+                             wg_infer_shape_text(infer, &infer->inputs[0]), wg_infer_shape_text(infer, x),
+                             wg_infer_shape_text(infer, &y));
+    return infer_indices(infer, x, &y);
+}
+
+/* --- Backward rules ------------------------------------------------------------------------------------------ */
+
+static wg_var scattered(wg_var dy, wg_var index, wg_var like, const reduce_attributes *a) {
+    max_scatter_attributes chosen;
+    memset(&chosen, 0, sizeof chosen);
+    chosen.axes = a->axes;
+    chosen.keepdims = a->keepdims;
+    chosen.shape = wg_type_of(like);
+    chosen.shape.dtype = WG_NO_DTYPE;
+    return WG_RECORD(&wg_op_max_scatter, &chosen, dy, index);
+}
+
+/* The places do not move with x: their gradient is zero, not missing. */
+static void backward(wg_rule *rule) {
+    const wg_var index = wg_stop_gradient(rule->outputs[1]);
+    wg_rule_set(rule, 0, scattered(rule->cotangents[0], index, rule->inputs[0], WG_ATTRIBUTES(rule, reduce)));
+}
+static void backward_of_gather(wg_rule *rule) {
+    wg_rule_set(rule, 0, scattered(rule->cotangents[0], rule->inputs[1], rule->inputs[0], WG_ATTRIBUTES(rule, reduce)));
+}
+static void backward_of_scatter(wg_rule *rule) {
+    const max_scatter_attributes *a = WG_ATTRIBUTES(rule, max_scatter);
+    reduce_attributes chosen;
+    memset(&chosen, 0, sizeof chosen);
+    chosen.axes = a->axes;
+    chosen.keepdims = a->keepdims;
+    wg_rule_set(rule, 0, WG_RECORD(&wg_op_max_gather, &chosen, rule->cotangents[0], rule->inputs[1]));
+}
+
+/* --- Units, costs, samples ----------------------------------------------------------------------------------- */
+
+static int64_t argmax_units(const wg_call *call) {
+    return reduction_of(&call->inputs[0].type, 1u << WG_ATTRIBUTES(call, argmax)->axis).units;
+}
+static int64_t scatter_units(const wg_call *call) {
+    return reduction_of(&call->outputs[0].type, reduced_axes(&WG_ATTRIBUTES(call, max_scatter)->axes)).units;
+}
+static wg_cost scatter_cost(const wg_call *call) { return (wg_cost){.bytes = wg_call_bytes(call)}; }
+/* An element of x for each index is read. */
+static wg_cost gather_cost(const wg_call *call) {
+    const double y = (double)wg_type_bytes(&call->outputs[0].type);
+    return (wg_cost){.bytes = 2 * y + (double)wg_type_bytes(&call->inputs[1].type)};
+}
+
+static void samples(wg_sampler *s) {
+    for (int i = 0; i < REDUCE_CASES - REDUCE_CASES_OF_NONE; i++) {
+        const reduce_case *at = &reduce_cases[i];
+        const reduce_attributes with = {at->axes, at->keepdims};
+        WG_SAMPLE(s, &with, {.shape = &at->shape, .values = WG_DISTINCT});
+    }
+#define TIES(of, axes, keepdims) WG_SAMPLE(s, (&(reduce_attributes){axes, keepdims}), {.shape = of, .values = WG_TIES})
+    TIES(WG_SHAPE(41), REDUCE_AXES(0), false);
+    TIES(WG_SHAPE(4, 19), REDUCE_AXES(0), false);
+    TIES(WG_SHAPE(4, 19), REDUCE_AXES(1), true);
+    TIES(WG_SHAPE(3, 5, 3), REDUCE_AXES(0, 2), false);
+#undef TIES
+}
+
+static void argmax_samples(wg_sampler *s) {
+#define ARGMAX(drawn, of, axis, keepdims) \
+    WG_SAMPLE(s, (&(argmax_attributes){axis, keepdims}), {.shape = of, .values = drawn})
+    ARGMAX(WG_NORMAL, WG_SHAPE(1), 0, false);
+    ARGMAX(WG_NORMAL, WG_SHAPE(7), -1, true);
+    ARGMAX(WG_DISTINCT, WG_SHAPE(33), 0, false);
+    ARGMAX(WG_TIES, WG_SHAPE(1100), 0, false);
+    ARGMAX(WG_TIES, WG_SHAPE(64, 10), 1, false);
+    ARGMAX(WG_TIES, WG_SHAPE(5, 17), 0, false);
+    ARGMAX(WG_TIES, WG_SHAPE(5, 17), -1, true);
+    ARGMAX(WG_ALL_EQUAL, WG_SHAPE(3, 40), 1, false);
+    ARGMAX(WG_NORMAL, WG_SHAPE(5, 1), 1, false);
+    ARGMAX(WG_NORMAL, WG_SHAPE(2, 3, 5), -3, false);
+    ARGMAX(WG_TIES, WG_SHAPE(2, 3, 2, 3, 2), 2, true);
+    ARGMAX(WG_TIES, WG_SHAPE(70, 600), 0, false);
+    ARGMAX(WG_NORMAL, WG_SHAPE(0, 3), 1, false);
+    ARGMAX(WG_NORMAL, WG_SHAPE(3, 4, 0), 1, true);
+#undef ARGMAX
+}
+
+/* Any element may be the one that an index names. */
+static void sample_indices(wg_sampler *s, bool scatters) {
+    for (int i = 0; i < REDUCE_CASES - REDUCE_CASES_OF_NONE; i++) {
+        const reduce_case *at = &reduce_cases[i];
+        wg_type x = {.rank = 0};
+        for (; x.rank < WG_MAX_RANK && at->shape.extent[x.rank] != INT64_MIN; x.rank++)
+            x.extent[x.rank] = at->shape.extent[x.rank];
+        unsigned reduced = at->axes.axis[0] == INT_MIN ? (1u << x.rank) - 1 : 0;
+        for (int k = 0; at->axes.axis[k] != INT_MIN; k++)
+            reduced |= 1u << (at->axes.axis[k] + (at->axes.axis[k] < 0 ? x.rank : 0));
+        const wg_type y = reduced_type(&x, reduced, at->keepdims);
+        const wg_shape of_y = wg_shape_of(&y);
+        const max_scatter_attributes scatter_with = {at->axes, at->keepdims, x};
+        const max_gather_attributes gather_with = {at->axes, at->keepdims};
+        WG_SAMPLE(s, scatters ? (const void *)&scatter_with : &gather_with, {.shape = scatters ? &of_y : &at->shape},
+                  {.dtype = WG_I64, .shape = &of_y, .values = WG_INTEGERS,
+                   .high = (double)(reduction_of(&x, reduced).count - 1)});
+    }
+}
+static void samples_of_scatter(wg_sampler *s) { sample_indices(s, true); }
+static void samples_of_gather(wg_sampler *s) { sample_indices(s, false); }
+
+/* --- The ops --------------------------------------------------------------------------------------------------- */
+
+const wg_op wg_op_max = {
+    .name = "max", .formula = "y[k] = max_r x[k, r], index[k] = the first r of it", .onnx = "ReduceMax", .torch = "max",
+    .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
+    .infer = infer_max, .forward = WG_FORWARD(max), .backward = backward, .units = reduce_units, .cost = reduce_cost,
+    .samples = samples,
+};
+
+const wg_op wg_op_argmax = {
+    .name = "argmax", .formula = "y[k] = the first r at which x[k, r] is the largest", .onnx = "ArgMax", .torch = "argmax",
+    .inputs = 1, .outputs = 1, .flags = WG_BLOCKS, .attributes = argmax_schema,
+    .attributes_size = sizeof(argmax_attributes), .infer = infer_argmax, .forward = WG_FORWARD(argmax),
+    .units = argmax_units, .cost = reduce_cost, .samples = argmax_samples,
+};
+
+const wg_op wg_op_max_scatter = {
+    .name = "max_scatter", .formula = "x[k, r] = r == index[k] ? y[k] : 0",
+    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1, .attributes = scatter_schema,
+    .attributes_size = sizeof(max_scatter_attributes), .infer = infer_scatter, .forward = WG_FORWARD(max_scatter),
+    .backward = backward_of_scatter, .units = scatter_units, .cost = scatter_cost, .samples = samples_of_scatter,
+};
+
+const wg_op wg_op_max_gather = {
+    .name = "max_gather", .formula = "y[k] = x[k, index[k]]", .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL,
+    .blocked_inputs = 2, .linear_in = 1, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
+    .infer = infer_gather, .forward = WG_FORWARD(max_gather), .backward = backward_of_gather, .units = reduce_units,
+    .cost = gather_cost, .samples = samples_of_gather,
+};
+
+wg_var (wg_max)(wg_var x, const wg_axes *axes, const wg_reduce_options *options) {
+    const reduce_attributes chosen = reduce_chosen(axes, options);
+    return WG_RECORD(&wg_op_max, &chosen, x);
+}
+
+wg_var (wg_argmax)(wg_var x, int axis, const wg_reduce_options *options) {
+    WG_READ_OPTIONS(wg_reduce_options, given, options);
+    argmax_attributes chosen;
+    memset(&chosen, 0, sizeof chosen);
+    chosen.axis = axis;
+    chosen.keepdims = given.keepdims;
+    return WG_RECORD(&wg_op_argmax, &chosen, x);
+}
+
+#endif
