@@ -50,32 +50,35 @@ static wg_var network(wg_model *model, wg_var x) {
     return wg_linear(model, "out", x, CLASSES);
 }
 
-static void step(training *t, int last, bool learn) {
+/* Nothing of Check's here: it asks for memory too. */
+static int step(training *t, int last, bool learn) {
     wg_model_train(t->model, learn);
     wg_var logits = network(t->model, wg_input(t->tape, t->x[last]));
     wg_var loss = wg_softmax_cross_entropy(logits, wg_input(t->tape, t->y[last]));
     if (learn) wg_minimize(t->optimizer, loss);
     const int status = wg_eval(loss, logits);
-    ck_assert_msg(status == WG_OK, "%s", wg_tape_message(t->tape));
     wg_tape_clear(t->tape);
+    return status;
 }
 
-static void epoch(training *t, int number) {
-    for (int i = 0; i < BATCHES; i++) {
+static int epoch(training *t, int number) {
+    int status = WG_OK;
+    for (int i = 0; i < BATCHES && !status; i++) {
         wg_set_learning_rate(t->optimizer, 1e-2 / (1 + number + i));
-        step(t, i == BATCHES - 1, true);
-        if (i == 2) step(t, 0, false); /* an evaluation pass in between */
+        status = step(t, i == BATCHES - 1, true);
+        if (i == 2 && !status) status = step(t, 0, false); /* an evaluation pass in between */
     }
+    return status;
 }
 
 START_TEST(steps_after_the_first_plan_nothing) {
     training t;
     begin(&t);
-    epoch(&t, 0);
+    ck_assert_int_eq(epoch(&t, 0), WG_OK);
     const wg_engine_counters first = wg_engine_count(t.engine);
     /* a full batch, the last, and an evaluation; the first step's memory of past gradients begins as zeros */
     ck_assert_uint_le(first.plans_made, 4);
-    for (int i = 1; i <= 20; i++) epoch(&t, i);
+    for (int i = 1; i <= 20; i++) ck_assert_int_eq(epoch(&t, i), WG_OK);
     const wg_engine_counters later = wg_engine_count(t.engine);
     ck_assert_uint_eq(later.plans_made, first.plans_made);
     ck_assert_uint_eq(later.plans_found - first.plans_found, 20 * (BATCHES + 1));
@@ -92,11 +95,11 @@ END_TEST
 START_TEST(steps_after_the_first_allocate_nothing) {
     training t;
     begin(&t);
-    epoch(&t, 0);
-    epoch(&t, 1);
+    int status = epoch(&t, 0) + epoch(&t, 1);
     faults_arm(-1);
-    for (int i = 2; i < 10; i++) epoch(&t, i);
+    for (int i = 2; i < 10; i++) status += epoch(&t, i);
     const long calls = faults_calls();
+    ck_assert_int_eq(status, WG_OK);
     printf("8 epochs of %d steps: %ld calls for memory\n", BATCHES + 1, calls);
     ck_assert_int_eq(calls, 0);
     end(&t);
@@ -105,7 +108,8 @@ END_TEST
 
 /* y = x w summed, for x of `rows` rows */
 static double evaluate(wg_tape *tape, int rows) {
-    static const float ones[64] = {[0 ... 63] = 1};
+    static float ones[64];
+    for (int i = 0; i < 64; i++) ones[i] = 1;
     wg_var x = wg_array(tape, WG_F32, WG_SHAPE(rows), ones), y = wg_sum(wg_mul(x, x), WG_ALL_AXES);
     ck_assert_int_eq(wg_eval(y), WG_OK);
     const double result = wg_item(y);

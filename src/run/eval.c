@@ -10,6 +10,7 @@ typedef struct scratch {
     WG_ARRAY(wg_tensor *) results;
     WG_ARRAY(wg_operand) operands;
     WG_ARRAY(void *) assigned; /* where the assigned values' bytes are, after the run */
+    WG_ARRAY(void *) aside;    /* copies of those that another assign would overwrite; else NULL */
 } scratch;
 
 static void free_scratch(void *memory) {
@@ -18,6 +19,7 @@ static void free_scratch(void *memory) {
     free(s->results.at);
     free(s->operands.at);
     free(s->assigned.at);
+    free(s->aside.at);
     free(s);
 }
 
@@ -201,18 +203,15 @@ static int carry_out(wg_tape *tape, scratch *s, const wg_plan *plan, wg_arena *a
 }
 
 /* A state may get what another one holds that is assigned too: such content is set aside first. */
-static int set_aside(wg_tape *tape, scratch *s, void **aside) {
-    for (size_t i = 0; i < tape->assigns.count; i++) {
-        aside[i] = NULL;
-        for (size_t k = 0; k < tape->assigns.count && !aside[i]; k++) {
+static int set_aside(wg_tape *tape, scratch *s) {
+    for (size_t i = 0; i < tape->assigns.count; i++)
+        for (size_t k = 0; k < tape->assigns.count && !s->aside.at[i]; k++) {
             const wg_tensor *tensor = tape->assigns.at[k].state->tensor;
             const size_t bytes = wg_type_bytes(&tensor->type);
             if (k == i || s->assigned.at[i] != tensor->data || !bytes) continue;
-            if (!(aside[i] = malloc(bytes))) return wg_tape_no_memory(tape), WG_ERROR_MEMORY;
-            memcpy(aside[i], tensor->data, bytes);
+            if (!(s->aside.at[i] = malloc(bytes))) return wg_tape_no_memory(tape), WG_ERROR_MEMORY;
+            s->assigned.at[i] = memcpy(s->aside.at[i], tensor->data, bytes);
         }
-        if (aside[i]) s->assigned.at[i] = aside[i];
-    }
     return WG_OK;
 }
 
@@ -230,13 +229,12 @@ static void apply_assigns(wg_tape *tape, scratch *s) {
 }
 
 static int assign_all(wg_tape *tape, scratch *s) {
-    void *few[16] = {0},
-         **aside = tape->assigns.count > 16 ? calloc(tape->assigns.count, sizeof *aside) : few;
-    int status = aside ? set_aside(tape, s, aside) : (wg_tape_no_memory(tape), WG_ERROR_MEMORY);
     const size_t count = tape->assigns.count;
+    if (!ROOM(tape, s->aside, count)) return tape->error.status;
+    for (size_t i = 0; i < count; i++) s->aside.at[i] = NULL;
+    const int status = set_aside(tape, s);
     if (!status) apply_assigns(tape, s);
-    for (size_t i = 0; aside && i < count; i++) free(aside[i]);
-    if (aside != few) free(aside);
+    for (size_t i = 0; i < count; i++) free(s->aside.at[i]);
     return status;
 }
 
