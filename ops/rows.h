@@ -19,12 +19,13 @@ WG_INLINE rows_split rows_split_at(const wg_type *type, int64_t axis) {
     return s;
 }
 
-/* memcpy, but a single element is moved without a call. */
+/* memcpy, but an element or four of them are moved without a call. */
 WG_INLINE void rows_copy(char *to, const char *from, int64_t bytes) {
     switch (bytes) {
     case 1: *to = *from; break;
     case 4: memcpy(to, from, 4); break;
     case 8: memcpy(to, from, 8); break;
+    case 16: memcpy(to, from, 16); break;
     default: memcpy(to, from, (size_t)bytes);
     }
 }
@@ -34,9 +35,7 @@ WG_INLINE void rows_copy_apart(char *to, int64_t to_step, const char *from, int6
                                int64_t bytes) {
     if (to_step == bytes && from_step == bytes) {
         memcpy(to, from, (size_t)(count * bytes));
-        return;
-    }
-    if (bytes == 4) {
+    } else if (bytes == 4) {
         for (int64_t i = 0; i < count; i++) memcpy(to + i * to_step, from + i * from_step, 4);
     } else if (bytes == 8) {
         for (int64_t i = 0; i < count; i++) memcpy(to + i * to_step, from + i * from_step, 8);

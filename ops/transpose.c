@@ -18,15 +18,21 @@ typedef struct walk {
     int64_t extent[WG_MAX_RANK], from[WG_MAX_RANK], to[WG_MAX_RANK];
 } walk;
 
+/* Row-major strides of these extents, in elements. */
+static void strides_of(const int64_t *extent, int rank, int64_t *strides) {
+    int64_t stride = 1;
+    for (int i = rank - 1; i >= 0; i--) {
+        strides[i] = stride;
+        stride *= extent[i];
+    }
+}
+
 static walk walk_of(const wg_call *call) {
     const wg_type *x = &call->inputs[0].type, *y = &call->outputs[0].type;
     const int *axes = WG_ATTRIBUTES(call, transpose)->axes.axis;
     walk w = {0};
-    int64_t strides[WG_MAX_RANK], stride = 1;
-    for (int i = x->rank - 1; i >= 0; i--) {
-        strides[i] = stride;
-        stride *= x->extent[i];
-    }
+    int64_t strides[WG_MAX_RANK];
+    strides_of(x->extent, x->rank, strides);
     for (int i = 0; i < y->rank; i++) {
         const int64_t extent = y->extent[i], from = strides[axes[i]];
         if (extent == 1) continue;
@@ -39,12 +45,8 @@ static walk walk_of(const wg_call *call) {
         }
     }
     if (w.rank == 0) w.extent[0] = w.from[0] = w.rank = 1;
-    stride = 1;
-    for (int i = w.rank - 1; i >= 0; i--) {
-        if (w.from[i] == 1) w.dense = i;
-        w.to[i] = stride;
-        stride *= w.extent[i];
-    }
+    strides_of(w.extent, w.rank, w.to);
+    while (w.from[w.dense] != 1) w.dense++;
     return w;
 }
 
@@ -75,44 +77,97 @@ static void place(const walk *w, int64_t outer, int64_t *from, int64_t *to) {
     }
 }
 
-/* y[i to + j] = x[i + j from] for i < rows, j < columns: by tiles, so that a line of x serves while it is
- * in the cache. */
+typedef uint32_t __attribute__((may_alias)) four_bytes;
+typedef uint64_t __attribute__((may_alias)) eight_bytes;
+typedef uint32_t four_lanes __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* block[i][j] = x[i + j from] for TILE × TILE elements of four bytes, 4 × 4 at a time. */
+static void swap_tile(four_bytes block[TILE][TILE], const four_bytes *x, int64_t from) {
+#define MIX(p, q, ...) __builtin_shufflevector(p, q, __VA_ARGS__)
+    for (int j = 0; j < TILE; j += 4) {
+        for (int i = 0; i < TILE; i += 4) {
+            const four_bytes *at = x + i + j * from;
+            const four_lanes a = *(const four_lanes *)at, b = *(const four_lanes *)(at + from);
+            const four_lanes c = *(const four_lanes *)(at + 2 * from);
+            const four_lanes d = *(const four_lanes *)(at + 3 * from);
+            const four_lanes ab_low = MIX(a, b, 0, 4, 1, 5), cd_low = MIX(c, d, 0, 4, 1, 5);
+            const four_lanes ab_high = MIX(a, b, 2, 6, 3, 7), cd_high = MIX(c, d, 2, 6, 3, 7);
+            *(four_lanes *)&block[i][j] = MIX(ab_low, cd_low, 0, 1, 4, 5);
+            *(four_lanes *)&block[i + 1][j] = MIX(ab_low, cd_low, 2, 3, 6, 7);
+            *(four_lanes *)&block[i + 2][j] = MIX(ab_high, cd_high, 0, 1, 4, 5);
+            *(four_lanes *)&block[i + 3][j] = MIX(ab_high, cd_high, 2, 3, 6, 7);
+        }
+    }
+#undef MIX
+}
+
+/* y[i to + j] = x[i + j from] for i < rows, j < columns. */
 #define SWAP(T, SUFFIX)                                                                            \
-    static void swap_##SUFFIX(void *y, int64_t to, const void *x, int64_t from, int64_t rows,      \
+    static void swap_##SUFFIX(T *y, int64_t to, const T *x, int64_t from, int64_t rows,            \
                               int64_t columns) {                                                   \
         for (int64_t j0 = 0; j0 < columns; j0 += TILE) {                                           \
             const int64_t j1 = j0 + TILE < columns ? j0 + TILE : columns;                          \
             for (int64_t i = 0; i < rows; i++)                                                     \
-                for (int64_t j = j0; j < j1; j++)                                                  \
-                    ((T *)y)[i * to + j] = ((const T *)x)[i + j * from];                           \
+                for (int64_t j = j0; j < j1; j++) y[i * to + j] = x[i + j * from];                 \
         }                                                                                          \
     }
-typedef uint32_t __attribute__((may_alias)) four_bytes;
-typedef uint64_t __attribute__((may_alias)) eight_bytes;
 SWAP(char, 1)
 SWAP(four_bytes, 4)
 SWAP(eight_bytes, 8)
-typedef void swap_function(void *y, int64_t to, const void *x, int64_t from, int64_t rows, int64_t columns);
+
+/* Whole tiles go by way of a buffer, so that each cache line of x is read and of y written once. */
+static void swap_tiles(four_bytes *y, int64_t to, const four_bytes *x, int64_t from, int64_t rows,
+                       int64_t columns) {
+    const int64_t whole_rows = rows - rows % TILE, whole_columns = columns - columns % TILE;
+    four_bytes block[TILE][TILE];
+    for (int64_t j = 0; j < whole_columns; j += TILE) {
+        for (int64_t i = 0; i < whole_rows; i += TILE) {
+            swap_tile(block, x + i + j * from, from);
+            for (int k = 0; k < TILE; k++) memcpy(y + (i + k) * to + j, block[k], sizeof block[k]);
+        }
+    }
+    swap_4(y + whole_columns, to, x + whole_columns * from, from, whole_rows, columns - whole_columns);
+    swap_4(y + whole_rows * to, to, x + whole_rows, from, rows - whole_rows, columns);
+}
+
+static void swap(char *y, int64_t to, const char *x, int64_t from, int64_t rows, int64_t columns,
+                 int64_t size) {
+    if (size == 4) swap_tiles((four_bytes *)y, to, (const four_bytes *)x, from, rows, columns);
+    else if (size == 8) swap_8((eight_bytes *)y, to, (const eight_bytes *)x, from, rows, columns);
+    else swap_1(y, to, x, from, rows, columns);
+}
+
+/* Rows begin … end-1, in runs along the axis before the last. */
+static void copy_rows(const wg_call *call, const walk *w, int64_t size) {
+    const int last = w->rank - 1;
+    const int64_t row = w->extent[last] * size, in_run = last ? w->extent[last - 1] : 1;
+    const int64_t step = last ? w->from[last - 1] * size : row;
+    for (int64_t unit = call->begin, end; unit < call->end; unit = end) {
+        int64_t from, to;
+        place(w, unit, &from, &to);
+        end = unit - unit % in_run + in_run;
+        if (end > call->end) end = call->end;
+        rows_copy_apart(WG_OUT(call, 0, char) + to * size, row, WG_IN(call, 0, char) + from * size, step,
+                        end - unit, row);
+    }
+}
 
 static void transpose_forward(const wg_call *call) {
     const int64_t size = (int64_t)wg_dtype_size(call->dtype);
     const walk w = walk_of(call);
-    const int64_t strips = strips_of(&w), last = w.rank - 1;
-    swap_function *swap = size == 4 ? swap_4 : size == 8 ? swap_8 : swap_1;
-    const char *x = WG_IN(call, 0, char);
-    char *y = WG_OUT(call, 0, char);
+    const int last = w.rank - 1;
+    if (w.dense == last) {
+        copy_rows(call, &w, size);
+        return;
+    }
+    const int64_t strips = strips_of(&w), to_step = w.to[w.dense];
     for (int64_t unit = call->begin; unit < call->end; unit++) {
-        const int64_t first = unit % strips * STRIP;
+        const int64_t first = unit % strips * STRIP, left = w.extent[w.dense] - first;
         int64_t from, to;
         place(&w, unit / strips, &from, &to);
-        if (w.dense == last) {
-            rows_copy(y + to * size, x + from * size, w.extent[last] * size);
-            continue;
-        }
-        const int64_t left = w.extent[w.dense] - first, rows = left < STRIP ? left : STRIP;
-        const char *at = x + (from + first) * size;
-        char *put = y + (to + first * w.to[w.dense]) * size;
-        swap(put, w.to[w.dense], at, w.from[last], rows, w.extent[last]);
+        swap(WG_OUT(call, 0, char) + (to + first * to_step) * size, to_step,
+             WG_IN(call, 0, char) + (from + first) * size, w.from[last], left < STRIP ? left : STRIP,
+             w.extent[last], size);
     }
 }
 WG_BYTES_KERNEL(transpose, transpose_forward)
