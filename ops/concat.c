@@ -7,23 +7,31 @@ typedef struct concat_attributes {
 
 #ifdef WG_RULES
 
-/* A unit is an element of y: all that it has of one outer place is one input's rows after another's. */
+/* Of a part of y that begins at `at` and is `count` elements long, copies what lies in begin … end-1. */
+static void copy_clipped(const wg_call *call, int64_t at, const char *x, int64_t count, int64_t size) {
+    const int64_t begin = at < call->begin ? call->begin : at;
+    const int64_t end = at + count < call->end ? at + count : call->end;
+    char *y = WG_OUT(call, 0, char);
+    if (begin < end) rows_copy(y + begin * size, x + (begin - at) * size, (end - begin) * size);
+}
+
+/* A unit is an element of y. Outer places that lie in begin … end-1 as a whole go together. */
 static void concat_forward(const wg_call *call) {
     const int64_t axis = WG_ATTRIBUTES(call, concat)->axis, size = (int64_t)wg_dtype_size(call->dtype);
     const rows_split out = rows_split_at(&call->outputs[0].type, axis);
     const int64_t all = out.extent * out.inner;
-    char *y = WG_OUT(call, 0, char);
-    for (int64_t outer = call->begin / all; outer * all < call->end; outer++) {
-        int64_t at = outer * all;
-        for (int k = 0; k < call->input_count && at < call->end; k++) {
-            const int64_t count = call->inputs[k].type.extent[axis] * out.inner;
-            const int64_t skip = at < call->begin ? call->begin - at : 0;
-            const int64_t end = at + count < call->end ? count : call->end - at;
-            if (skip < end)
-                rows_copy(y + (at + skip) * size, WG_IN(call, k, char) + (outer * count + skip) * size,
-                          (end - skip) * size);
-            at += count;
-        }
+    const int64_t head = call->begin / all, tail = call->end / all, first = (call->begin + all - 1) / all;
+    int64_t before = 0;
+    for (int k = 0; k < call->input_count; k++) {
+        const int64_t count = call->inputs[k].type.extent[axis] * out.inner, bytes = count * size;
+        const char *x = WG_IN(call, k, char);
+        if (bytes == 0) continue;
+        char *y = WG_OUT(call, 0, char) + (first * all + before) * size;
+        if (first < tail) rows_copy_apart(y, all * size, x + first * bytes, bytes, tail - first, bytes);
+        if (head < first) copy_clipped(call, head * all + before, x + head * bytes, count, size);
+        if (tail >= first && tail * all < call->end)
+            copy_clipped(call, tail * all + before, x + tail * bytes, count, size);
+        before += count;
     }
 }
 WG_BYTES_KERNEL(concat, concat_forward)
