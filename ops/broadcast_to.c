@@ -64,6 +64,10 @@ static void samples(wg_sampler *s) {
     BROADCAST(WG_SHAPE(1), 1, 0);
     BROADCAST(WG_SHAPE(3, 1), 3, 2, 3, 0);
     BROADCAST(WG_SHAPE(0), 2, 4, 0);
+    WG_SAMPLE(s, (&(broadcast_to_attributes){{.rank = 2, .extent = {3, 5}}}),
+              {.dtype = WG_U8, .shape = WG_SHAPE(3, 1)});
+    WG_SAMPLE(s, (&(broadcast_to_attributes){{.rank = 3, .extent = {2, 3, 7}}}),
+              {.dtype = WG_BOOL, .shape = WG_SHAPE(1, 7)});
 #undef BROADCAST
 }
 
