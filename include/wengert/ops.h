@@ -91,7 +91,8 @@ WG_API wg_var wg_concat_list(int axis, const wg_var *vars);
  * Negative indices count from the back. ONNX Gather. */
 WG_API wg_var wg_gather(wg_var x, wg_var indices, int axis);
 
-/* A new last axis of `depth`: 1 at the index, else 0; a negative index gives zeros. */
+/* A new last axis of `depth`: 1 at the index (i32, i64, u8), else 0; an index outside 0 … depth-1 gives
+ * zeros. */
 WG_API wg_var wg_one_hot(wg_var indices, int64_t depth, wg_dtype dtype);
 
 /* --- Products --------------------------------------------------------------------------------- */
