@@ -21,9 +21,9 @@ typedef struct {
 } max_scatter_attributes;
 typedef reduce_attributes max_gather_attributes;
 
-/* --- max and argmax ----------------------------------------------------------------------------------------- */
+/* --- max and argmax -------------------------------------------------------------------------- */
 
-enum { SIDE_BY_SIDE = 64 }; /* elements */
+enum { SIDE_BY_SIDE = 64 }; /* elements that are compared at once */
 
 WG_INLINE bool is_nan(number x) {
 #if WG_IS_REAL
@@ -44,12 +44,13 @@ WG_INLINE void keep_larger(const number *x, int64_t count, number *lanes) {
     }
 }
 
-/* The largest of at least SIDE_BY_SIDE elements; the last of them are looked at twice rather than one by one. Which
- * of 0 and -0 it is does not matter: it is looked up. */
+/* The largest of at least SIDE_BY_SIDE elements; the last of them are looked at twice rather than one by one.
+ * Which of 0 and -0 it is does not matter: it is looked up. */
 static number largest_of(const number *x, int64_t count) {
     number lanes[SIDE_BY_SIDE];
     memcpy(lanes, x, sizeof lanes);
-    for (int64_t i = SIDE_BY_SIDE; i + SIDE_BY_SIDE <= count; i += SIDE_BY_SIDE) keep_larger(x + i, SIDE_BY_SIDE, lanes);
+    for (int64_t i = SIDE_BY_SIDE; i + SIDE_BY_SIDE <= count; i += SIDE_BY_SIDE)
+        keep_larger(x + i, SIDE_BY_SIDE, lanes);
     keep_larger(x + count - SIDE_BY_SIDE, SIDE_BY_SIDE, lanes);
     for (int64_t half = SIDE_BY_SIDE / 2; half; half /= 2) keep_larger(lanes + half, half, lanes);
     return lanes[0];
@@ -67,7 +68,8 @@ static int64_t first_of(const number *x, int64_t count, number best) {
     return i;
 }
 
-/* One output, its elements side by side in runs. A long run is gone through twice, each time many elements at once. */
+/* One output, its elements side by side in runs. A long run is gone through twice, each time many elements at
+ * once. */
 static number max_along(const reduction *r, const number *x, int64_t *index) {
     const int64_t run = r->reduced.extent[0];
     number best = x[0];
@@ -92,7 +94,8 @@ static number max_along(const reduction *r, const number *x, int64_t *index) {
 }
 
 /* y and index take what is larger in the row of elements at `place`. */
-WG_INLINE void take_larger(const number *row, int64_t place, int64_t width, number *restrict y, int64_t *restrict index) {
+WG_INLINE void take_larger(const number *row, int64_t place, int64_t width, number *restrict y,
+                           int64_t *restrict index) {
     for (int64_t j = 0; j < width; j++) {
         const number value = row[j], best = y[j];
         const int64_t before = index[j];
@@ -121,8 +124,10 @@ static void reduce_max(const wg_call *call, unsigned reduced, number *y, int64_t
         const reduction_tile tile = reduction_tile_of(&r, unit);
         const number *x = WG_IN(call, 0, number) + tile.offset;
         number unseen[MOST_TILE], *values = y ? y + tile.first : unseen;
-        if (r.along) *values = max_along(&r, x, index + tile.first);
-        else max_across(&r, x, tile.count, values, index + tile.first);
+        if (r.along)
+            *values = max_along(&r, x, index + tile.first);
+        else
+            max_across(&r, x, tile.count, values, index + tile.first);
     }
 }
 
@@ -137,14 +142,15 @@ static void argmax_forward(const wg_call *call) {
 }
 WG_KERNEL(argmax, argmax_forward)
 
-/* --- scatter and gather ----------------------------------------------------------------------------------- */
+/* --- scatter and gather ---------------------------------------------------------------------- */
 
 #if WG_IS_REAL
 
 /* The offset of a place among the reduced elements; -1 where there is none such. */
 WG_INLINE int64_t place_offset(const wg_call *call, const reduction *r, int64_t index) {
     if (index >= 0 && index < r->count) return axis_offset(&r->reduced, 0, index);
-    wg_call_fail(call, WG_ERROR_INDEX, "index %lld among %lld elements", (long long)index, (long long)r->count);
+    wg_call_fail(call, WG_ERROR_INDEX, "index %lld among %lld elements", (long long)index,
+                 (long long)r->count);
     return -1;
 }
 
@@ -153,14 +159,17 @@ static void clear_tile(const reduction *r, real *x, int64_t width) {
     const int64_t run = r->reduced.extent[0];
     for (int64_t i = 0; i < r->runs; i++) {
         real *to = x + axis_offset(&r->reduced, 1, i);
-        if (r->along) memset(to, 0, (size_t)run * sizeof *to);
+        if (r->along)
+            memset(to, 0, (size_t)run * sizeof *to);
         else
-            for (int64_t row = 0; row < run; row++) memset(to + row * r->reduced.stride[0], 0, (size_t)width * sizeof *to);
+            for (int64_t row = 0; row < run; row++)
+                memset(to + row * r->reduced.stride[0], 0, (size_t)width * sizeof *to);
     }
 }
 
 static void scatter(const wg_call *call) {
-    const reduction r = reduction_of(&call->outputs[0].type, reduced_axes(&WG_ATTRIBUTES(call, max_scatter)->axes));
+    const reduction r =
+        reduction_of(&call->outputs[0].type, reduced_axes(&WG_ATTRIBUTES(call, max_scatter)->axes));
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const reduction_tile tile = reduction_tile_of(&r, unit);
         const real *y = WG_IN(call, 0, real) + tile.first;
@@ -177,7 +186,8 @@ static void scatter(const wg_call *call) {
 WG_KERNEL(max_scatter, scatter)
 
 static void gather(const wg_call *call) {
-    const reduction r = reduction_of(&call->inputs[0].type, reduced_axes(&WG_ATTRIBUTES(call, max_gather)->axes));
+    const reduction r =
+        reduction_of(&call->inputs[0].type, reduced_axes(&WG_ATTRIBUTES(call, max_gather)->axes));
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const reduction_tile tile = reduction_tile_of(&r, unit);
         const real *x = WG_IN(call, 0, real) + tile.offset;
@@ -196,7 +206,7 @@ WG_KERNEL(max_gather, gather)
 
 #ifdef WG_RULES
 
-/* --- Attributes and shape rules ---------------------------------------------------------------------------- */
+/* --- Attributes and shape rules -------------------------------------------------------------- */
 
 static const wg_attribute attributes[] = {REDUCE_ATTRIBUTES(reduce_attributes), WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute argmax_schema[] = {
@@ -212,7 +222,8 @@ static int infer_some(wg_infer *infer, unsigned reduced) {
     const wg_type *x = &infer->inputs[0];
     for (int axis = 0; axis < x->rank; axis++)
         if (reduced >> axis & 1 && x->extent[axis] == 0)
-            return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s: axis %d is empty, and of no elements none is the largest",
+            return wg_infer_fail(infer, WG_ERROR_SHAPE,
+                                 "x is %s: axis %d is empty, and of no elements none is the largest",
                                  wg_infer_shape_text(infer, x), axis);
     return WG_OK;
 }
@@ -242,12 +253,15 @@ static int infer_argmax(wg_infer *infer) {
 static int infer_indices(wg_infer *infer, const wg_type *x, const wg_type *y) {
     const wg_type *values = &infer->inputs[0], *indices = &infer->inputs[1];
     if (values->dtype != WG_F32 && values->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken", wg_infer_text(infer, values));
+        return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken",
+                             wg_infer_text(infer, values));
     if (indices->dtype != WG_I64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i64", wg_infer_text(infer, indices));
+        return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i64",
+                             wg_infer_text(infer, indices));
     if (indices->rank == y->rank && !memcmp(indices->extent, y->extent, sizeof y->extent)) return WG_OK;
     return wg_infer_fail(infer, WG_ERROR_SHAPE, "indices are %s; x %s reduced along the axes is %s",
-                         wg_infer_shape_text(infer, indices), wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, y));
+                         wg_infer_shape_text(infer, indices), wg_infer_shape_text(infer, x),
+                         wg_infer_shape_text(infer, y));
 }
 
 static int infer_gather(wg_infer *infer) {
@@ -270,7 +284,7 @@ static int infer_scatter(wg_infer *infer) {
     return infer_indices(infer, x, &y);
 }
 
-/* --- Backward rules ------------------------------------------------------------------------------------------ */
+/* --- Backward rules -------------------------------------------------------------------------- */
 
 static wg_var scattered(wg_var dy, wg_var index, wg_var like, const reduce_attributes *a) {
     max_scatter_attributes chosen;
@@ -288,7 +302,9 @@ static void backward(wg_rule *rule) {
     wg_rule_set(rule, 0, scattered(rule->cotangents[0], index, rule->inputs[0], WG_ATTRIBUTES(rule, reduce)));
 }
 static void backward_of_gather(wg_rule *rule) {
-    wg_rule_set(rule, 0, scattered(rule->cotangents[0], rule->inputs[1], rule->inputs[0], WG_ATTRIBUTES(rule, reduce)));
+    wg_rule_set(
+        rule, 0,
+        scattered(rule->cotangents[0], rule->inputs[1], rule->inputs[0], WG_ATTRIBUTES(rule, reduce)));
 }
 static void backward_of_scatter(wg_rule *rule) {
     const max_scatter_attributes *a = WG_ATTRIBUTES(rule, max_scatter);
@@ -299,7 +315,7 @@ static void backward_of_scatter(wg_rule *rule) {
     wg_rule_set(rule, 0, WG_RECORD(&wg_op_max_gather, &chosen, rule->cotangents[0], rule->inputs[1]));
 }
 
-/* --- Units, costs, samples ----------------------------------------------------------------------------------- */
+/* --- Units, costs, samples ------------------------------------------------------------------- */
 
 static int64_t argmax_units(const wg_call *call) {
     return reduction_of(&call->inputs[0].type, 1u << WG_ATTRIBUTES(call, argmax)->axis).units;
@@ -320,7 +336,8 @@ static void samples(wg_sampler *s) {
         const reduce_attributes with = {at->axes, at->keepdims};
         WG_SAMPLE(s, &with, {.shape = &at->shape, .values = WG_DISTINCT});
     }
-#define TIES(of, axes, keepdims) WG_SAMPLE(s, (&(reduce_attributes){axes, keepdims}), {.shape = of, .values = WG_TIES})
+#define TIES(of, axes, keepdims) \
+    WG_SAMPLE(s, (&(reduce_attributes){axes, keepdims}), {.shape = of, .values = WG_TIES})
     TIES(WG_SHAPE(41), REDUCE_AXES(0), false);
     TIES(WG_SHAPE(4, 19), REDUCE_AXES(0), false);
     TIES(WG_SHAPE(4, 19), REDUCE_AXES(1), true);
@@ -348,65 +365,77 @@ static void argmax_samples(wg_sampler *s) {
 #undef ARGMAX
 }
 
+/* The case's shape, and which of its axes are reduced. */
+static wg_type type_of_case(const reduce_case *at, unsigned *reduced) {
+    wg_type x = {.rank = 0};
+    for (; x.rank < WG_MAX_RANK && at->shape.extent[x.rank] != INT64_MIN; x.rank++)
+        x.extent[x.rank] = at->shape.extent[x.rank];
+    *reduced = at->axes.axis[0] == INT_MIN ? (1u << x.rank) - 1 : 0;
+    for (int i = 0; at->axes.axis[i] != INT_MIN; i++)
+        *reduced |= 1u << (at->axes.axis[i] + (at->axes.axis[i] < 0 ? x.rank : 0));
+    return x;
+}
+
 /* Any element may be the one that an index names. */
 static void sample_indices(wg_sampler *s, bool scatters) {
     for (int i = 0; i < REDUCE_CASES - REDUCE_CASES_OF_NONE; i++) {
         const reduce_case *at = &reduce_cases[i];
-        wg_type x = {.rank = 0};
-        for (; x.rank < WG_MAX_RANK && at->shape.extent[x.rank] != INT64_MIN; x.rank++)
-            x.extent[x.rank] = at->shape.extent[x.rank];
-        unsigned reduced = at->axes.axis[0] == INT_MIN ? (1u << x.rank) - 1 : 0;
-        for (int k = 0; at->axes.axis[k] != INT_MIN; k++)
-            reduced |= 1u << (at->axes.axis[k] + (at->axes.axis[k] < 0 ? x.rank : 0));
-        const wg_type y = reduced_type(&x, reduced, at->keepdims);
+        unsigned reduced;
+        const wg_type x = type_of_case(at, &reduced), y = reduced_type(&x, reduced, at->keepdims);
         const wg_shape of_y = wg_shape_of(&y);
         const max_scatter_attributes scatter_with = {at->axes, at->keepdims, x};
         const max_gather_attributes gather_with = {at->axes, at->keepdims};
-        WG_SAMPLE(s, scatters ? (const void *)&scatter_with : &gather_with, {.shape = scatters ? &of_y : &at->shape},
-                  {.dtype = WG_I64, .shape = &of_y, .values = WG_INTEGERS,
-                   .high = (double)(reduction_of(&x, reduced).count - 1)});
+        const double last = (double)(reduction_of(&x, reduced).count - 1);
+        WG_SAMPLE(s, scatters ? (const void *)&scatter_with : &gather_with,
+                  {.shape = scatters ? &of_y : &at->shape},
+                  {.dtype = WG_I64, .shape = &of_y, .values = WG_INTEGERS, .high = last});
     }
 }
 static void samples_of_scatter(wg_sampler *s) { sample_indices(s, true); }
 static void samples_of_gather(wg_sampler *s) { sample_indices(s, false); }
 
-/* --- The ops --------------------------------------------------------------------------------------------------- */
+/* --- The ops --------------------------------------------------------------------------------- */
 
 const wg_op wg_op_max = {
-    .name = "max", .formula = "y[k] = max_r x[k, r], index[k] = the first r of it", .onnx = "ReduceMax", .torch = "max",
+    .name = "max", .formula = "y[k] = max_r x[k, r], index[k] = the first r of it",
+    .onnx = "ReduceMax", .torch = "max",
     .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
-    .infer = infer_max, .forward = WG_FORWARD(max), .backward = backward, .units = reduce_units, .cost = reduce_cost,
-    .samples = samples,
+    .infer = infer_max, .forward = WG_FORWARD(max), .backward = backward, .units = reduce_units,
+    .cost = reduce_cost, .samples = samples,
 };
 
 const wg_op wg_op_argmax = {
-    .name = "argmax", .formula = "y[k] = the first r at which x[k, r] is the largest", .onnx = "ArgMax", .torch = "argmax",
-    .inputs = 1, .outputs = 1, .flags = WG_BLOCKS, .attributes = argmax_schema,
-    .attributes_size = sizeof(argmax_attributes), .infer = infer_argmax, .forward = WG_FORWARD(argmax),
-    .units = argmax_units, .cost = reduce_cost, .samples = argmax_samples,
+    .name = "argmax", .formula = "y[k] = the first r at which x[k, r] is the largest",
+    .onnx = "ArgMax", .torch = "argmax",
+    .inputs = 1, .outputs = 1, .flags = WG_BLOCKS,
+    .attributes = argmax_schema, .attributes_size = sizeof(argmax_attributes),
+    .infer = infer_argmax, .forward = WG_FORWARD(argmax), .units = argmax_units, .cost = reduce_cost,
+    .samples = argmax_samples,
 };
 
 const wg_op wg_op_max_scatter = {
     .name = "max_scatter", .formula = "x[k, r] = r == index[k] ? y[k] : 0",
-    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1, .attributes = scatter_schema,
-    .attributes_size = sizeof(max_scatter_attributes), .infer = infer_scatter, .forward = WG_FORWARD(max_scatter),
-    .backward = backward_of_scatter, .units = scatter_units, .cost = scatter_cost, .samples = samples_of_scatter,
+    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1,
+    .attributes = scatter_schema, .attributes_size = sizeof(max_scatter_attributes),
+    .infer = infer_scatter, .forward = WG_FORWARD(max_scatter), .backward = backward_of_scatter,
+    .units = scatter_units, .cost = scatter_cost, .samples = samples_of_scatter,
 };
 
 const wg_op wg_op_max_gather = {
-    .name = "max_gather", .formula = "y[k] = x[k, index[k]]", .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL,
-    .blocked_inputs = 2, .linear_in = 1, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
-    .infer = infer_gather, .forward = WG_FORWARD(max_gather), .backward = backward_of_gather, .units = reduce_units,
-    .cost = gather_cost, .samples = samples_of_gather,
+    .name = "max_gather", .formula = "y[k] = x[k, index[k]]",
+    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1,
+    .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
+    .infer = infer_gather, .forward = WG_FORWARD(max_gather), .backward = backward_of_gather,
+    .units = reduce_units, .cost = gather_cost, .samples = samples_of_gather,
 };
 
 wg_var (wg_max)(wg_var x, const wg_axes *axes, const wg_reduce_options *options) {
-    const reduce_attributes chosen = reduce_chosen(axes, options);
+        const reduce_attributes chosen = reduce_chosen(axes, options);
     return WG_RECORD(&wg_op_max, &chosen, x);
 }
 
 wg_var (wg_argmax)(wg_var x, int axis, const wg_reduce_options *options) {
-    WG_READ_OPTIONS(wg_reduce_options, given, options);
+        WG_READ_OPTIONS(wg_reduce_options, given, options);
     argmax_attributes chosen;
     memset(&chosen, 0, sizeof chosen);
     chosen.axis = axis;

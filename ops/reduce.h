@@ -14,7 +14,7 @@ typedef struct {
     bool keepdims;
 } reduce_attributes;
 
-/* --- How a shape is read --------------------------------------------------------------------------- */
+/* --- How a shape is read --------------------------------------------------------------------- */
 
 /* Merged axes, the innermost first. */
 typedef struct {
@@ -97,12 +97,12 @@ WG_INLINE unsigned reduced_axes(const wg_axes *axes) {
 
 #ifdef WG_RULES
 
-/* --- Attributes and shape rule ----------------------------------------------------------------------- */
+/* --- Attributes and shape rule --------------------------------------------------------------- */
 
-#define REDUCE_KEEPDIMS(struct_type)                                                               \
-    WG_ATTRIBUTE(struct_type, keepdims, .kind = WG_ATTRIBUTE_BOOL,                                 \
+#define REDUCE_KEEPDIMS(struct_type)                               \
+    WG_ATTRIBUTE(struct_type, keepdims, .kind = WG_ATTRIBUTE_BOOL, \
                  .meaning = "reduced axes stay, with extent 1")
-#define REDUCE_ATTRIBUTES(struct_type)                                                             \
+#define REDUCE_ATTRIBUTES(struct_type)                                                                  \
     WG_ATTRIBUTE(struct_type, axes, .kind = WG_ATTRIBUTE_AXES, .meaning = "reduced; none listed: all"), \
         REDUCE_KEEPDIMS(struct_type)
 
@@ -116,7 +116,8 @@ static inline int reduce_infer_axes(wg_infer *infer, const wg_type *x, wg_axes *
         const int status = wg_infer_axis(&of_x, &axis, x->rank);
         if (status) return status;
         if (reduced >> axis & 1)
-            return wg_infer_fail(infer, WG_ERROR_AXIS, "axis %lld is named twice; %s has %d axes, each reduced once",
+            return wg_infer_fail(infer, WG_ERROR_AXIS,
+                                 "axis %lld is named twice; %s has %d axes, each reduced once",
                                  (long long)axis, wg_infer_shape_text(infer, x), x->rank);
         reduced |= 1u << axis;
     }
@@ -155,13 +156,15 @@ static inline reduce_attributes reduce_chosen(const wg_axes *axes, const wg_redu
     WG_READ_OPTIONS(wg_reduce_options, given, options);
     reduce_attributes chosen;
     memset(&chosen, 0, sizeof chosen);
-    if (axes) chosen.axes = *axes;
-    else chosen.axes.axis[0] = INT_MIN;
+    if (axes)
+        chosen.axes = *axes;
+    else
+        chosen.axes.axis[0] = INT_MIN;
     chosen.keepdims = given.keepdims;
     return chosen;
 }
 
-/* --- Units, cost, samples ----------------------------------------------------------------------------- */
+/* --- Units, cost, samples -------------------------------------------------------------------- */
 
 static inline int64_t reduce_units(const wg_call *call) {
     const reduce_attributes *a = WG_ATTRIBUTES(call, reduce);
@@ -207,7 +210,7 @@ static const reduce_case reduce_cases[] = {
     {REDUCE_SHAPE(0), {{INT_MIN}}, false}, /* outputs of no elements */
     {REDUCE_SHAPE(3, 0, 2), REDUCE_AXES(1), false},
 };
-enum { REDUCE_CASES = sizeof reduce_cases / sizeof reduce_cases[0], REDUCE_CASES_OF_NONE = 2 /* the last ones */ };
+enum { REDUCE_CASES = sizeof reduce_cases / sizeof reduce_cases[0], REDUCE_CASES_OF_NONE = 2 /* the last */ };
 
 #endif
 #endif

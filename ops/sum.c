@@ -6,21 +6,23 @@
  * where r runs over the n reduced elements of output k. Of none of them the sum is 0 and the mean NaN.
  *
  * The order depends on the shape alone. What is added is rows: of outputs side by side, or, where the reduced
- * elements are the ones side by side, of WG_LANES of them, and those partial sums make a tree at the end; fewer
- * elements than lanes are added in order. Rows are added four at a time; ROWS of them make a block, and blocks
- * are summed pairwise, so that the error grows with the logarithm of n (Higham, "The accuracy of floating point
- * summation", 1993). */
+ * elements are the ones side by side, of WG_LANES of them, and those partial sums make a tree at the end;
+ * fewer elements than lanes are added in order. Rows are added four at a time; ROWS of them make a block, and
+ * blocks are summed pairwise, so that the error grows with the logarithm of n (Higham, "The accuracy of
+ * floating point summation", 1993). */
 #include "reduce.h"
 
 enum { ROWS = 64 };
 
-/* Sums of rows. Behind the sums stand, at k widths, those of 2^(k-1) blocks, where bit k-1 of `blocks` is set. */
+/* Sums of rows. Behind the sums stand, at k widths, those of 2^(k-1) blocks, where bit k-1 of `blocks` is
+ * set. */
 typedef struct {
     wrapping *sums;
     int64_t width, rows, blocks;
 } cascade;
 
-WG_INLINE void add_rows(const number *x, int64_t rows, int64_t stride, int64_t width, wrapping *restrict sums) {
+WG_INLINE void add_rows(const number *x, int64_t rows, int64_t stride, int64_t width,
+                        wrapping *restrict sums) {
     int64_t i = 0;
     for (; i + 4 <= rows; i += 4) {
         const number *a = x + i * stride, *b = a + stride, *c = b + stride, *d = c + stride;
@@ -106,8 +108,10 @@ static void sum_forward(const wg_call *call) {
         const reduction_tile tile = reduction_tile_of(&r, unit);
         const number *x = WG_IN(call, 0, number) + tile.offset;
         number *y = WG_OUT(call, 0, number) + tile.first;
-        if (r.along) *y = sum_along(&r, x, call->workspace);
-        else sum_across(&r, x, tile.count, call->workspace, y);
+        if (r.along)
+            *y = sum_along(&r, x, call->workspace);
+        else
+            sum_across(&r, x, tile.count, call->workspace, y);
     }
 }
 WG_KERNEL(sum, sum_forward)
@@ -144,9 +148,9 @@ static int infer_mean(wg_infer *infer) {
 static size_t workspace(const wg_call *call) {
     const reduce_attributes *a = WG_ATTRIBUTES(call, reduce);
     const reduction r = reduction_of(&call->inputs[0].type, reduced_axes(&a->axes));
-    const int64_t run = r.reduced.extent[0], rows = r.runs * (r.along ? (run + WG_LANES - 1) / WG_LANES : run);
+    const int64_t run = r.reduced.extent[0], rows = r.along ? (run + WG_LANES - 1) / WG_LANES : run;
     int64_t levels = 1;
-    for (int64_t blocks = rows / ROWS; blocks; blocks >>= 1) levels++;
+    for (int64_t blocks = r.runs * rows / ROWS; blocks; blocks >>= 1) levels++;
     return (size_t)(levels * (r.along ? WG_LANES : r.tile)) * wg_dtype_size(call->dtype);
 }
 
@@ -187,25 +191,27 @@ static void samples_of_mean(wg_sampler *s) {
 
 const wg_op wg_op_sum = {
     .name = "sum", .formula = "y[k] = sum_r x[k, r]", .onnx = "ReduceSum", .torch = "sum",
-    .inputs = 1, .outputs = 1, .linear_in = 1, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
+    .inputs = 1, .outputs = 1, .linear_in = 1,
+    .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
     .infer = infer_sum, .forward = WG_FORWARD(sum), .backward = backward_of_sum, .units = reduce_units,
     .workspace = workspace, .cost = reduce_cost, .samples = samples,
 };
 
 const wg_op wg_op_mean = {
     .name = "mean", .formula = "y[k] = sum_r x[k, r] / n", .onnx = "ReduceMean", .torch = "mean",
-    .inputs = 1, .outputs = 1, .linear_in = 1, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
+    .inputs = 1, .outputs = 1, .linear_in = 1,
+    .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
     .infer = infer_mean, .forward = WG_FORWARD(mean), .backward = backward_of_mean, .units = reduce_units,
     .workspace = workspace, .cost = reduce_cost, .samples = samples_of_mean,
 };
 
 wg_var (wg_sum)(wg_var x, const wg_axes *axes, const wg_reduce_options *options) {
-    const reduce_attributes chosen = reduce_chosen(axes, options);
+        const reduce_attributes chosen = reduce_chosen(axes, options);
     return WG_RECORD(&wg_op_sum, &chosen, x);
 }
 
 wg_var (wg_mean)(wg_var x, const wg_axes *axes, const wg_reduce_options *options) {
-    const reduce_attributes chosen = reduce_chosen(axes, options);
+        const reduce_attributes chosen = reduce_chosen(axes, options);
     return WG_RECORD(&wg_op_mean, &chosen, x);
 }
 
