@@ -1,0 +1,55 @@
+/* show.h — what the examples show: a progress bar, a confusion matrix in words, pictures with curves and text.
+ * Nothing here is needed to use the library. */
+#ifndef SHOW_H
+#define SHOW_H
+
+#include <stdio.h>
+#include <wengert.h>
+
+double show_seconds(void); /* of a clock that only goes forward */
+
+/* --- Progress, on standard error: a bar on a terminal, else a line now and then --------------------------- */
+
+typedef struct show_progress {
+    int64_t steps, images; /* all that there will be */
+    double begin, last;
+    bool terminal;
+} show_progress;
+
+show_progress show_begin(int64_t steps, int64_t images);
+/* After `step` steps on `images` images; the numbers are averages of late. */
+void show_step(show_progress *progress, int epoch, int64_t step, int64_t images, double loss, double accuracy);
+void show_end(show_progress *progress);
+
+/* --- Results in words -------------------------------------------------------------------------------------- */
+
+/* Accuracy of each class, then the matrix: a row for each class, a column for what it was taken for. */
+void show_confusion(FILE *stream, const wg_confusion *confusion, const char *const *names);
+
+/* --- Pictures ---------------------------------------------------------------------------------------------- */
+
+typedef struct show_colour {
+    uint8_t red, green, blue;
+} show_colour;
+static const show_colour show_black = {20, 20, 24}, show_grey = {150, 150, 155}, show_pale = {226, 226, 230},
+                         show_white = {255, 255, 255}, show_blue = {31, 98, 196}, show_red = {205, 44, 36},
+                         show_green = {30, 132, 73};
+
+/* A picture [height, width, 3], all white; wg_png_write writes it, wg_tensor_free frees it. NULL: no memory. */
+wg_tensor *show_picture(int width, int height);
+void show_box(wg_tensor *picture, int x, int y, int width, int height, show_colour colour);
+void show_line(wg_tensor *picture, double x0, double y0, double x1, double y1, show_colour colour);
+/* Letters, digits and . - % / : in capitals, 6 by 8 pixels times `scale` each; others are left blank. */
+void show_text(wg_tensor *picture, int x, int y, int scale, show_colour colour, const char *text);
+int show_text_width(int scale, const char *text);
+
+/* Writes the loss of training (left axis) and the accuracy (right axis) of `count` points spread evenly over
+ * `epochs` epochs as a PNG picture. A wg_status. */
+int show_curve(const char *path, const double *loss, const double *accuracy, int count, int epochs, wg_error *error);
+
+/* Writes images (rows of `pixels`, 28 × 28 numbers from 0 to 1) with what they are and, in red where it is wrong, what
+ * they were taken for. A wg_status. */
+int show_predictions(const char *path, const float *pixels, const int *actual, const int *predicted, int count,
+                     const char *const *names, wg_error *error);
+
+#endif
