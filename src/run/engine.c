@@ -1,5 +1,6 @@
 /* engine — made from options and environment, and the one default engine of the process. */
 #include "run/engine.h"
+#include "kernels/cpu/product.h"
 #include <stdlib.h>
 
 enum { CACHED_PLANS = 256, MOST_THREADS = 1024 };
@@ -16,6 +17,7 @@ static int thread_count(const wg_engine_options *options) {
 wg_engine *(wg_engine_new)(wg_error *error, const wg_engine_options *options) {
     wg_isa isa;
     if (wg_isa_choose(options ? options->isa : NULL, &isa, error)) return NULL;
+    wg_blis_micro_kernel(isa, WG_F32); /* BLIS is set up here, not while a plan runs: it aborts without memory */
     wg_engine *engine = calloc(1, sizeof *engine);
     if (engine) engine->pool = wg_pool_new(thread_count(options));
     if (!engine || !engine->pool) {
