@@ -22,20 +22,55 @@ WG_INLINE void take_larger(const real *x, int64_t at, int64_t stride, int64_t fi
     }
 }
 
-/* Windows of 2 × 2 without padding, side by side: the common case, in one pass. */
-static void pool_row_2x2(const real *x, int64_t at, int64_t width, int64_t count, real *y, int64_t *index) {
-    const real *upper = x + at, *lower = upper + width;
+#if WG_TYPE_NUMBER == WG_TYPE_f32
+typedef int32_t place; /* as wide as a real: then the compiler's vectors are alike */
+#else
+typedef int64_t place;
+#endif
+
+enum { RUN_2X2 = 64 };
+
+/* Which of the four of each window is the first of the largest, 0 … 3. False if there is a NaN, or infinities that
+ * make one: then it may be wrong. */
+static bool find_winners(const real *upper, const real *lower, int64_t count, real *y, place *winner) {
+    place unordered = 0;
     WG_INDEPENDENT_LOOP for (int64_t j = 0; j < count; j++) {
-        real best = upper[2 * j];
-        int64_t where = 0;
-        const real b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
-        const bool take_b = !(b <= best) & (best == best);
-        best = take_b ? b : best, where = take_b ? 1 : where;
-        const bool take_c = !(c <= best) & (best == best);
-        best = take_c ? c : best, where = take_c ? width : where;
-        const bool take_d = !(d <= best) & (best == best);
-        best = take_d ? d : best, where = take_d ? width + 1 : where;
-        y[j] = best, index[j] = at + 2 * j + where;
+        const real a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
+        const real sum = a + b + c + d;
+        real best = a;
+        place which = 0;
+        which = b <= best ? which : 1, best = b <= best ? best : b;
+        which = c <= best ? which : 2, best = c <= best ? best : c;
+        which = d <= best ? which : 3, best = d <= best ? best : d;
+        y[j] = best, winner[j] = which;
+        unordered |= sum != sum;
+    }
+    return !unordered;
+}
+
+/* The same with NaN, of which the first wins over everything. */
+static void find_nan_winners(const real *upper, const real *lower, int64_t count, real *y, place *winner) {
+    for (int64_t j = 0; j < count; j++) {
+        const real four[] = {upper[2 * j], upper[2 * j + 1], lower[2 * j], lower[2 * j + 1]};
+        winner[j] = 0;
+        for (int i = 1; i < 4; i++) {
+            const real best = four[winner[j]];
+            if (best == best && !(four[i] <= best)) winner[j] = i;
+        }
+        y[j] = four[winner[j]];
+    }
+}
+
+/* Windows of 2 × 2 without padding, side by side: the common case. */
+static void pool_row_2x2(const real *x, int64_t at, int64_t width, int64_t count, real *y, int64_t *index) {
+    place winner[RUN_2X2];
+    for (int64_t first = 0; first < count; first += RUN_2X2) {
+        const int64_t run = count - first < RUN_2X2 ? count - first : RUN_2X2, from = at + 2 * first;
+        const real *upper = x + from, *lower = upper + width;
+        if (!find_winners(upper, lower, run, y + first, winner))
+            find_nan_winners(upper, lower, run, y + first, winner);
+        for (int64_t j = 0; j < run; j++)
+            index[first + j] = from + 2 * j + (winner[j] >> 1) * width + (winner[j] & 1);
     }
 }
 

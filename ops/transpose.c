@@ -2,6 +2,7 @@
  *
  * No axes: in reverse order. */
 #include "rows.h"
+#include "kernels/cpu/swap.h"
 
 typedef struct transpose_attributes {
     wg_axes axes;
@@ -77,28 +78,13 @@ static void place(const walk *w, int64_t outer, int64_t *from, int64_t *to) {
     }
 }
 
-typedef uint32_t __attribute__((may_alias)) four_bytes;
+typedef wg_four_bytes four_bytes;
 typedef uint64_t __attribute__((may_alias)) eight_bytes;
-typedef uint32_t four_lanes __attribute__((vector_size(16), aligned(4), may_alias));
 
 /* block[i][j] = x[i + j from] for TILE × TILE elements of four bytes, 4 × 4 at a time. */
 static void swap_tile(four_bytes block[TILE][TILE], const four_bytes *x, int64_t from) {
-#define MIX(p, q, ...) __builtin_shufflevector(p, q, __VA_ARGS__)
-    for (int j = 0; j < TILE; j += 4) {
-        for (int i = 0; i < TILE; i += 4) {
-            const four_bytes *at = x + i + j * from;
-            const four_lanes a = *(const four_lanes *)at, b = *(const four_lanes *)(at + from);
-            const four_lanes c = *(const four_lanes *)(at + 2 * from);
-            const four_lanes d = *(const four_lanes *)(at + 3 * from);
-            const four_lanes ab_low = MIX(a, b, 0, 4, 1, 5), cd_low = MIX(c, d, 0, 4, 1, 5);
-            const four_lanes ab_high = MIX(a, b, 2, 6, 3, 7), cd_high = MIX(c, d, 2, 6, 3, 7);
-            *(four_lanes *)&block[i][j] = MIX(ab_low, cd_low, 0, 1, 4, 5);
-            *(four_lanes *)&block[i + 1][j] = MIX(ab_low, cd_low, 2, 3, 6, 7);
-            *(four_lanes *)&block[i + 2][j] = MIX(ab_high, cd_high, 0, 1, 4, 5);
-            *(four_lanes *)&block[i + 3][j] = MIX(ab_high, cd_high, 2, 3, 6, 7);
-        }
-    }
-#undef MIX
+    for (int j = 0; j < TILE; j += 4)
+        for (int i = 0; i < TILE; i += 4) wg_swap_four(&block[i][j], TILE, x + i + j * from, from);
 }
 
 /* y[i to + j] = x[i + j from] for i < rows, j < columns. */

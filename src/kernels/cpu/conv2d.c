@@ -12,6 +12,7 @@ typedef struct layout {
     wg_convolution c;
     int64_t rows, columns, plane, planes; /* a phase's plane; planes of a channel */
     int64_t terms, source, weights;       /* elements, aligned */
+    int64_t pack;                         /* filters side by side */
     int64_t images;                       /* of a unit */
 } layout;
 
@@ -27,7 +28,8 @@ static layout layout_of(const wg_call *call) {
     l.planes = c->stride[0] * c->stride[1];
     l.terms = c->channels * c->taps[0] * c->taps[1];
     l.source = aligned_count(c->channels * l.planes * l.plane + SLACK);
-    l.weights = aligned_count(whole_tiles(c->filters) * l.terms);
+    l.pack = correlation_pack(l.terms, c->filters, c->out[0], c->out[1], l.columns);
+    l.weights = aligned_count(whole(c->filters, l.pack) * l.terms);
     const int64_t places = c->out[0] * c->out[1] + 1;
     l.images = (PLACES_FOR_A_PACKING + places - 1) / places;
     return l;
@@ -62,13 +64,12 @@ static void place_terms(const layout *l, int64_t *offset) {
             }
 }
 
-/* to[f / TILE_FILTERS][t][f % TILE_FILTERS] = weight[f][t], zeros behind the last filter. */
+/* to[f / pack][t][f % pack] = weight[f][t], zeros behind the last filter. */
 static void pack_weights(const layout *l, const real *weight, real *to) {
-    for (int64_t f = 0; f < whole_tiles(l->c.filters); f++) {
-        real *column = to + f / TILE_FILTERS * TILE_FILTERS * l->terms + f % TILE_FILTERS;
-        for (int64_t t = 0; t < l->terms; t++)
-            column[t * TILE_FILTERS] = f < l->c.filters ? weight[f * l->terms + t] : 0;
-    }
+    for (int64_t first = 0; first < l->c.filters; first += l->pack, to += l->pack * l->terms)
+        for (int64_t f = 0; f < l->pack; f++)
+            for (int64_t t = 0; t < l->terms; t++)
+                to[t * l->pack + f] = first + f < l->c.filters ? weight[(first + f) * l->terms + t] : 0;
 }
 
 static void pack_image(const layout *l, const real *image, real *to) {
@@ -106,6 +107,7 @@ static void run(const wg_call *call) {
                                      .source = source,
                                      .offset = offset,
                                      .weight = weights,
+                                     .pack = l.pack,
                                      .bias = bias ? bias + group * c->filters : NULL,
                                      .y = WG_OUT(call, 0, real) + (n * c->groups + group) * c->filters * out,
                                      .y_filter = out,

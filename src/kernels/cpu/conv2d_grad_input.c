@@ -32,7 +32,8 @@ static layout layout_of(const wg_call *call) {
     l.taps = c->taps[0] * c->taps[1];
     l.terms = c->filters * l.taps;
     l.source = aligned_count(c->filters * l.plane + SLACK);
-    l.weights = aligned_count(whole_tiles(c->channels) * l.terms);
+    l.weights = aligned_count(whole(c->channels, FILTER_LANES > TILE_FILTERS ? FILTER_LANES : TILE_FILTERS) *
+                              l.terms);
     const int64_t places = c->in[0] * c->in[1] + 1;
     l.images = (PLACES_FOR_A_PACKING + places - 1) / places;
     return l;
@@ -59,7 +60,8 @@ typedef struct phase {
     int64_t first[2]; /* the least q, and the pixel there */
     int64_t pixel[2];
     int64_t count[2]; /* of q */
-    int64_t taps;
+    int64_t taps, terms;
+    int64_t pack; /* channels side by side */
 } phase;
 
 static bool hits(const wg_convolution *c, const phase *p, int axis, int64_t tap) {
@@ -78,13 +80,14 @@ static phase phase_at(const layout *l, int64_t a, int64_t b) {
         for (int64_t tap = 0; tap < c->taps[i]; tap++) taps += hits(c, &p, i, tap);
         p.taps *= taps;
     }
+    p.terms = c->filters * p.taps;
+    p.pack = correlation_pack(p.terms, c->channels, p.count[0], p.count[1], l->columns);
     return p;
 }
 
 /* Packs the phase's weights behind `weights`, and says where dy of each term lies. */
 static void place_terms(const layout *l, const phase *p, const real *weight, real *to, int64_t *offset) {
     const wg_convolution *c = &l->c;
-    const int64_t terms = c->filters * p->taps;
     int64_t t = 0;
     for (int64_t k = 0; k < c->filters; k++)
         for (int64_t tap = 0; tap < l->taps; tap++) {
@@ -94,10 +97,13 @@ static void place_terms(const layout *l, const phase *p, const real *weight, rea
             const int64_t column =
                 l->before[1] + p->first[1] + (p->at[1] - v * c->dilation[1]) / c->stride[1];
             offset[t] = k * l->plane + row * l->columns + column;
-            for (int64_t channel = 0; channel < whole_tiles(c->channels); channel++)
-                to[channel / TILE_FILTERS * TILE_FILTERS * terms + t * TILE_FILTERS +
-                   channel % TILE_FILTERS] =
-                    channel < c->channels ? weight[(k * c->channels + channel) * l->taps + tap] : 0;
+            const real *from = weight + k * c->channels * l->taps + tap;
+            for (int64_t first = 0; first < c->channels; first += p->pack) {
+                const int64_t left = c->channels - first, filled = left < p->pack ? left : p->pack;
+                real *at = to + first * p->terms + t * p->pack;
+                for (int64_t i = 0; i < filled; i++) at[i] = from[(first + i) * l->taps];
+                for (int64_t i = filled; i < p->pack; i++) at[i] = 0;
+            }
             t++;
         }
 }
@@ -128,11 +134,10 @@ static void run(const wg_call *call) {
             for (int64_t a = 0; a < c->stride[0]; a++)
                 for (int64_t b = 0; b < c->stride[1]; b++) {
                     const phase p = phase_at(&l, a, b);
-                    const int64_t terms = c->filters * p.taps;
                     if (packed != group)
                         place_terms(&l, &p, WG_IN(call, 1, real) + group * c->filters * c->channels * l.taps,
                                     weight, offset);
-                    correlate(&(correlation){.terms = terms,
+                    correlate(&(correlation){.terms = p.terms,
                                              .filters = c->channels,
                                              .rows = p.count[0],
                                              .columns = p.count[1],
@@ -140,12 +145,13 @@ static void run(const wg_call *call) {
                                              .source = source,
                                              .offset = offset,
                                              .weight = weight,
+                                             .pack = p.pack,
                                              .y = dx + p.pixel[0] * c->in[1] + p.pixel[1],
                                              .y_filter = in,
                                              .y_row = c->stride[0] * c->in[1],
                                              .y_column = c->stride[1]});
-                    weight += whole_tiles(c->channels) * terms;
-                    offset += terms;
+                    weight += whole(c->channels, p.pack) * p.terms;
+                    offset += p.terms;
                 }
             packed = group;
         }

@@ -8,6 +8,7 @@
  *
  * A unit is a strip of filters of a group and a share of its terms. */
 #include "kernels/cpu/blocks.h"
+#include "kernels/cpu/swap.h"
 #include "kernels/cpu/vector.h"
 #include "kernels/table.h"
 
@@ -56,11 +57,12 @@ static int64_t units(const wg_call *call) {
     return l.c.groups * l.strips * l.shares;
 }
 
-/* Planes of x, dy turned, and the sums of a unit's terms. */
+/* Planes of x, dy turned, the sums of a unit's terms, and where each pixel lies in a plane. */
 static size_t workspace(const wg_call *call) {
     const layout l = layout_of(call);
     const int64_t sums = (SHARE + TILE_TERMS) * STRIP;
-    return (size_t)(rounded(l.channels * l.plane) + l.pixels * STRIP + sums) * sizeof(real);
+    return (size_t)(rounded(l.channels * l.plane) + l.pixels * STRIP + sums) * sizeof(real) +
+           (size_t)l.pixels * sizeof(int64_t);
 }
 
 /* What is above, below, left and right of the image is 0. */
@@ -81,56 +83,43 @@ static void pack_x(const layout *l, const real *x, int64_t channels, real *to) {
 
 /* to[pixel][k] = dy[k][pixel] for the strip's filters, zeros behind the last one. */
 static void turn_dy(const layout *l, const real *dy, int64_t filters, real *to) {
-    for (int64_t first = 0; first < l->pixels; first += STRIP) {
-        const int64_t count = l->pixels - first < STRIP ? l->pixels - first : STRIP;
-        for (int64_t k = 0; k < filters; k++)
-            for (int64_t i = 0; i < count; i++) to[(first + i) * STRIP + k] = dy[k * l->pixels + first + i];
-        for (int64_t i = 0; filters < STRIP && i < count; i++)
-            for (int64_t k = filters; k < STRIP; k++) to[(first + i) * STRIP + k] = 0;
-    }
+    wg_swap(to, STRIP, dy, l->pixels, l->pixels, filters);
+    for (int64_t pixel = 0; filters < STRIP && pixel < l->pixels; pixel++)
+        for (int64_t k = filters; k < STRIP; k++) to[pixel * STRIP + k] = 0;
 }
 
-/* A block of pixels first … first + count - 1 for TILE_TERMS terms, whose taps lie at x + offset[]. */
-WG_INLINE void sum_block(const layout *l, const real *x, const int64_t *offset, const real *dy, int64_t first,
-                         int64_t count, vec chain[TILE_TERMS][TILE_VECTORS]) {
-    const int64_t step = l->c.stride[1];
-    int64_t row = first / l->c.out[1], column = first % l->c.out[1];
-    const real *at[TILE_TERMS];
-    vec sum[TILE_TERMS][TILE_VECTORS]; /* apart from `chain`, so that it stays in registers */
+/* A block of `count` pixels for TILE_TERMS terms: x of pixel i and term t lies at x[pixel[i] + offset[t]]. */
+WG_INLINE void sum_block(const real *x, const int64_t *pixel, const int64_t *offset, const real *dy,
+                         int64_t count, vec sum[TILE_TERMS][TILE_VECTORS]) {
+    vec chain[TILE_TERMS][TILE_VECTORS]; /* apart from `sum`, so that it stays in registers */
     for (int t = 0; t < TILE_TERMS; t++)
-        for (int v = 0; v < TILE_VECTORS; v++) sum[t][v] = (vec){0};
-    dy += first * STRIP;
-    while (count > 0) {
-        const int64_t run = l->c.out[1] - column < count ? l->c.out[1] - column : count;
-        const int64_t base = row * l->c.stride[0] * l->columns + column * step;
-        for (int t = 0; t < TILE_TERMS; t++) at[t] = x + offset[t] + base;
-        for (int64_t i = 0; i < run; i++, dy += STRIP) {
-            vec d[TILE_VECTORS];
-            for (int v = 0; v < TILE_VECTORS; v++) d[v] = vec_load(dy + v * VEC_LANES);
-            for (int t = 0; t < TILE_TERMS; t++) {
-                const vec pixel = vec_all(at[t][i * step]);
-                for (int v = 0; v < TILE_VECTORS; v++) sum[t][v] = vec_fma(pixel, d[v], sum[t][v]);
-            }
+        for (int v = 0; v < TILE_VECTORS; v++) chain[t][v] = (vec){0};
+    for (int64_t i = 0; i < count; i++, dy += STRIP) {
+        const real *at = x + pixel[i];
+        vec d[TILE_VECTORS];
+        for (int v = 0; v < TILE_VECTORS; v++) d[v] = vec_load(dy + v * VEC_LANES);
+        for (int t = 0; t < TILE_TERMS; t++) {
+            const vec value = vec_all(at[offset[t]]);
+            for (int v = 0; v < TILE_VECTORS; v++) chain[t][v] = vec_fma(value, d[v], chain[t][v]);
         }
-        count -= run, column = 0, row++;
     }
     for (int t = 0; t < TILE_TERMS; t++)
-        for (int v = 0; v < TILE_VECTORS; v++) chain[t][v] = sum[t][v];
+        for (int v = 0; v < TILE_VECTORS; v++) sum[t][v] = chain[t][v];
 }
 
 /* Adds an image to the sums of `terms` terms, or begins them with it. */
-static void add_image(const layout *l, const real *x, const int64_t *offset, const real *dy, int64_t terms,
-                      bool begin, real *sums) {
+static void add_image(const layout *l, const real *x, const int64_t *pixel, const int64_t *offset,
+                      const real *dy, int64_t terms, bool begin, real *sums) {
     for (int64_t t = 0; t < terms; t += TILE_TERMS)
         for (int64_t k = 0; k < STRIP; k += TILE_FILTERS)
             for (int64_t first = 0; first < l->pixels; first += WG_K_BLOCK) {
                 const int64_t count = l->pixels - first < WG_K_BLOCK ? l->pixels - first : WG_K_BLOCK;
-                vec chain[TILE_TERMS][TILE_VECTORS];
-                sum_block(l, x, offset + t, dy + k, first, count, chain);
+                vec block[TILE_TERMS][TILE_VECTORS];
+                sum_block(x, pixel + first, offset + t, dy + first * STRIP + k, count, block);
                 for (int i = 0; i < TILE_TERMS; i++)
                     for (int v = 0; v < TILE_VECTORS; v++) {
                         real *sum = sums + (t + i) * STRIP + k + v * VEC_LANES;
-                        vec_store(sum, begin && first == 0 ? chain[i][v] : vec_load(sum) + chain[i][v]);
+                        vec_store(sum, begin && first == 0 ? block[i][v] : vec_load(sum) + block[i][v]);
                     }
             }
 }
@@ -149,6 +138,9 @@ static void run_unit(const wg_call *call, const layout *l, int64_t unit) {
         offset[t] = (term / l->taps - channel) * l->plane + tap / c->taps[1] * c->dilation[0] * l->columns +
                     tap % c->taps[1] * c->dilation[1];
     }
+    int64_t *pixel = (int64_t *)(void *)(sums + (SHARE + TILE_TERMS) * STRIP);
+    for (int64_t i = 0; i < l->pixels; i++)
+        pixel[i] = i / c->out[1] * c->stride[0] * l->columns + i % c->out[1] * c->stride[1];
     memset(sums, 0, (size_t)(SHARE + TILE_TERMS) * STRIP * sizeof(real));
     for (int64_t n = 0; n < c->images; n++) {
         pack_x(l,
@@ -156,7 +148,7 @@ static void run_unit(const wg_call *call, const layout *l, int64_t unit) {
                channels, x);
         turn_dy(l, WG_IN(call, 1, real) + ((n * c->groups + group) * c->filters + filter) * l->pixels,
                 filters, dy);
-        add_image(l, x, offset, dy, terms, n == 0, sums);
+        add_image(l, x, pixel, offset, dy, terms, n == 0, sums);
     }
     real *dw = WG_OUT(call, 0, real) + (group * c->filters + filter) * l->terms + first;
     for (int64_t k = 0; k < filters; k++)

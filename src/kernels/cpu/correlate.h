@@ -3,9 +3,12 @@
  *
  *     y[f, q, r] = sum_t source[offset[t] + q pitch + r] weight[f, t]   (+ bias[f])
  *
- * A tile of TILE_FILTERS filters by TILE_VECTORS vectors of places (q pitch + r, counted through) stays in
- * registers over a block of terms; the places between two rows are computed too and dropped. Sums are those
- * of blocks.h: blocks of WG_K_BLOCK terms, each a chain from zero, added in order. */
+ * A tile of sums stays in registers over a block of terms. Either its vectors run along places (q pitch + r,
+ * counted through): TILE_FILTERS filters by TILE_VECTORS vectors, where the places between two rows are
+ * computed too and dropped. Or they run along filters: TILE_PIXELS places by FILTER_VECTORS vectors, where
+ * every sum is wanted if the filters fill their vectors, and storing costs more. Whichever has less to do is
+ * taken: the sums are the same, those of blocks.h: blocks of WG_K_BLOCK terms, each a chain from zero, added
+ * in order. */
 #ifndef WG_KERNELS_CORRELATE_H
 #define WG_KERNELS_CORRELATE_H
 
@@ -16,6 +19,9 @@ enum {
     TILE_FILTERS = VEC_REGISTERS == 32 ? 8 : 4,
     TILE_VECTORS = 3,
     TILE_PLACES = TILE_VECTORS * VEC_LANES,
+    TILE_PIXELS = VEC_REGISTERS == 32 ? 12 : 6,
+    FILTER_VECTORS = 2,
+    FILTER_LANES = FILTER_VECTORS * VEC_LANES,
     SLACK = 64 /* elements behind the source that a tile may read and drop */
 };
 
@@ -23,16 +29,27 @@ typedef struct correlation {
     int64_t terms, filters, rows, columns, pitch;
     const real *source;
     const int64_t *offset; /* of each term */
-    const real *weight;    /* from pack_weights */
+    const real *weight;    /* [f / pack][t][f % pack], zeros behind the last filter */
+    int64_t pack;          /* of correlation_pack */
     const real *bias;      /* NULL: none */
     real *y;
     int64_t y_filter, y_row, y_column; /* strides */
 } correlation;
 
-/* Filters in whole tiles. */
-WG_INLINE int64_t whole_tiles(int64_t filters) {
-    return (filters + TILE_FILTERS - 1) / TILE_FILTERS * TILE_FILTERS;
+WG_INLINE int64_t whole(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
+
+/* How many filters' weights lie side by side: FILTER_LANES if vectors are to run along filters, else
+ * TILE_FILTERS. The work is counted in terms; storing a sum counts as some more. */
+WG_INLINE int64_t correlation_pack(int64_t terms, int64_t filters, int64_t rows, int64_t columns,
+                                   int64_t pitch) {
+    const int64_t along_filters =
+        whole(filters, FILTER_LANES) * whole(rows * columns, TILE_PIXELS) * (terms + 8);
+    const int64_t along_places =
+        whole(filters, TILE_FILTERS) * whole((rows - 1) * pitch + columns, TILE_PLACES) * (terms + 3);
+    return along_filters < along_places ? FILTER_LANES : TILE_FILTERS;
 }
+
+/* --- Vectors along places ----------------------------------------------------------------------- */
 
 /* One block of terms for a tile of filters and places. */
 WG_INLINE void sum_block(const real *source, const int64_t *offset, const real *weight, int64_t terms,
@@ -91,8 +108,7 @@ WG_INLINE void put_tile(const correlation *c, int64_t filter, int64_t first, int
     }
 }
 
-WG_INLINE void correlate(const correlation *c) {
-    if (c->rows < 1 || c->columns < 1) return;
+WG_INLINE void correlate_along_places(const correlation *c) {
     const int64_t places = (c->rows - 1) * c->pitch + c->columns;
     for (int64_t first = 0; first < places; first += TILE_PLACES) {
         const int64_t count = places - first < TILE_PLACES ? places - first : TILE_PLACES;
@@ -103,6 +119,82 @@ WG_INLINE void correlate(const correlation *c) {
         }
     }
 }
+
+/* --- Vectors along filters ---------------------------------------------------------------------- */
+
+WG_INLINE void sum_pixels(const real *const at[TILE_PIXELS], const int64_t *offset, const real *weight,
+                          int64_t terms, vec sum[TILE_PIXELS][FILTER_VECTORS]) {
+    vec chain[TILE_PIXELS][FILTER_VECTORS]; /* apart from `sum`, so that it stays in registers */
+    for (int i = 0; i < TILE_PIXELS; i++)
+        for (int v = 0; v < FILTER_VECTORS; v++) chain[i][v] = (vec){0};
+    for (int64_t t = 0; t < terms; t++, weight += FILTER_LANES) {
+        vec w[FILTER_VECTORS];
+        for (int v = 0; v < FILTER_VECTORS; v++) w[v] = vec_load(weight + v * VEC_LANES);
+        for (int i = 0; i < TILE_PIXELS; i++) {
+            const vec x = vec_all(at[i][offset[t]]);
+            for (int v = 0; v < FILTER_VECTORS; v++) chain[i][v] = vec_fma(x, w[v], chain[i][v]);
+        }
+    }
+    for (int i = 0; i < TILE_PIXELS; i++)
+        for (int v = 0; v < FILTER_VECTORS; v++) sum[i][v] = chain[i][v];
+}
+
+/* All terms, block after block. */
+WG_INLINE void sum_all_pixels(const correlation *c, const real *const at[TILE_PIXELS], const real *weight,
+                              vec total[TILE_PIXELS][FILTER_VECTORS]) {
+    sum_pixels(at, c->offset, weight, c->terms < WG_K_BLOCK ? c->terms : WG_K_BLOCK, total);
+    for (int64_t t = WG_K_BLOCK; t < c->terms; t += WG_K_BLOCK) {
+        vec block[TILE_PIXELS][FILTER_VECTORS];
+        sum_pixels(at, c->offset + t, weight + t * FILTER_LANES,
+                   c->terms - t < WG_K_BLOCK ? c->terms - t : WG_K_BLOCK, block);
+        for (int i = 0; i < TILE_PIXELS; i++)
+            for (int v = 0; v < FILTER_VECTORS; v++) total[i][v] += block[i][v];
+    }
+}
+
+/* Writes `count` pixels, whose places in a filter's plane are `to`. */
+WG_INLINE void put_pixels(const correlation *c, int64_t filter, const int64_t to[TILE_PIXELS], int64_t count,
+                          const vec total[TILE_PIXELS][FILTER_VECTORS]) {
+    const int64_t left = c->filters - filter, filters = left < FILTER_LANES ? left : FILTER_LANES;
+    const real *sums = (const real *)total;
+    for (int64_t f = 0; f < filters; f++) {
+        real *y = c->y + (filter + f) * c->y_filter;
+        for (int64_t i = 0; i < count; i++) {
+            const real sum = sums[i * FILTER_LANES + f];
+            y[to[i]] = c->bias ? sum + c->bias[filter + f] : sum;
+        }
+    }
+}
+
+WG_INLINE void correlate_along_filters(const correlation *c) {
+    const int64_t pixels = c->rows * c->columns;
+    for (int64_t first = 0; first < pixels; first += TILE_PIXELS) {
+        const int64_t count = pixels - first < TILE_PIXELS ? pixels - first : TILE_PIXELS;
+        const real *at[TILE_PIXELS];
+        int64_t to[TILE_PIXELS];
+        for (int i = 0; i < TILE_PIXELS; i++) { /* behind the last one: that one again, dropped */
+            const int64_t pixel = first + (i < count ? i : count - 1);
+            const int64_t row = pixel / c->columns, column = pixel % c->columns;
+            at[i] = c->source + row * c->pitch + column;
+            to[i] = row * c->y_row + column * c->y_column;
+        }
+        for (int64_t filter = 0; filter < c->filters; filter += FILTER_LANES) {
+            vec total[TILE_PIXELS][FILTER_VECTORS];
+            sum_all_pixels(c, at, c->weight + filter * c->terms, total);
+            put_pixels(c, filter, to, count, (const vec(*)[FILTER_VECTORS])total);
+        }
+    }
+}
+
+WG_INLINE void correlate(const correlation *c) {
+    if (c->rows < 1 || c->columns < 1) return;
+    if (c->pack == FILTER_LANES)
+        correlate_along_filters(c);
+    else
+        correlate_along_places(c);
+}
+
+/* --- The source --------------------------------------------------------------------------------- */
 
 /* A plane of an image with zeros around it, of which every `step`-th row and column is taken: to[q][r] is
  * pixel (q step[0] + from[0], r step[1] + from[1]). */

@@ -6,6 +6,7 @@
  * before it made. */
 #include "kernels/cpu/blocks.h"
 #include "kernels/cpu/product.h"
+#include "kernels/cpu/swap.h"
 #include "kernels/cpu/vector.h"
 
 enum { BLOCK_ROWS = 96, WIDE = 256, NARROW = 64, MANY = 16, SPARE = 64 };
@@ -101,6 +102,8 @@ static void pack(const real *from, int64_t count, int64_t k, int64_t step, int64
         if (step == 1) {
             for (int64_t t = 0; t < k; t++)
                 for (int64_t i = 0; i < filled; i++) to[t * tile + i] = x[t * next + i];
+        } else if (next == 1) {
+            wg_swap(to, tile, x, step, k, filled);
         } else {
             for (int64_t i = 0; i < filled; i++)
                 for (int64_t t = 0; t < k; t++) to[t * tile + i] = x[i * step + t * next];
