@@ -86,7 +86,7 @@ static void *result_of(const problem *p, const wg_kernel *kernel, int64_t cut) {
     const size_t bytes = wg_type_bytes(&p->operands[2].type);
     void *result = malloc(bytes + 1);
     const size_t room = (kernel->workspace ? kernel->workspace(&call) : 0) / 64 * 64 + 128;
-    static _Alignas(64) char memory[1 << 20];
+    static _Alignas(64) char memory[1 << 21];
     ck_assert(result && room <= sizeof memory);
     memset(p->operands[2].data, 0xff, bytes);
     memset(memory, 0xff, room);

@@ -11,7 +11,7 @@
 typedef struct layout {
     wg_convolution c;
     int64_t rows, columns, plane, planes; /* a phase's plane; planes of a channel */
-    int64_t terms, source, weights;       /* elements, aligned */
+    int64_t terms, source, weights, sums; /* elements, aligned */
     int64_t pack;                         /* filters side by side */
     int64_t images;                       /* of a unit */
 } layout;
@@ -30,6 +30,7 @@ static layout layout_of(const wg_call *call) {
     l.source = aligned_count(c->channels * l.planes * l.plane + SLACK);
     l.pack = correlation_pack(l.terms, c->filters, c->out[0], c->out[1], l.columns);
     l.weights = aligned_count(whole(c->filters, l.pack) * l.terms);
+    l.sums = aligned_count(correlation_sums(l.pack, c->out[0], c->out[1]));
     const int64_t places = c->out[0] * c->out[1] + 1;
     l.images = (PLACES_FOR_A_PACKING + places - 1) / places;
     return l;
@@ -48,7 +49,7 @@ static int64_t units(const wg_call *call) {
 
 static size_t workspace(const wg_call *call) {
     const layout l = layout_of(call);
-    return (size_t)(l.source + l.weights) * sizeof(real) + (size_t)l.terms * sizeof(int64_t);
+    return (size_t)(l.source + l.weights + l.sums) * sizeof(real) + (size_t)l.terms * sizeof(int64_t);
 }
 
 /* In the order of terms: channel, row and column of the tap. */
@@ -88,10 +89,10 @@ static void run(const wg_call *call) {
     const real *bias = call->input_count > 2 ? WG_IN(call, 2, real) : NULL;
     const int64_t in = c->channels * c->in[0] * c->in[1], out = c->out[0] * c->out[1];
     const int64_t runs = (c->images + l.images - 1) / l.images;
-    real *source = call->workspace, *weights = source + l.source;
-    int64_t *offset = (int64_t *)(void *)(weights + l.weights), packed = -1;
+    real *source = call->workspace, *weights = source + l.source, *sums = weights + l.weights;
+    int64_t *offset = (int64_t *)(void *)(sums + l.sums), packed = -1;
     place_terms(&l, offset);
-    for (int64_t i = 0; i < SLACK; i++) source[l.source - 1 - i] = 0;
+    memset(source, 0, (size_t)l.source * sizeof(real)); /* what is not overwritten stays 0 */
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const int64_t group = unit / runs, first = unit % runs * l.images;
         const int64_t last = first + l.images < c->images ? first + l.images : c->images;
@@ -108,6 +109,7 @@ static void run(const wg_call *call) {
                                      .offset = offset,
                                      .weight = weights,
                                      .pack = l.pack,
+                                     .sums = sums,
                                      .bias = bias ? bias + group * c->filters : NULL,
                                      .y = WG_OUT(call, 0, real) + (n * c->groups + group) * c->filters * out,
                                      .y_filter = out,

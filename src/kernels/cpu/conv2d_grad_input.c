@@ -10,11 +10,11 @@
 
 typedef struct layout {
     wg_convolution c;
-    int64_t before[2];            /* zeros in front of dy */
-    int64_t rows, columns, plane; /* of dy with zeros around */
-    int64_t taps, terms;          /* of all phases together */
-    int64_t source, weights;      /* elements, aligned */
-    int64_t images;               /* of a unit */
+    int64_t before[2];             /* zeros in front of dy */
+    int64_t rows, columns, plane;  /* of dy with zeros around */
+    int64_t taps, terms;           /* of all phases together */
+    int64_t source, weights, sums; /* elements, aligned */
+    int64_t images;                /* of a unit */
 } layout;
 
 enum { PLACES_FOR_A_PACKING = 512 };
@@ -34,6 +34,8 @@ static layout layout_of(const wg_call *call) {
     l.source = aligned_count(c->filters * l.plane + SLACK);
     l.weights = aligned_count(whole(c->channels, FILTER_LANES > TILE_FILTERS ? FILTER_LANES : TILE_FILTERS) *
                               l.terms);
+    l.sums = aligned_count(
+        correlation_sums(FILTER_LANES, (c->in[0] - 1) / c->stride[0] + 1, (c->in[1] - 1) / c->stride[1] + 1));
     const int64_t places = c->in[0] * c->in[1] + 1;
     l.images = (PLACES_FOR_A_PACKING + places - 1) / places;
     return l;
@@ -51,7 +53,7 @@ static int64_t units(const wg_call *call) {
 
 static size_t workspace(const wg_call *call) {
     const layout l = layout_of(call);
-    return (size_t)(l.source + l.weights) * sizeof(real) + (size_t)l.terms * sizeof(int64_t);
+    return (size_t)(l.source + l.weights + l.sums) * sizeof(real) + (size_t)l.terms * sizeof(int64_t);
 }
 
 /* The pixels of one phase: their terms, and where the phase begins. */
@@ -121,9 +123,9 @@ static void run(const wg_call *call) {
     const wg_convolution *c = &l.c;
     const int64_t in = c->in[0] * c->in[1], out = c->filters * c->out[0] * c->out[1];
     const int64_t runs = (c->images + l.images - 1) / l.images;
-    real *source = call->workspace, *weights = source + l.source;
-    int64_t *offsets = (int64_t *)(void *)(weights + l.weights), packed = -1;
-    for (int64_t i = 0; i < SLACK; i++) source[l.source - 1 - i] = 0;
+    real *source = call->workspace, *weights = source + l.source, *sums = weights + l.weights;
+    int64_t *offsets = (int64_t *)(void *)(sums + l.sums), packed = -1;
+    memset(source, 0, (size_t)l.source * sizeof(real)); /* what is not overwritten stays 0 */
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const int64_t group = unit / runs, begin = unit % runs * l.images;
         const int64_t end = begin + l.images < c->images ? begin + l.images : c->images;
@@ -146,6 +148,7 @@ static void run(const wg_call *call) {
                                              .offset = offset,
                                              .weight = weight,
                                              .pack = p.pack,
+                                             .sums = sums,
                                              .y = dx + p.pixel[0] * c->in[1] + p.pixel[1],
                                              .y_filter = in,
                                              .y_row = c->stride[0] * c->in[1],

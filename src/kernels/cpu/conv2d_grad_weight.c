@@ -8,8 +8,8 @@
  *
  * A unit is a strip of filters of a group and a share of its terms. */
 #include "kernels/cpu/blocks.h"
+#include "kernels/cpu/planes.h"
 #include "kernels/cpu/swap.h"
-#include "kernels/cpu/vector.h"
 #include "kernels/table.h"
 
 enum {
@@ -27,8 +27,6 @@ typedef struct layout {
     int64_t strips, shares; /* of a group; shares of the terms */
     int64_t channels;       /* whose planes a share of terms reads, at most */
 } layout;
-
-static int64_t rounded(int64_t count) { return (count + 15) / 16 * 16; }
 
 static layout layout_of(const wg_call *call) {
     const wg_operand *in = call->inputs;
@@ -61,24 +59,15 @@ static int64_t units(const wg_call *call) {
 static size_t workspace(const wg_call *call) {
     const layout l = layout_of(call);
     const int64_t sums = (SHARE + TILE_TERMS) * STRIP;
-    return (size_t)(rounded(l.channels * l.plane) + l.pixels * STRIP + sums) * sizeof(real) +
+    return (size_t)(aligned_count(l.channels * l.plane) + l.pixels * STRIP + sums) * sizeof(real) +
            (size_t)l.pixels * sizeof(int64_t);
 }
 
-/* What is above, below, left and right of the image is 0. */
 static void pack_x(const layout *l, const real *x, int64_t channels, real *to) {
-    const wg_convolution *c = &l->c;
-    for (int64_t channel = 0; channel < channels; channel++, x += c->in[0] * c->in[1])
-        for (int64_t q = 0; q < l->rows; q++, to += l->columns) {
-            const int64_t row = q - c->padding[0];
-            const bool inside = row >= 0 && row < c->in[0];
-            const int64_t left = c->padding[1] < l->columns ? c->padding[1] : l->columns;
-            int64_t right = inside ? left + c->in[1] : left; /* the first column that is 0 again */
-            if (right > l->columns) right = l->columns;
-            for (int64_t r = 0; r < left; r++) to[r] = 0;
-            for (int64_t r = left; r < right; r++) to[r] = x[row * c->in[1] + r - left];
-            for (int64_t r = right; r < l->columns; r++) to[r] = 0;
-        }
+    static const int64_t step[2] = {1, 1};
+    const int64_t from[2] = {-l->c.padding[0], -l->c.padding[1]};
+    for (int64_t channel = 0; channel < channels; channel++, x += l->c.in[0] * l->c.in[1], to += l->plane)
+        pack_plane(to, l->rows, l->columns, x, l->c.in, from, step);
 }
 
 /* to[pixel][k] = dy[k][pixel] for the strip's filters, zeros behind the last one. */
@@ -131,7 +120,8 @@ static void run_unit(const wg_call *call, const layout *l, int64_t unit) {
                   terms = left < SHARE ? left : SHARE;
     const int64_t filter = strip * STRIP, filters = c->filters - filter < STRIP ? c->filters - filter : STRIP;
     const int64_t channel = first / l->taps, channels = (first + terms - 1) / l->taps + 1 - channel;
-    real *x = call->workspace, *dy = x + rounded(l->channels * l->plane), *sums = dy + l->pixels * STRIP;
+    real *x = call->workspace, *dy = x + aligned_count(l->channels * l->plane),
+         *sums = dy + l->pixels * STRIP;
     int64_t offset[SHARE + TILE_TERMS];
     for (int64_t t = 0; t < terms + TILE_TERMS; t++) { /* behind the last one: any tap, the sum is dropped */
         const int64_t term = first + (t < terms ? t : 0), tap = term % l->taps;
@@ -141,6 +131,7 @@ static void run_unit(const wg_call *call, const layout *l, int64_t unit) {
     int64_t *pixel = (int64_t *)(void *)(sums + (SHARE + TILE_TERMS) * STRIP);
     for (int64_t i = 0; i < l->pixels; i++)
         pixel[i] = i / c->out[1] * c->stride[0] * l->columns + i % c->out[1] * c->stride[1];
+    memset(x, 0, (size_t)(l->channels * l->plane) * sizeof(real)); /* what is not overwritten stays 0 */
     memset(sums, 0, (size_t)(SHARE + TILE_TERMS) * STRIP * sizeof(real));
     for (int64_t n = 0; n < c->images; n++) {
         pack_x(l,

@@ -13,7 +13,8 @@
 #define WG_KERNELS_CORRELATE_H
 
 #include "kernels/cpu/blocks.h"
-#include "kernels/cpu/vector.h"
+#include "kernels/cpu/planes.h"
+#include "kernels/cpu/swap.h"
 
 enum {
     TILE_FILTERS = VEC_REGISTERS == 32 ? 8 : 4,
@@ -32,6 +33,7 @@ typedef struct correlation {
     const real *weight;    /* [f / pack][t][f % pack], zeros behind the last filter */
     int64_t pack;          /* of correlation_pack */
     const real *bias;      /* NULL: none */
+    real *sums;            /* room for correlation_sums elements */
     real *y;
     int64_t y_filter, y_row, y_column; /* strides */
 } correlation;
@@ -47,6 +49,11 @@ WG_INLINE int64_t correlation_pack(int64_t terms, int64_t filters, int64_t rows,
     const int64_t along_places =
         whole(filters, TILE_FILTERS) * whole((rows - 1) * pitch + columns, TILE_PLACES) * (terms + 3);
     return along_filters < along_places ? FILTER_LANES : TILE_FILTERS;
+}
+
+/* Elements that are collected before they are stored, filters side by side. */
+WG_INLINE int64_t correlation_sums(int64_t pack, int64_t rows, int64_t columns) {
+    return pack == FILTER_LANES ? whole(rows * columns, TILE_PIXELS) * FILTER_LANES : 0;
 }
 
 /* --- Vectors along places ----------------------------------------------------------------------- */
@@ -152,37 +159,47 @@ WG_INLINE void sum_all_pixels(const correlation *c, const real *const at[TILE_PI
     }
 }
 
-/* Writes `count` pixels, whose places in a filter's plane are `to`. */
-WG_INLINE void put_pixels(const correlation *c, int64_t filter, const int64_t to[TILE_PIXELS], int64_t count,
-                          const vec total[TILE_PIXELS][FILTER_VECTORS]) {
+/* sums[pixel][filter] of filters `filter` … goes where it belongs. */
+WG_INLINE void put_sums(const correlation *c, int64_t filter) {
     const int64_t left = c->filters - filter, filters = left < FILTER_LANES ? left : FILTER_LANES;
-    const real *sums = (const real *)total;
-    for (int64_t f = 0; f < filters; f++) {
-        real *y = c->y + (filter + f) * c->y_filter;
-        for (int64_t i = 0; i < count; i++) {
-            const real sum = sums[i * FILTER_LANES + f];
-            y[to[i]] = c->bias ? sum + c->bias[filter + f] : sum;
-        }
+    real *y = c->y + filter * c->y_filter;
+    if (c->y_column == 1 && c->y_row == c->columns) {
+        wg_swap(y, c->y_filter, c->sums, FILTER_LANES, filters, c->rows * c->columns);
+        return;
     }
+    const real *sum = c->sums;
+    for (int64_t row = 0; row < c->rows; row++)
+        for (int64_t column = 0; column < c->columns; column++, sum += FILTER_LANES)
+            for (int64_t f = 0; f < filters; f++)
+                y[f * c->y_filter + row * c->y_row + column * c->y_column] = sum[f];
 }
 
 WG_INLINE void correlate_along_filters(const correlation *c) {
     const int64_t pixels = c->rows * c->columns;
-    for (int64_t first = 0; first < pixels; first += TILE_PIXELS) {
-        const int64_t count = pixels - first < TILE_PIXELS ? pixels - first : TILE_PIXELS;
-        const real *at[TILE_PIXELS];
-        int64_t to[TILE_PIXELS];
-        for (int i = 0; i < TILE_PIXELS; i++) { /* behind the last one: that one again, dropped */
-            const int64_t pixel = first + (i < count ? i : count - 1);
-            const int64_t row = pixel / c->columns, column = pixel % c->columns;
-            at[i] = c->source + row * c->pitch + column;
-            to[i] = row * c->y_row + column * c->y_column;
+    for (int64_t filter = 0; filter < c->filters; filter += FILTER_LANES) {
+        const int64_t left = c->filters - filter;
+        vec bias[FILTER_VECTORS] = {{0}};
+        for (int v = 0; v < FILTER_VECTORS && c->bias; v++) {
+            const int64_t lanes = left - v * VEC_LANES;
+            bias[v] = lanes > 0 ? vec_load_some(c->bias + filter + v * VEC_LANES,
+                                                lanes < VEC_LANES ? lanes : VEC_LANES)
+                                : (vec){0};
         }
-        for (int64_t filter = 0; filter < c->filters; filter += FILTER_LANES) {
+        int64_t row = 0, column = 0;
+        for (int64_t first = 0; first < pixels; first += TILE_PIXELS) {
+            const real *at[TILE_PIXELS];
+            for (int i = 0; i < TILE_PIXELS; i++) { /* behind the last one: that one again */
+                at[i] = c->source + row * c->pitch + column;
+                if (first + i + 1 < pixels && ++column == c->columns) column = 0, row++;
+            }
             vec total[TILE_PIXELS][FILTER_VECTORS];
             sum_all_pixels(c, at, c->weight + filter * c->terms, total);
-            put_pixels(c, filter, to, count, (const vec(*)[FILTER_VECTORS])total);
+            for (int i = 0; i < TILE_PIXELS; i++)
+                for (int v = 0; v < FILTER_VECTORS; v++)
+                    vec_store(c->sums + (first + i) * FILTER_LANES + v * VEC_LANES,
+                              c->bias ? total[i][v] + bias[v] : total[i][v]);
         }
+        put_sums(c, filter);
     }
 }
 
@@ -193,35 +210,5 @@ WG_INLINE void correlate(const correlation *c) {
     else
         correlate_along_places(c);
 }
-
-/* --- The source --------------------------------------------------------------------------------- */
-
-/* A plane of an image with zeros around it, of which every `step`-th row and column is taken: to[q][r] is
- * pixel (q step[0] + from[0], r step[1] + from[1]). */
-WG_INLINE void pack_plane(real *to, const int64_t rows, const int64_t columns, const real *plane,
-                          const int64_t extent[2], const int64_t from[2], const int64_t step[2]) {
-    /* columns first … last - 1 lie inside */
-    const int64_t s = step[1], b = from[1];
-    int64_t first = b < 0 ? (-b + s - 1) / s : 0, last = extent[1] > b ? (extent[1] - b + s - 1) / s : 0;
-    if (last > columns) last = columns;
-    if (first > last) first = last;
-    for (int64_t q = 0; q < rows; q++, to += columns) {
-        const int64_t row = q * step[0] + from[0];
-        if (row < 0 || row >= extent[0]) {
-            memset(to, 0, (size_t)columns * sizeof(real));
-            continue;
-        }
-        const real *x = plane + row * extent[1] + b;
-        for (int64_t r = 0; r < first; r++) to[r] = 0;
-        if (s == 1)
-            for (int64_t r = first; r < last; r++) to[r] = x[r];
-        else
-            for (int64_t r = first; r < last; r++) to[r] = x[r * s];
-        for (int64_t r = last; r < columns; r++) to[r] = 0;
-    }
-}
-
-/* Memory of a call, cut off piece by piece; every piece begins at 64 bytes. */
-WG_INLINE int64_t aligned_count(int64_t count) { return (count + 15) / 16 * 16; }
 
 #endif

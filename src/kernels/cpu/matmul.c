@@ -1,15 +1,15 @@
 /* matmul, tuned — products of packed panels, tile by tile: BLIS's micro-kernel where it has one for the
  * instruction set, else the one here, which gives the same bits.
  *
- * A unit is a block of the result, BLOCK_ROWS by `width` columns. For each block of WG_K_BLOCK terms its part
- * of a and b is copied so that a micro-kernel reads it through, and each tile is added to what the blocks
- * before it made. */
+ * A unit is a block of the result, `height` rows by `width` columns. For each block of WG_K_BLOCK terms its
+ * part of a and b is copied so that a micro-kernel reads it through, and each tile is added to what the
+ * blocks before it made. */
 #include "kernels/cpu/blocks.h"
 #include "kernels/cpu/product.h"
 #include "kernels/cpu/swap.h"
 #include "kernels/cpu/vector.h"
 
-enum { BLOCK_ROWS = 96, WIDE = 256, NARROW = 64, MANY = 16, SPARE = 64 };
+enum { MOST_ROWS = 144, ROW_STEP = 12, WIDE = 256, NARROW = 64, MANY = 8, SPARE = 64 };
 
 /* --- The micro-kernel ------------------------------------------------------------------------------------
  */
@@ -64,12 +64,15 @@ static const wg_micro_kernel *micro_kernel(void) {
 
 typedef struct layout {
     wg_product p;
-    int64_t width, row_blocks, column_blocks;
+    int64_t height, width, row_blocks, column_blocks;
 } layout;
 
 static layout layout_of(const wg_call *call) {
     layout l = {.p = wg_product_of(call)};
-    l.row_blocks = (l.p.m + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    l.row_blocks = (l.p.m + MOST_ROWS - 1) / MOST_ROWS;
+    l.height = (l.p.m + l.row_blocks - 1) / (l.row_blocks ? l.row_blocks : 1); /* blocks alike in size */
+    l.height = (l.height + ROW_STEP - 1) / ROW_STEP * ROW_STEP;
+    l.row_blocks = l.height ? (l.p.m + l.height - 1) / l.height : 0;
     const int64_t wide = (l.p.n + WIDE - 1) / WIDE;
     l.width = l.p.batches * l.row_blocks * wide >= MANY ? WIDE : NARROW;
     l.column_blocks = (l.p.n + l.width - 1) / l.width;
@@ -90,7 +93,7 @@ static int64_t units(const wg_call *call) {
 /* Both panels, each with room for the zeros of a last tile. */
 static size_t workspace(const wg_call *call) {
     (void)call;
-    return (size_t)(BLOCK_ROWS + WIDE + 2 * SPARE) * WG_K_BLOCK * sizeof(real);
+    return (size_t)(MOST_ROWS + WIDE + 2 * SPARE) * WG_K_BLOCK * sizeof(real);
 }
 
 /* to[i / tile][t][i % tile] = from[i step + t next], zeros behind the last i. */
@@ -127,14 +130,14 @@ static void multiply(const wg_micro_kernel *kernel, int64_t m, int64_t n, int64_
 static void run_unit(const wg_call *call, const layout *l, const wg_micro_kernel *kernel, int64_t unit) {
     const wg_product *p = &l->p;
     const int64_t batch = unit / (l->row_blocks * l->column_blocks);
-    const int64_t row = unit / l->column_blocks % l->row_blocks * BLOCK_ROWS,
+    const int64_t row = unit / l->column_blocks % l->row_blocks * l->height,
                   column = unit % l->column_blocks * l->width;
-    const int64_t m = p->m - row < BLOCK_ROWS ? p->m - row : BLOCK_ROWS;
+    const int64_t m = p->m - row < l->height ? p->m - row : l->height;
     const int64_t n = p->n - column < l->width ? p->n - column : l->width;
     const real *a = WG_IN(call, 0, real) + wg_product_batch(p, batch, p->a_batch) + row * p->a_m;
     const real *b = WG_IN(call, 1, real) + wg_product_batch(p, batch, p->b_batch) + column * p->b_n;
     real *c = WG_OUT(call, 0, real) + (batch * p->m + row) * p->n + column;
-    real *rows = call->workspace, *columns = rows + (BLOCK_ROWS + SPARE) * WG_K_BLOCK;
+    real *rows = call->workspace, *columns = rows + (MOST_ROWS + SPARE) * WG_K_BLOCK;
     for (int64_t t = 0; t < p->k; t += WG_K_BLOCK) {
         const int64_t k = p->k - t < WG_K_BLOCK ? p->k - t : WG_K_BLOCK;
         pack(a + t * p->a_k, m, k, p->a_m, p->a_k, kernel->turned ? kernel->columns : kernel->rows, rows);

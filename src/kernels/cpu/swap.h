@@ -1,4 +1,5 @@
-/* swap — rows and columns of small blocks change places, in registers: y[i to + j] = x[i + j from] for i, j < 4. */
+/* swap — rows and columns of small blocks change places, in registers: y[i to + j] = x[i + j from] for i, j
+ * < 4. */
 #ifndef WG_KERNELS_SWAP_H
 #define WG_KERNELS_SWAP_H
 
@@ -11,7 +12,8 @@ typedef uint32_t wg_four_lanes __attribute__((vector_size(16), aligned(4), may_a
 WG_INLINE void wg_swap_four(wg_four_bytes *y, int64_t to, const wg_four_bytes *x, int64_t from) {
 #define WG_MIX(p, q, ...) __builtin_shufflevector(p, q, __VA_ARGS__)
     const wg_four_lanes a = *(const wg_four_lanes *)x, b = *(const wg_four_lanes *)(x + from);
-    const wg_four_lanes c = *(const wg_four_lanes *)(x + 2 * from), d = *(const wg_four_lanes *)(x + 3 * from);
+    const wg_four_lanes c = *(const wg_four_lanes *)(x + 2 * from),
+                        d = *(const wg_four_lanes *)(x + 3 * from);
     const wg_four_lanes ab_low = WG_MIX(a, b, 0, 4, 1, 5), cd_low = WG_MIX(c, d, 0, 4, 1, 5);
     const wg_four_lanes ab_high = WG_MIX(a, b, 2, 6, 3, 7), cd_high = WG_MIX(c, d, 2, 6, 3, 7);
     *(wg_four_lanes *)y = WG_MIX(ab_low, cd_low, 0, 1, 4, 5);
@@ -28,9 +30,11 @@ WG_INLINE void wg_swap(real *y, int64_t to, const real *x, int64_t from, int64_t
     const int64_t whole_rows = fours ? rows / 4 * 4 : 0, whole_columns = fours ? columns / 4 * 4 : 0;
     for (int64_t i = 0; i < whole_rows; i += 4)
         for (int64_t j = 0; j < whole_columns; j += 4)
-            wg_swap_four((wg_four_bytes *)(y + i * to + j), to, (const wg_four_bytes *)(x + i + j * from), from);
+            wg_swap_four((wg_four_bytes *)(y + i * to + j), to, (const wg_four_bytes *)(x + i + j * from),
+                         from);
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; j++) y[i * to + j] = x[i + j * from];
+        for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; j++)
+            y[i * to + j] = x[i + j * from];
 }
 #endif
 
