@@ -30,9 +30,6 @@ static wg_isa isa_of(arch_t architecture) {
     case BLIS_ARCH_ZEN2:
     case BLIS_ARCH_ZEN3:
         return WG_ISA_AVX2;
-    case BLIS_ARCH_CORTEXA57:
-    case BLIS_ARCH_THUNDERX2:
-        return WG_ISA_NEON;
     default:
         return WG_ISA_COUNT;
     }
@@ -54,23 +51,31 @@ RUN(double, d)
 
 enum { MOST = 64, DEPTH = 13 };
 
-/* Numbers whose products need all of a fused multiply-add's bits. */
-#define SUMS_AS_PROMISED(T, fused)                                                                    \
-    static bool sums_as_promised_##T(const wg_micro_kernel *kernel) {                                 \
-        static _Alignas(64) T a[DEPTH * MOST], b[DEPTH * MOST], c[MOST * MOST];                       \
-        const int m = kernel->rows, n = kernel->columns;                                              \
-        for (int i = 0; i < DEPTH * MOST; i++)                                                        \
-            a[i] = (T)1 / (T)(i % 89 + 3), b[i] = (T)-1 / (T)(i % 83 + 7);                            \
-        for (int add = 0; add < 2; add++) {                                                           \
-            for (int i = 0; i < m * n; i++) c[i] = (T)(i % 7) / 3;                                    \
-            kernel->run(kernel, m, n, DEPTH, a, b, c, n, 1, add);                                     \
-            for (int i = 0; i < m * n; i++) {                                                         \
-                T sum = 0;                                                                            \
-                for (int t = 0; t < DEPTH; t++) sum = fused(a[t * m + i / n], b[t * n + i % n], sum); \
-                if (c[i] != (add ? (T)(i % 7) / 3 + sum : sum)) return false;                         \
-            }                                                                                         \
-        }                                                                                             \
-        return true;                                                                                  \
+/* Numbers whose products need all of a fused multiply-add's bits; a whole tile and one cut short, begun and
+ * added to, with c turned as the kernel likes it. */
+#define SUMS_AS_PROMISED(T, fused)                                                                         \
+    static bool sums_as_promised_##T(const wg_micro_kernel *kernel) {                                      \
+        static _Alignas(64) T a[DEPTH * MOST], b[DEPTH * MOST], c[MOST * MOST];                            \
+        const int rows = kernel->rows, columns = kernel->columns;                                          \
+        const int row_step = kernel->turned ? 1 : MOST, column_step = kernel->turned ? MOST : 1;           \
+        for (int i = 0; i < DEPTH * MOST; i++)                                                             \
+            a[i] = (T)1 / (T)(i % 89 + 3), b[i] = (T)-1 / (T)(i % 83 + 7);                                 \
+        for (int way = 0; way < 4; way++) {                                                                \
+            const bool add = way & 1;                                                                      \
+            const int m = way & 2 && rows > 1 ? rows - 1 : rows,                                           \
+                      n = way & 2 && columns > 1 ? columns - 1 : columns;                                  \
+            for (int i = 0; i < MOST * MOST; i++) c[i] = (T)(i % 7) / 3;                                   \
+            kernel->run(kernel, m, n, DEPTH, a, b, c, row_step, column_step, add);                         \
+            for (int i = 0; i < rows; i++)                                                                 \
+                for (int j = 0; j < columns; j++) {                                                        \
+                    const int at = i * row_step + j * column_step;                                         \
+                    const T before = (T)(at % 7) / 3;                                                      \
+                    T sum = 0;                                                                             \
+                    for (int t = 0; t < DEPTH; t++) sum = fused(a[t * rows + i], b[t * columns + j], sum); \
+                    if (c[at] != (i >= m || j >= n ? before : add ? before + sum : sum)) return false;     \
+                }                                                                                          \
+        }                                                                                                  \
+        return true;                                                                                       \
     }
 SUMS_AS_PROMISED(float, fmaf)
 SUMS_AS_PROMISED(double, fma)
