@@ -8,6 +8,7 @@
  * indices, pooling is the linear map `gather`, whose transpose is `scatter`: each is the other's rule,
  * and scatter is max_pool2d's. */
 #include "pool2d.h"
+#include "kernels/cpu/vector.h"
 
 typedef pool2d_attributes max_pool2d_attributes;
 
@@ -22,56 +23,57 @@ WG_INLINE void take_larger(const real *x, int64_t at, int64_t stride, int64_t fi
     }
 }
 
-#if WG_TYPE_NUMBER == WG_TYPE_f32
-typedef int32_t place; /* as wide as a real: then the compiler's vectors are alike */
-#else
-typedef int64_t place;
-#endif
-
-enum { RUN_2X2 = 64 };
-
-/* Which of the four of each window is the first of the largest, 0 … 3. False if there is a NaN, or infinities that
- * make one: then it may be wrong. */
-static bool find_winners(const real *upper, const real *lower, int64_t count, real *y, place *winner) {
-    place unordered = 0;
-    WG_INDEPENDENT_LOOP for (int64_t j = 0; j < count; j++) {
-        const real a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
-        const real sum = a + b + c + d;
-        real best = a;
-        place which = 0;
-        which = b <= best ? which : 1, best = b <= best ? best : b;
-        which = c <= best ? which : 2, best = c <= best ? best : c;
-        which = d <= best ? which : 3, best = d <= best ? best : d;
-        y[j] = best, winner[j] = which;
-        unordered |= sum != sum;
-    }
-    return !unordered;
+/* VEC_LANES windows of 2 × 2 side by side: y is their largest, and index where the first of the largest is. Where there is
+ * a NaN, or infinities that make one, they may be wrong, and a lane of the result is not 0. */
+WG_INLINE vec_whole pool_run_2x2(const real *x, int64_t at, int64_t width, real *y, int64_t *index) {
+    typedef int64_t places __attribute__((vector_size(VEC_LANES * sizeof(int64_t)), aligned(8)));
+    const vec left = vec_load(x + at), right = vec_load(x + at + VEC_LANES);
+    const vec left_below = vec_load(x + at + width), right_below = vec_load(x + at + width + VEC_LANES);
+    const vec a = vec_even(left, right), b = vec_odd(left, right);
+    const vec c = vec_even(left_below, right_below), d = vec_odd(left_below, right_below);
+    const vec_whole b_wins = b > a;
+    const vec above = vec_pick(b_wins, b, a);
+    const vec_whole c_wins = c > above;
+    const vec three = vec_pick(c_wins, c, above);
+    const vec_whole d_wins = d > three;
+    const vec sum = a + b + c + d;
+    vec_store(y, vec_pick(d_wins, d, three));
+    const vec_whole right_wins = d_wins | (b_wins & ~c_wins), below_wins = d_wins | c_wins;
+    static const int64_t steps[16] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
+    places to;
+    memcpy(&to, steps, sizeof to);
+    to += at - __builtin_convertvector(right_wins, places);
+    to += __builtin_convertvector(below_wins, places) & width;
+    memcpy(index, &to, sizeof to);
+    return sum != sum;
 }
 
-/* The same with NaN, of which the first wins over everything. */
-static void find_nan_winners(const real *upper, const real *lower, int64_t count, real *y, place *winner) {
-    for (int64_t j = 0; j < count; j++) {
-        const real four[] = {upper[2 * j], upper[2 * j + 1], lower[2 * j], lower[2 * j + 1]};
-        winner[j] = 0;
-        for (int i = 1; i < 4; i++) {
-            const real best = four[winner[j]];
-            if (best == best && !(four[i] <= best)) winner[j] = i;
+/* A plane of windows of 2 × 2 without padding, the common case; false if there is something unordered in it. A run may reach
+ * beyond its row, where the next row overwrites what is wrong, but not beyond the plane. */
+static bool pool_plane_2x2(const real *x, const int64_t in[2], int64_t row_stride, const int64_t out[2], real *y,
+                           int64_t *index) {
+    const int64_t width = in[1], windows = out[0] * out[1], pixels = in[0] * in[1];
+    vec_whole unordered = {0};
+    bool any = false;
+    for (int64_t i = 0; i < out[0]; i++)
+        for (int64_t j = 0; j < out[1];) {
+            const int64_t at = i * row_stride * width + 2 * j, to = i * out[1] + j;
+            if (to + VEC_LANES <= windows && at + width + 2 * VEC_LANES <= pixels) {
+                unordered |= pool_run_2x2(x, at, width, y + to, index + to);
+                j += VEC_LANES;
+                continue;
+            }
+            const int64_t four[] = {at, at + 1, at + width, at + width + 1};
+            index[to] = at;
+            for (int k = 0; k < 4; k++) {
+                if (x[four[k]] > x[index[to]]) index[to] = four[k];
+                any |= x[four[k]] != x[four[k]];
+            }
+            y[to] = x[index[to]];
+            j++;
         }
-        y[j] = four[winner[j]];
-    }
-}
-
-/* Windows of 2 × 2 without padding, side by side: the common case. */
-static void pool_row_2x2(const real *x, int64_t at, int64_t width, int64_t count, real *y, int64_t *index) {
-    place winner[RUN_2X2];
-    for (int64_t first = 0; first < count; first += RUN_2X2) {
-        const int64_t run = count - first < RUN_2X2 ? count - first : RUN_2X2, from = at + 2 * first;
-        const real *upper = x + from, *lower = upper + width;
-        if (!find_winners(upper, lower, run, y + first, winner))
-            find_nan_winners(upper, lower, run, y + first, winner);
-        for (int64_t j = 0; j < run; j++)
-            index[first + j] = from + 2 * j + (winner[j] >> 1) * width + (winner[j] & 1);
-    }
+    for (int lane = 0; lane < VEC_LANES; lane++) any |= unordered[lane] != 0;
+    return !any;
 }
 
 static void pool_row(const pool2d_attributes *a, const real *x, const int64_t in[2], int64_t top, int64_t count, real *y,
@@ -101,13 +103,11 @@ static void forward(const wg_call *call) {
     const bool simple = a->kernel[0] == 2 && a->kernel[1] == 2 && a->stride[1] == 2 && !a->padding[0] && !a->padding[1];
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const real *x = WG_IN(call, 0, real) + unit * in[0] * in[1];
-        for (int64_t i = 0; i < out[0]; i++) {
-            const int64_t to = (unit * out[0] + i) * out[1], top = i * a->stride[0] - a->padding[0];
-            real *y = WG_OUT(call, 0, real) + to;
-            int64_t *index = WG_OUT(call, 1, int64_t) + to;
-            if (simple) pool_row_2x2(x, top * in[1], in[1], out[1], y, index);
-            else pool_row(a, x, in, top, out[1], y, index);
-        }
+        real *y = WG_OUT(call, 0, real) + unit * out[0] * out[1];
+        int64_t *index = WG_OUT(call, 1, int64_t) + unit * out[0] * out[1];
+        if (simple && pool_plane_2x2(x, in, a->stride[0], out, y, index)) continue;
+        for (int64_t i = 0; i < out[0]; i++, y += out[1], index += out[1])
+            pool_row(a, x, in, i * a->stride[0] - a->padding[0], out[1], y, index);
     }
 }
 WG_KERNEL(max_pool2d, forward)

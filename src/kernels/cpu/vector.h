@@ -33,6 +33,35 @@ WG_INLINE vec vec_load(const real *x) {
 }
 WG_INLINE void vec_store(real *y, vec v) { memcpy(y, &v, sizeof v); }
 
+/* Whole numbers as wide as a real, as many as a vector has lanes; what comparisons of vectors give: -1 or 0.
+ */
+#if WG_TYPE_NUMBER == WG_TYPE_f32
+typedef int32_t vec_whole __attribute__((vector_size(VEC_BYTES)));
+#else
+typedef int64_t vec_whole __attribute__((vector_size(VEC_BYTES)));
+#endif
+
+/* a where the mask is -1, b where it is 0. */
+WG_INLINE vec vec_pick(vec_whole mask, vec a, vec b) {
+    return (vec)((mask & (vec_whole)a) | (~mask & (vec_whole)b));
+}
+
+/* Every other lane of a and b one behind the other: those with even numbers, or those with odd ones. */
+#if defined(__AVX512F__) && WG_TYPE_NUMBER == WG_TYPE_f32
+#define VEC_EVERY_OTHER(a, b, i)                                                                         \
+    __builtin_shufflevector(a, b, i, i + 2, i + 4, i + 6, i + 8, i + 10, i + 12, i + 14, i + 16, i + 18, \
+                            i + 20, i + 22, i + 24, i + 26, i + 28, i + 30)
+#elif defined(__AVX512F__) || (defined(__AVX2__) && WG_TYPE_NUMBER == WG_TYPE_f32)
+#define VEC_EVERY_OTHER(a, b, i) \
+    __builtin_shufflevector(a, b, i, i + 2, i + 4, i + 6, i + 8, i + 10, i + 12, i + 14)
+#elif defined(__AVX2__) || WG_TYPE_NUMBER == WG_TYPE_f32
+#define VEC_EVERY_OTHER(a, b, i) __builtin_shufflevector(a, b, i, i + 2, i + 4, i + 6)
+#else
+#define VEC_EVERY_OTHER(a, b, i) __builtin_shufflevector(a, b, i, i + 2)
+#endif
+WG_INLINE vec vec_even(vec a, vec b) { return VEC_EVERY_OTHER(a, b, 0); }
+WG_INLINE vec vec_odd(vec a, vec b) { return VEC_EVERY_OTHER(a, b, 1); }
+
 /* a b + c in each lane, rounded once. */
 WG_INLINE vec vec_fma(vec a, vec b, vec c) {
 #if defined(__AVX512F__) && WG_TYPE_NUMBER == WG_TYPE_f32
