@@ -82,7 +82,7 @@ const wg_op wg_op_broadcast_to = {
 
 wg_var (wg_broadcast_to)(wg_var x, const wg_shape *shape) {
     broadcast_to_attributes chosen;
-    if (!wg_read_shape(x.tape, "broadcast_to", shape, &chosen.shape)) return WG_NONE;
+    if (!wg_read_shape(x.tape, "broadcast_to", shape, &chosen.shape)) return wg_refuse(x.tape);
     return WG_RECORD(&wg_op_broadcast_to, &chosen, x);
 }
 

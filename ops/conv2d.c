@@ -353,7 +353,7 @@ wg_var (wg_conv2d)(wg_var x, wg_var weight, wg_var bias, const wg_conv2d_options
     if (!wg_read_pair(x.tape, "conv2d", "stride", given.stride, given.stride_hw, 1, chosen.stride) ||
         !wg_read_pair(x.tape, "conv2d", "padding", given.padding, given.padding_hw, 0, chosen.padding) ||
         !wg_read_pair(x.tape, "conv2d", "dilation", given.dilation, given.dilation_hw, 1, chosen.dilation))
-        return WG_NONE;
+        return wg_refuse(x.tape);
     return WG_RECORD(&wg_op_conv2d, &chosen, x, weight, bias);
 }
 #endif

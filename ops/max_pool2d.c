@@ -261,7 +261,7 @@ const wg_op wg_op_max_pool2d_gather = {
 
 wg_var (wg_max_pool2d)(wg_var x, const wg_pool2d_options *options) {
     pool2d_attributes chosen;
-    if (!pool2d_options(x.tape, "max_pool2d", options, &chosen)) return WG_NONE;
+    if (!pool2d_options(x.tape, "max_pool2d", options, &chosen)) return wg_refuse(x.tape);
     return WG_RECORD(&wg_op_max_pool2d, &chosen, x);
 }
 #endif

@@ -154,6 +154,12 @@ static inline bool wg_read_shape(wg_tape *tape, const char *op, const wg_shape *
     return false;
 }
 
+/* What a recorder returns once its options have put an error on the tape: an invalid var of that tape, so that
+ * the error gets the line of the call. */
+static inline wg_var wg_refuse(wg_tape *tape) {
+    return wg_fail(tape, WG_ERROR_ATTRIBUTE, "the options do not fit"); /* the first error stays */
+}
+
 /* Records op on inputs listed as vars; the attributes are copied. */
 #define WG_RECORD(op, attributes, ...)                                                             \
     wg_apply_list(op, sizeof(wg_op), attributes, (const wg_var[]){__VA_ARGS__, WG_END_})

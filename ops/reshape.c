@@ -111,7 +111,7 @@ const wg_op wg_op_reshape = {
 
 wg_var (wg_reshape)(wg_var x, const wg_shape *shape) {
     reshape_attributes chosen;
-    if (!wg_read_shape(x.tape, "reshape", shape, &chosen.shape)) return WG_NONE;
+    if (!wg_read_shape(x.tape, "reshape", shape, &chosen.shape)) return wg_refuse(x.tape);
     return WG_RECORD(&wg_op_reshape, &chosen, x);
 }
 

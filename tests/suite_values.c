@@ -39,5 +39,6 @@ void assert_error_(const char *file, int line, wg_tape *tape, int status, const 
         FAIL_AT(file, line, "the tape's status is \"%s\" (%s), not \"%s\"", wg_status_name(found),
                 error.message, wg_status_name(status));
     if (!strstr(error.message, part)) FAIL_AT(file, line, "\"%s\" is not in \"%s\"", part, error.message);
+    printf("%s\n", error.message); /* for whoever wants to see how it reads */
     mark_point();
 }
