@@ -197,5 +197,20 @@ START_TEST(numbers_that_are_not_finite_reach_what_sees_them) {
 }
 END_TEST
 
+/* A stride of 2^31 would make 2^62 phases: the plain kernel serves, and at once. */
+START_TEST(sizes_beyond_all_bounds_are_left_to_the_plain_kernel) {
+    const shape vast = {1, 1, 1, 2, {5, 4}, {1, 1}, {INT32_MAX, INT32_MAX}, {0, 0}, {1, 1}};
+    for (int kind = 0; kind < OPS; kind++) {
+        problem p = problem_of(&vast, kind, WG_F32, false);
+        const wg_call call = call_of(&p);
+        const wg_kernel kernel = wg_kernel_pick(&call, WG_ISA_PORTABLE);
+        ck_assert_msg(strchr(kernel.name, ':') == NULL, "%s is taken", kernel.name);
+        free(result_of(&p, &kernel, 1));
+        free_problem(&p);
+    }
+}
+END_TEST
+
 WG_SUITE("kernels/convolution", tuned_kernels_give_the_bits_of_plain_ones,
-         numbers_that_are_not_finite_reach_what_sees_them)
+         numbers_that_are_not_finite_reach_what_sees_them,
+         sizes_beyond_all_bounds_are_left_to_the_plain_kernel)

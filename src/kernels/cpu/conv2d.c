@@ -36,10 +36,10 @@ static layout layout_of(const wg_call *call) {
     return l;
 }
 
-/* Is the copy of an image with its zeros of a size that memory is made for? */
 static bool applies(const wg_call *call) {
-    const layout l = layout_of(call);
-    return (double)l.c.channels * (double)l.planes * (double)l.plane < 0x1p28;
+    const wg_operand *in = call->inputs;
+    const wg_convolution c = wg_convolution_of(call, &in[0].type, &in[1].type, &call->outputs[0].type);
+    return planes_fit(&c, c.channels);
 }
 
 static int64_t units(const wg_call *call) {

@@ -42,8 +42,9 @@ static layout layout_of(const wg_call *call) {
 }
 
 static bool applies(const wg_call *call) {
-    const layout l = layout_of(call);
-    return (double)l.c.filters * (double)l.rows * (double)l.columns < 0x1p28;
+    const wg_operand *in = call->inputs;
+    const wg_convolution c = wg_convolution_of(call, &call->outputs[0].type, &in[1].type, &in[0].type);
+    return planes_fit(&c, c.filters);
 }
 
 static int64_t units(const wg_call *call) {

@@ -46,8 +46,9 @@ static layout layout_of(const wg_call *call) {
 }
 
 static bool applies(const wg_call *call) {
-    const layout l = layout_of(call);
-    return (double)l.channels * (double)l.rows * (double)l.columns + (double)l.pixels * STRIP < 0x1p28;
+    const wg_operand *in = call->inputs;
+    const wg_convolution c = wg_convolution_of(call, &in[0].type, &call->outputs[0].type, &in[1].type);
+    return planes_fit(&c, c.channels);
 }
 
 static int64_t units(const wg_call *call) {

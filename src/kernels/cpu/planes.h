@@ -3,7 +3,21 @@
 #ifndef WG_KERNELS_PLANES_H
 #define WG_KERNELS_PLANES_H
 
+#include "kernels/cpu/blocks.h"
 #include "kernels/cpu/vector.h"
+
+/* Are the sizes such that memory is made for `channels` planes with zeros around, and that counting them cannot
+ * overflow? What is beyond is left to the plain kernel. */
+WG_INLINE bool planes_fit(const wg_convolution *c, int64_t channels) {
+    double area = 1, phases = 1, weights = (double)c->channels * (double)c->filters;
+    for (int i = 0; i < 2; i++) {
+        area *= (double)c->in[i] + 2 * ((double)c->padding[i] + (double)c->stride[i]);
+        phases *= (double)c->stride[i];
+        weights *= (double)c->taps[i];
+    }
+    return area * ((double)channels + 1) < 0x1p28 && phases <= 0x1p12 && weights < 0x1p30 &&
+           (double)c->images * (double)c->groups < 0x1p40;
+}
 
 /* Memory of a call, cut off piece by piece; every piece begins at 64 bytes. */
 WG_INLINE int64_t aligned_count(int64_t count) { return (count + 15) / 16 * 16; }
