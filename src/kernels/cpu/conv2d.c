@@ -100,21 +100,22 @@ static void run(const wg_call *call) {
         packed = group;
         for (int64_t n = first; n < last; n++) {
             pack_image(&l, WG_IN(call, 0, real) + (n * c->groups + group) * in, source);
-            correlate(&(correlation){.terms = l.terms,
-                                     .filters = c->filters,
-                                     .rows = c->out[0],
-                                     .columns = c->out[1],
-                                     .pitch = l.columns,
-                                     .source = source,
-                                     .offset = offset,
-                                     .weight = weights,
-                                     .pack = l.pack,
-                                     .sums = sums,
-                                     .bias = bias ? bias + group * c->filters : NULL,
-                                     .y = WG_OUT(call, 0, real) + (n * c->groups + group) * c->filters * out,
-                                     .y_filter = out,
-                                     .y_row = c->out[1],
-                                     .y_column = 1});
+            wg_correlate(
+                &(correlation){.terms = l.terms,
+                               .filters = c->filters,
+                               .rows = c->out[0],
+                               .columns = c->out[1],
+                               .pitch = l.columns,
+                               .source = source,
+                               .offset = offset,
+                               .weight = weights,
+                               .pack = l.pack,
+                               .sums = sums,
+                               .bias = bias ? bias + group * c->filters : NULL,
+                               .y = WG_OUT(call, 0, real) + (n * c->groups + group) * c->filters * out,
+                               .y_filter = out,
+                               .y_row = c->out[1],
+                               .y_column = 1});
         }
     }
 }

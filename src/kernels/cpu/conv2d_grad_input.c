@@ -140,20 +140,20 @@ static void run(const wg_call *call) {
                     if (packed != group)
                         place_terms(&l, &p, WG_IN(call, 1, real) + group * c->filters * c->channels * l.taps,
                                     weight, offset);
-                    correlate(&(correlation){.terms = p.terms,
-                                             .filters = c->channels,
-                                             .rows = p.count[0],
-                                             .columns = p.count[1],
-                                             .pitch = l.columns,
-                                             .source = source,
-                                             .offset = offset,
-                                             .weight = weight,
-                                             .pack = p.pack,
-                                             .sums = sums,
-                                             .y = dx + p.pixel[0] * c->in[1] + p.pixel[1],
-                                             .y_filter = in,
-                                             .y_row = c->stride[0] * c->in[1],
-                                             .y_column = c->stride[1]});
+                    wg_correlate(&(correlation){.terms = p.terms,
+                                                .filters = c->channels,
+                                                .rows = p.count[0],
+                                                .columns = p.count[1],
+                                                .pitch = l.columns,
+                                                .source = source,
+                                                .offset = offset,
+                                                .weight = weight,
+                                                .pack = p.pack,
+                                                .sums = sums,
+                                                .y = dx + p.pixel[0] * c->in[1] + p.pixel[1],
+                                                .y_filter = in,
+                                                .y_row = c->stride[0] * c->in[1],
+                                                .y_column = c->stride[1]});
                     weight += whole(c->channels, p.pack) * p.terms;
                     offset += p.terms;
                 }
