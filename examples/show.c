@@ -1,8 +1,11 @@
 /* show — see show.h. */
 #include "show.h"
+#include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,23 +15,88 @@ double show_seconds(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* --- Progress ---------------------------------------------------------------------------------------------- */
+/* --- The command line, folders, errors ------------------------------------------------------------------ */
+
+static bool read_number(const char *text, uint64_t *number) {
+    char *end;
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && !*end && !errno; /* strtoull takes "-1" and " 1" */
+}
+
+static void refuse(const char *help, const char *what, const char *argument, const char *expected) {
+    fprintf(stderr, "error: %s \"%s\"%s\n%s", what, argument, expected, help);
+    exit(2);
+}
+
+int show_arguments(int count, char **arguments, const char *help, const show_option *options, int most) {
+    int words = 0;
+    for (int i = 1; i < count; i++) {
+        char *argument = arguments[i];
+        if (!strcmp(argument, "--help")) exit(fputs(help, stdout) < 0);
+        if (*argument != '-') {
+            if (words == most) refuse(help, "cannot make sense of", argument, "");
+            arguments[words++] = argument;
+            continue;
+        }
+        const size_t length = strcspn(argument, "=");
+        const show_option *option = options;
+        while (option->name && (strncmp(option->name, argument, length) || option->name[length])) option++;
+        if (!option->name) refuse(help, "unknown option", argument, "");
+        const char *value = argument[length] ? argument + length + 1 : i + 1 < count ? arguments[++i] : NULL;
+        if (!value) refuse(help, "no value after", argument, "");
+        if (option->text) *option->text = value;
+        else if (!read_number(value, option->number))
+            refuse(help, option->name, value, ": a whole number from 0 on was expected");
+    }
+    return words;
+}
+
+const char *show_path(const char *folder, const char *name) {
+    static char paths[4][4096];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+int show_folder(const char *path, wg_error *error) {
+    if (!mkdir(path, 0777)) return WG_OK;
+    if (errno == EEXIST && !access(show_path(path, "."), W_OK | X_OK)) return WG_OK;
+    return show_fail(error, WG_ERROR_FILE, "%s: %s", path, strerror(errno));
+}
+
+int show_fail(wg_error *error, int status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    error->status = status;
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+int show_error(const wg_error *error) { return fprintf(stderr, "error: %s\n", error->message), 1; }
+
+/* --- Progress ------------------------------------------------------------------------------------------- */
 
 enum { BAR = 28 };
 
-show_progress show_begin(int64_t steps, int64_t images) {
-    return (show_progress){steps, images, show_seconds(), 0, isatty(STDERR_FILENO)};
+show_progress show_begin(int64_t steps) {
+    return (show_progress){.steps = steps, .begin = show_seconds(), .terminal = isatty(STDERR_FILENO)};
 }
 
-void show_step(show_progress *progress, int epoch, int64_t step, int64_t images, double loss, double accuracy) {
-    const double now = show_seconds(), gone = now - progress->begin, share = (double)step / (double)progress->steps;
+void show_step(show_progress *progress, int epoch, int64_t images, double loss, double accuracy) {
+    progress->step++, progress->images += images;
+    const double now = show_seconds(), gone = now - progress->begin;
+    const double share = (double)progress->step / (double)progress->steps;
     const double pause = progress->terminal ? 0.1 : 5; /* a line for each step would bury the rest */
-    if (now - progress->last < pause && step < progress->steps) return;
+    if (now - progress->last < pause && progress->step < progress->steps) return;
     progress->last = now;
     char bar[BAR + 1] = "", line[200];
     for (int i = 0; i < BAR; i++) bar[i] = i < share * BAR ? '#' : '.';
-    snprintf(line, sizeof line, "epoch %d  %3.0f %%  loss %.4f  accuracy %5.2f %%  %5.0f images/s  %3.0f s left", epoch,
-             100 * share, loss, 100 * accuracy, (double)images / gone, gone / share - gone);
+    snprintf(line, sizeof line,
+             "epoch %d  %3.0f %%  loss %.4f  accuracy %5.2f %%  %5.0f images/s  %3.0f s left", epoch,
+             100 * share, loss, 100 * accuracy, (double)progress->images / gone, gone / share - gone);
     if (progress->terminal) fprintf(stderr, "\r[%s] %s ", bar, line);
     else fprintf(stderr, "%s\n", line);
 }
@@ -37,7 +105,7 @@ void show_end(show_progress *progress) {
     if (progress->terminal) fprintf(stderr, "\n");
 }
 
-/* --- Results in words ---------------------------------------------------------------------------------------- */
+/* --- Results in words ----------------------------------------------------------------------------------- */
 
 void show_confusion(FILE *stream, const wg_confusion *confusion, const char *const *names) {
     const int classes = wg_confusion_classes(confusion);
@@ -46,12 +114,13 @@ void show_confusion(FILE *stream, const wg_confusion *confusion, const char *con
     fprintf(stream, "   <- taken for\n");
     for (int actual = 0; actual < classes; actual++) {
         fprintf(stream, "%-10s %7.2f %%", names[actual], 100 * wg_confusion_recall(confusion, actual));
-        for (int c = 0; c < classes; c++) fprintf(stream, " %8lld", (long long)wg_confusion_count(confusion, actual, c));
+        for (int c = 0; c < classes; c++)
+            fprintf(stream, " %8lld", (long long)wg_confusion_count(confusion, actual, c));
         fprintf(stream, "\n");
     }
 }
 
-/* --- Pictures ------------------------------------------------------------------------------------------------ */
+/* --- Pictures ------------------------------------------------------------------------------------------- */
 
 wg_tensor *show_picture(int width, int height) {
     wg_tensor *picture = wg_tensor_new(WG_U8, WG_SHAPE(height, width, 3), NULL);
@@ -86,20 +155,27 @@ typedef struct glyph {
     uint8_t row[7];
 } glyph;
 static const glyph font[] = {
-    {'A', {14, 17, 17, 31, 17, 17, 17}}, {'B', {30, 17, 17, 30, 17, 17, 30}}, {'C', {14, 17, 16, 16, 16, 17, 14}},
-    {'D', {30, 17, 17, 17, 17, 17, 30}}, {'E', {31, 16, 16, 30, 16, 16, 31}}, {'F', {31, 16, 16, 30, 16, 16, 16}},
-    {'G', {14, 17, 16, 23, 17, 17, 15}}, {'H', {17, 17, 17, 31, 17, 17, 17}}, {'I', {14, 4, 4, 4, 4, 4, 14}},
-    {'J', {1, 1, 1, 1, 17, 17, 14}},     {'K', {17, 18, 20, 24, 20, 18, 17}}, {'L', {16, 16, 16, 16, 16, 16, 31}},
-    {'M', {17, 27, 21, 21, 17, 17, 17}}, {'N', {17, 25, 21, 19, 17, 17, 17}}, {'O', {14, 17, 17, 17, 17, 17, 14}},
-    {'P', {30, 17, 17, 30, 16, 16, 16}}, {'Q', {14, 17, 17, 17, 21, 18, 13}}, {'R', {30, 17, 17, 30, 20, 18, 17}},
-    {'S', {15, 16, 16, 14, 1, 1, 30}},   {'T', {31, 4, 4, 4, 4, 4, 4}},       {'U', {17, 17, 17, 17, 17, 17, 14}},
-    {'V', {17, 17, 17, 17, 17, 10, 4}},  {'W', {17, 17, 17, 21, 21, 27, 17}}, {'X', {17, 17, 10, 4, 10, 17, 17}},
-    {'Y', {17, 17, 10, 4, 4, 4, 4}},     {'Z', {31, 1, 2, 4, 8, 16, 31}},     {'0', {14, 17, 19, 21, 25, 17, 14}},
-    {'1', {4, 12, 4, 4, 4, 4, 14}},      {'2', {14, 17, 1, 2, 4, 8, 31}},     {'3', {30, 1, 1, 14, 1, 1, 30}},
-    {'4', {2, 6, 10, 18, 31, 2, 2}},     {'5', {31, 16, 30, 1, 1, 17, 14}},   {'6', {6, 8, 16, 30, 17, 17, 14}},
-    {'7', {31, 1, 2, 4, 8, 8, 8}},       {'8', {14, 17, 17, 14, 17, 17, 14}}, {'9', {14, 17, 17, 15, 1, 2, 12}},
-    {'.', {0, 0, 0, 0, 0, 12, 12}},      {'-', {0, 0, 0, 14, 0, 0, 0}},       {'%', {24, 25, 2, 4, 8, 19, 3}},
-    {'/', {1, 1, 2, 4, 8, 16, 16}},      {':', {0, 12, 12, 0, 12, 12, 0}},
+    {'A', {14, 17, 17, 31, 17, 17, 17}}, {'B', {30, 17, 17, 30, 17, 17, 30}},
+    {'C', {14, 17, 16, 16, 16, 17, 14}}, {'D', {30, 17, 17, 17, 17, 17, 30}},
+    {'E', {31, 16, 16, 30, 16, 16, 31}}, {'F', {31, 16, 16, 30, 16, 16, 16}},
+    {'G', {14, 17, 16, 23, 17, 17, 15}}, {'H', {17, 17, 17, 31, 17, 17, 17}},
+    {'I', {14, 4, 4, 4, 4, 4, 14}},      {'J', {1, 1, 1, 1, 17, 17, 14}},
+    {'K', {17, 18, 20, 24, 20, 18, 17}}, {'L', {16, 16, 16, 16, 16, 16, 31}},
+    {'M', {17, 27, 21, 21, 17, 17, 17}}, {'N', {17, 25, 21, 19, 17, 17, 17}},
+    {'O', {14, 17, 17, 17, 17, 17, 14}}, {'P', {30, 17, 17, 30, 16, 16, 16}},
+    {'Q', {14, 17, 17, 17, 21, 18, 13}}, {'R', {30, 17, 17, 30, 20, 18, 17}},
+    {'S', {15, 16, 16, 14, 1, 1, 30}},   {'T', {31, 4, 4, 4, 4, 4, 4}},
+    {'U', {17, 17, 17, 17, 17, 17, 14}}, {'V', {17, 17, 17, 17, 17, 10, 4}},
+    {'W', {17, 17, 17, 21, 21, 27, 17}}, {'X', {17, 17, 10, 4, 10, 17, 17}},
+    {'Y', {17, 17, 10, 4, 4, 4, 4}},     {'Z', {31, 1, 2, 4, 8, 16, 31}},
+    {'0', {14, 17, 19, 21, 25, 17, 14}}, {'1', {4, 12, 4, 4, 4, 4, 14}},
+    {'2', {14, 17, 1, 2, 4, 8, 31}},     {'3', {30, 1, 1, 14, 1, 1, 30}},
+    {'4', {2, 6, 10, 18, 31, 2, 2}},     {'5', {31, 16, 30, 1, 1, 17, 14}},
+    {'6', {6, 8, 16, 30, 17, 17, 14}},   {'7', {31, 1, 2, 4, 8, 8, 8}},
+    {'8', {14, 17, 17, 14, 17, 17, 14}}, {'9', {14, 17, 17, 15, 1, 2, 12}},
+    {'.', {0, 0, 0, 0, 0, 12, 12}},      {'-', {0, 0, 0, 14, 0, 0, 0}},
+    {'%', {24, 25, 2, 4, 8, 19, 3}},     {'/', {1, 1, 2, 4, 8, 16, 16}},
+    {':', {0, 12, 12, 0, 12, 12, 0}},
 };
 
 int show_text_width(int scale, const char *text) { return (int)strlen(text) * 6 * scale; }
@@ -114,7 +190,7 @@ void show_text(wg_tensor *picture, int x, int y, int scale, show_colour colour, 
     }
 }
 
-/* --- The learning curve ---------------------------------------------------------------------------------------- */
+/* --- The learning curve --------------------------------------------------------------------------------- */
 
 enum { WIDTH = 900, HEIGHT = 520, LEFT = 90, RIGHT = 90, TOP = 56, BOTTOM = 64, TICKS = 5 };
 
@@ -141,7 +217,8 @@ static void draw_axes(wg_tensor *picture, double most_loss, int epochs) {
     show_text(picture, (WIDTH - show_text_width(2, "epoch")) / 2, HEIGHT - 28, 2, show_black, "epoch");
     show_text(picture, LEFT, 20, 2, show_red, "loss");
     show_text(picture, LEFT + show_text_width(2, "loss     "), 20, 2, show_blue, "accuracy");
-    show_text(picture, LEFT + show_text_width(2, "loss     accuracy     "), 20, 2, show_grey, "on training images");
+    show_text(picture, LEFT + show_text_width(2, "loss     accuracy     "), 20, 2, show_grey,
+              "on training images");
     show_box(picture, LEFT, TOP, 2, HEIGHT - TOP - BOTTOM, show_black);
     show_box(picture, LEFT, HEIGHT - BOTTOM, WIDTH - LEFT - RIGHT, 2, show_black);
 }
@@ -167,29 +244,41 @@ int show_curve(const char *path, const double *loss, const double *accuracy, int
     return save(path, picture, error);
 }
 
-/* --- Predictions ------------------------------------------------------------------------------------------------ */
+/* --- Predictions ---------------------------------------------------------------------------------------- */
 
 enum { SIDE = 28, ZOOM = 4, CELL_WIDTH = SIDE * ZOOM + 24, CELL_HEIGHT = SIDE * ZOOM + 58, COLUMNS = 8 };
+
+static uint8_t grey_of(float number) { return (uint8_t)(255 * fmin(fmax((double)number, 0), 1) + 0.5); }
+
+int show_image(const char *path, const float *pixels, wg_error *error) {
+    uint8_t grey[SIDE * SIDE];
+    for (int i = 0; i < SIDE * SIDE; i++) grey[i] = grey_of(pixels[i]);
+    wg_tensor *picture = wg_tensor_over(WG_U8, WG_SHAPE(SIDE, SIDE), grey, error);
+    return picture ? save(path, picture, error) : error->status;
+}
 
 static void draw_prediction(wg_tensor *picture, int x, int y, const float *pixels, const char *actual,
                             const char *predicted) {
     const bool right = actual == predicted;
     if (!right) show_box(picture, x - 4, y - 4, SIDE * ZOOM + 8, SIDE * ZOOM + 8, show_red);
     for (int i = 0; i < SIDE * SIDE; i++) {
-        const uint8_t grey = (uint8_t)(255 * fmin(fmax((double)pixels[i], 0), 1));
-        show_box(picture, x + i % SIDE * ZOOM, y + i / SIDE * ZOOM, ZOOM, ZOOM, (show_colour){grey, grey, grey});
+        const uint8_t grey = grey_of(pixels[i]);
+        const show_colour colour = {grey, grey, grey};
+        show_box(picture, x + i % SIDE * ZOOM, y + i / SIDE * ZOOM, ZOOM, ZOOM, colour);
     }
     show_text(picture, x, y + SIDE * ZOOM + 9, 2, show_black, actual);
     show_text(picture, x, y + SIDE * ZOOM + 28, 2, right ? show_green : show_red, predicted);
 }
 
-int show_predictions(const char *path, const float *pixels, const int *actual, const int *predicted, int count,
-                     const char *const *names, wg_error *error) {
+int show_predictions(const char *path, const float *pixels, const int *actual, const int *predicted,
+                     int count, const char *const *names, wg_error *error) {
     const int rows = (count + COLUMNS - 1) / COLUMNS;
     wg_tensor *picture = show_picture(COLUMNS * CELL_WIDTH + 24, rows * CELL_HEIGHT + 50);
-    if (picture) show_text(picture, 24, 16, 2, show_grey, "above: what it is.  below: the prediction, a mistake in red");
+    if (picture)
+        show_text(picture, 24, 16, 2, show_grey,
+                  "above: what it is.  below: the prediction, a mistake in red");
     for (int i = 0; picture && i < count; i++)
-        draw_prediction(picture, 24 + i % COLUMNS * CELL_WIDTH, 50 + i / COLUMNS * CELL_HEIGHT, pixels + i * SIDE * SIDE,
-                        names[actual[i]], names[predicted[i]]);
+        draw_prediction(picture, 24 + i % COLUMNS * CELL_WIDTH, 50 + i / COLUMNS * CELL_HEIGHT,
+                        pixels + i * SIDE * SIDE, names[actual[i]], names[predicted[i]]);
     return save(path, picture, error);
 }
