@@ -80,14 +80,19 @@ START_TEST(a_program_builds_and_runs_with_the_archive) {
 }
 END_TEST
 
+/* show.c is no program: it belongs to those that include its header. */
 START_TEST(every_example_builds_against_the_copy) {
-    with_the_copy(
-        "built=0\n"
-        "for source in examples/*.c; do\n"
-        "  compile $(pkg-config --cflags wengert) $source -o $root/program $(pkg-config --libs wengert) -lm\n"
-        "  built=$((built + 1))\n"
-        "done\n"
-        "test $built -ge 6");
+    with_the_copy("built=0\n"
+                  "for source in examples/*.c; do\n"
+                  "  more=\n"
+                  "  if [ $source = examples/show.c ]; then continue; fi\n"
+                  "  if grep -q 'include .show.h.' $source; then more=examples/show.c; fi\n"
+                  "  compile -Wpedantic $(pkg-config --cflags wengert) $source $more -o $root/program"
+                  " $(pkg-config --libs wengert) -lm\n"
+                  "  LD_LIBRARY_PATH=$libraries $root/program --help | grep -q $(basename $source .c)\n"
+                  "  built=$((built + 1))\n"
+                  "done\n"
+                  "test $built -ge 6");
 }
 END_TEST
 
