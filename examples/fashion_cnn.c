@@ -15,7 +15,7 @@ typedef struct run {
     wg_dataset *training, *test;
     wg_loader *train_loader, *test_loader;
     wg_model *model;
-    wg_optimizer *adam;
+    wg_optimizer *sgd;
     wg_tape *tape;
     wg_confusion *counts;
     show_progress progress;
@@ -48,9 +48,9 @@ static int prepare(run *r, const char *folder, uint64_t seed, wg_error *error) {
     if (!r->test_loader || !(r->counts = wg_confusion_new(10, error))) return error->status;
     r->tape = wg_tape_new();
     r->model = wg_model_new(.seed = seed);
-    r->adam = wg_adamw(r->model, 2e-3, .weight_decay = 0.02, .clip_norm = 1.0);
+    r->sgd = wg_sgd(r->model, 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 5e-4);
     const int64_t steps = EPOCHS * wg_loader_batches(r->train_loader);
-    const int status = wg_set_schedule(r->adam, WG_COSINE, .warm_up = steps / 20, .steps = steps);
+    const int status = wg_set_schedule(r->sgd, WG_COSINE, .warm_up = steps / 20, .steps = steps);
     if (status) return show_fail(error, status, "learning rate: %s", wg_status_name(status));
     r->progress = show_begin(steps);
     return WG_OK;
@@ -65,7 +65,7 @@ static int train(run *r, wg_error *error) {
     for (wg_batch b; wg_loader_next(r->train_loader, &b); wg_tape_clear(r->tape)) {
         wg_var logits = fashion_model(r->model, wg_input(r->tape, b.x));
         wg_var loss = wg_softmax_cross_entropy(logits, wg_input(r->tape, b.y));
-        wg_minimize(r->adam, loss);
+        wg_minimize(r->sgd, loss);
         if (wg_eval(loss, logits)) {
             fprintf(stderr, "\nstep %lld: no weight has been changed\n", (long long)r->progress.step + 1);
             return wg_tape_recover(r->tape, error);
@@ -139,7 +139,7 @@ int main(int count, char **arguments) {
     else printf("test accuracy %.2f %% after %d epochs in %.1f s\n", 100 * accuracy, EPOCHS, seconds);
     wg_confusion_free(r.counts);
     wg_tape_free(r.tape);
-    wg_optimizer_free(r.adam);
+    wg_optimizer_free(r.sgd);
     wg_model_free(r.model);
     wg_loader_free(r.train_loader);
     wg_loader_free(r.test_loader);

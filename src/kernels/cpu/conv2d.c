@@ -6,6 +6,7 @@
  *
  * A unit is a group of filters on so many images that packing the weights costs little beside using them. */
 #include "kernels/cpu/correlate.h"
+#include "kernels/cpu/swap.h"
 #include "kernels/table.h"
 
 typedef struct layout {
@@ -16,7 +17,7 @@ typedef struct layout {
     int64_t images;                       /* of a unit */
 } layout;
 
-enum { PLACES_FOR_A_PACKING = 512 };
+enum { PLACES_FOR_A_PACKING = 768 };
 
 static layout layout_of(const wg_call *call) {
     const wg_operand *in = call->inputs;
@@ -67,10 +68,12 @@ static void place_terms(const layout *l, int64_t *offset) {
 
 /* to[f / pack][t][f % pack] = weight[f][t], zeros behind the last filter. */
 static void pack_weights(const layout *l, const real *weight, real *to) {
-    for (int64_t first = 0; first < l->c.filters; first += l->pack, to += l->pack * l->terms)
-        for (int64_t f = 0; f < l->pack; f++)
-            for (int64_t t = 0; t < l->terms; t++)
-                to[t * l->pack + f] = first + f < l->c.filters ? weight[(first + f) * l->terms + t] : 0;
+    for (int64_t first = 0; first < l->c.filters; first += l->pack, to += l->pack * l->terms) {
+        const int64_t left = l->c.filters - first, filled = left < l->pack ? left : l->pack;
+        wg_swap(to, l->pack, weight + first * l->terms, l->terms, l->terms, filled);
+        for (int64_t t = 0; t < l->terms && filled < l->pack; t++)
+            for (int64_t f = filled; f < l->pack; f++) to[t * l->pack + f] = 0;
+    }
 }
 
 static void pack_image(const layout *l, const real *image, real *to) {

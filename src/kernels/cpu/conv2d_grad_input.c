@@ -17,7 +17,7 @@ typedef struct layout {
     int64_t images;                /* of a unit */
 } layout;
 
-enum { PLACES_FOR_A_PACKING = 512 };
+enum { PLACES_FOR_A_PACKING = 768 };
 
 static layout layout_of(const wg_call *call) {
     const wg_operand *in = call->inputs;

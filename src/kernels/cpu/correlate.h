@@ -40,13 +40,13 @@ typedef struct correlation {
 WG_INLINE int64_t whole(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
 
 /* How many filters' weights lie side by side: FILTER_LANES if vectors are to run along filters, else
- * TILE_FILTERS. The work is counted in terms; storing a sum counts as some more. */
+ * TILE_FILTERS. The work is counted in terms; storing a sum costs as much as so many more (measured). */
 WG_INLINE int64_t correlation_pack(int64_t terms, int64_t filters, int64_t rows, int64_t columns,
                                    int64_t pitch) {
     const int64_t along_filters =
-        whole(filters, FILTER_LANES) * whole(rows * columns, TILE_PIXELS) * (terms + 8);
+        whole(filters, FILTER_LANES) * whole(rows * columns, TILE_PIXELS) * (terms + 14);
     const int64_t along_places =
-        whole(filters, TILE_FILTERS) * whole((rows - 1) * pitch + columns, TILE_PLACES) * (terms + 3);
+        whole(filters, TILE_FILTERS) * whole((rows - 1) * pitch + columns, TILE_PLACES) * (terms + 22);
     return along_filters < along_places ? FILTER_LANES : TILE_FILTERS;
 }
 
