@@ -176,6 +176,7 @@ static const glyph font[] = {
     {'.', {0, 0, 0, 0, 0, 12, 12}},      {'-', {0, 0, 0, 14, 0, 0, 0}},
     {'%', {24, 25, 2, 4, 8, 19, 3}},     {'/', {1, 1, 2, 4, 8, 16, 16}},
     {':', {0, 12, 12, 0, 12, 12, 0}},
+    {',', {0, 0, 0, 0, 12, 4, 8}},
 };
 
 int show_text_width(int scale, const char *text) { return (int)strlen(text) * 6 * scale; }

@@ -63,7 +63,7 @@ static const show_colour show_black = {20, 20, 24}, show_grey = {150, 150, 155},
 wg_tensor *show_picture(int width, int height);
 void show_box(wg_tensor *picture, int x, int y, int width, int height, show_colour colour);
 void show_line(wg_tensor *picture, double x0, double y0, double x1, double y1, show_colour colour);
-/* Letters, digits and . - % / : in capitals, 6 by 8 pixels times `scale` each; others are left blank. */
+/* Letters, digits and . , - % / : in capitals, 6 by 8 pixels times `scale` each; others are left blank. */
 void show_text(wg_tensor *picture, int x, int y, int scale, show_colour colour, const char *text);
 int show_text_width(int scale, const char *text);
 
