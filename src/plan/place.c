@@ -251,6 +251,10 @@ static bool place_step(placing *p, uint32_t index) {
                 continue;
             }
             plan->places[value] = (wg_place){WG_PLACE_ARENA, take(p, bytes_of(p, value))};
+            if (p->end > INT64_MAX)
+                return wg_tape_fail(p->tape, WG_ERROR_MEMORY,
+                                    "wg_eval: its buffers together have more bytes than 64 bits can count"),
+                       false;
             const uint32_t last = p->last[value] == WG_ABSENT ? index : p->last[value];
             if (last == END) continue;
             p->dies_with[value] = p->dying[last];
