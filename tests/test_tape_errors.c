@@ -87,6 +87,50 @@ START_TEST(more_elements_than_can_be_counted) {
 END_TEST
 
 /* Both tapes have the error. */
+/* Three values of 2^62 bytes and a fourth to make one from live at once: 2^64 bytes of buffers. */
+START_TEST(more_bytes_of_buffers_than_can_be_counted) {
+    wg_var y[3];
+    for (int i = 0; i < 3; i++)
+        y[i] = wg_transpose(wg_full(tape, WG_F64, WG_SHAPE((int64_t)1 << 58, 2), i), WG_ALL_AXES);
+    ck_assert_int_ne(wg_eval(wg_sum(wg_add(y[0], wg_add(y[1], y[2])), WG_ALL_AXES)), WG_OK);
+    assert_error(tape, WG_ERROR_MEMORY, "wg_eval: its buffers together have more bytes than");
+}
+END_TEST
+
+/* --- An op of the program's that breaks what its flags promise --------------------------------------------
+ */
+
+static int infer_four(wg_infer *infer) {
+    infer->outputs[0] = (wg_type){.dtype = WG_F32, .rank = 1, .extent = {4}};
+    return WG_OK;
+}
+static void forward_zeros(const wg_call *call) {
+    for (int64_t i = call->begin; i < call->end; i++) ((float *)call->outputs[0].data)[i] = 0;
+}
+
+START_TEST(a_view_of_another_size) {
+    static const wg_op op = {
+        .name = "my_view", .inputs = 1, .outputs = 1, .flags = WG_VIEW, .infer = infer_four};
+    ck_assert(wg_valid(wg_apply(&op, ones(2, 2))));
+    wg_apply(&op, ones(3));
+    assert_error(tape, WG_ERROR_SHAPE, "my_view: its shape rule gives f32[4], which a view of input 0");
+}
+END_TEST
+
+START_TEST(an_elementwise_op_of_another_shape) {
+    static const wg_op op = {.name = "my_op",
+                             .inputs = 1,
+                             .outputs = 1,
+                             .flags = WG_ELEMENTWISE,
+                             .infer = infer_four,
+                             .forward = forward_zeros};
+    ck_assert(wg_valid(wg_apply(&op, ones(1))));
+    wg_apply(&op, ones(3));
+    assert_error(tape, WG_ERROR_SHAPE,
+                 "my_op: its shape rule gives f32[4], which the result of these inputs");
+}
+END_TEST
+
 START_TEST(vars_of_two_tapes) {
     wg_tape *other = wg_tape_new();
     wg_add(ones(2), wg_scalar(other, 1.0));
@@ -294,8 +338,10 @@ END_TEST
 WG_TAPE_SUITE("tape/errors", shapes_that_do_not_broadcast, dtypes_that_are_mixed, inner_sizes_of_a_product,
               a_kernel_larger_than_the_padded_input, groups_that_do_not_divide, a_negative_stride,
               one_number_for_both_axes_and_one_for_each, an_axis_out_of_range_or_named_twice,
-              a_reshape_to_another_size, more_elements_than_can_be_counted, vars_of_two_tapes,
-              a_var_of_before_the_clear, no_var_where_one_is_needed, a_random_name_met_twice,
+              a_reshape_to_another_size, more_elements_than_can_be_counted,
+              more_bytes_of_buffers_than_can_be_counted, a_view_of_another_size,
+              an_elementwise_op_of_another_shape, vars_of_two_tapes, a_var_of_before_the_clear,
+              no_var_where_one_is_needed, a_random_name_met_twice,
               the_gradient_of_many_elements_without_a_seed, the_gradient_for_something_not_on_the_tape,
               the_gradient_for_whole_numbers, a_gradient_that_an_op_blocks, a_class_out_of_range,
               an_index_out_of_range, numbers_that_are_not_finite_are_laid_to_the_op_that_made_them,

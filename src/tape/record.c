@@ -65,6 +65,28 @@ static bool convert_weak(pending *p) {
     return true;
 }
 
+/* The engine relies on what the flags promise of shapes: it would read and write past the ends otherwise. */
+static bool keeps_promises(const pending *p) {
+    const wg_op *op = p->op;
+    bool good = true;
+    if (op->flags & WG_VIEW)
+        good = p->count > 0 && p->inputs[0] != WG_ABSENT &&
+               wg_type_bytes(&p->outputs[0]) == wg_type_bytes(&p->types[0]);
+    if (op->flags & WG_ELEMENTWISE) {
+        for (int i = 1; good && i < op->outputs; i++) good = wg_shape_equal(&p->outputs[i], &p->outputs[0]);
+        for (int i = 0; good && i < p->count; i++)
+            good = p->inputs[i] == WG_ABSENT || wg_broadcasts_to(&p->types[i], &p->outputs[0]);
+    }
+    char text[WG_TEXT_SIZE];
+    if (!good)
+        wg_tape_fail(p->tape, WG_ERROR_SHAPE, "%s: its shape rule gives %s, which %s cannot have", op->name,
+                     wg_type_text(text, &p->outputs[0], true),
+                     op->flags & WG_VIEW
+                         ? "a view of input 0 (WG_VIEW)"
+                         : "the result of these inputs, element by element (WG_ELEMENTWISE),");
+    return good;
+}
+
 static bool infer(pending *p) {
     struct wg_infer_state state = {.tape = p->tape};
     for (int i = 0; i < p->count; i++)
@@ -91,7 +113,7 @@ static bool infer(pending *p) {
                                 wg_type_text(text, type, true)),
                    false;
     }
-    return true;
+    return keeps_promises(p);
 }
 
 /* Where the type's extents begin: often those of an input. */
