@@ -86,7 +86,6 @@ START_TEST(more_elements_than_can_be_counted) {
 }
 END_TEST
 
-/* Both tapes have the error. */
 /* Three values of 2^62 bytes and a fourth to make one from live at once: 2^64 bytes of buffers. */
 START_TEST(more_bytes_of_buffers_than_can_be_counted) {
     wg_var y[3];
@@ -131,6 +130,7 @@ START_TEST(an_elementwise_op_of_another_shape) {
 }
 END_TEST
 
+/* Both tapes have the error. */
 START_TEST(vars_of_two_tapes) {
     wg_tape *other = wg_tape_new();
     wg_add(ones(2), wg_scalar(other, 1.0));

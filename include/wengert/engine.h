@@ -25,7 +25,9 @@ typedef struct wg_engine_options {
     wg_executor executor WG_DEFAULT_;
 } wg_engine_options;
 
-/* A new engine; NULL on failure: an instruction set that this machine or build lacks, no memory. */
+/* A new engine; NULL on failure: an instruction set that this machine or build lacks, no memory. A child made by fork
+ * may use it too, on the one thread it has, unless another thread was evaluating at the time of the fork: what that
+ * thread had locked stays locked. */
 WG_API wg_engine *wg_engine_new(wg_error *error, const wg_engine_options *options) WG_MUST_USE;
 
 /* Frees it; tapes of it must be gone. NULL is harmless. */

@@ -15,12 +15,15 @@ const char *wg_dtype_name(wg_dtype dtype) { return known(dtype) ? dtypes[dtype].
 size_t wg_dtype_size(wg_dtype dtype) { return known(dtype) ? dtypes[dtype].size : 0; }
 
 int64_t wg_type_count(const wg_type *type) {
+    if (!type) return 0;
     int64_t count = 1;
     for (int i = 0; i < type->rank; i++) count *= type->extent[i];
     return count;
 }
 
-size_t wg_type_bytes(const wg_type *type) { return (size_t)wg_type_count(type) * wg_dtype_size(type->dtype); }
+size_t wg_type_bytes(const wg_type *type) {
+    return type ? (size_t)wg_type_count(type) * wg_dtype_size(type->dtype) : 0;
+}
 
 /* The product of the extents that are not 0 must fit as well: strides are made of them. */
 bool wg_type_fits(const wg_type *type) {

@@ -126,6 +126,7 @@ int wg_check_orders(wg_check *check, wg_function *function, void *context, wg_te
 
 int (wg_gradcheck)(wg_function *function, void *context, wg_tensor *const *inputs, int count,
                   wg_gradcheck_report *report, const wg_gradcheck_options *options) {
+    if (!function || !report || (!inputs && count > 0)) return WG_ERROR_TAPE;
     wg_check check;
     int status = wg_check_open(&check, report, options);
     const wg_gradcheck_options *o = &check.options;

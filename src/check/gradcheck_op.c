@@ -122,6 +122,7 @@ static int check_case(const wg_case *sample, void *context) {
 
 int (wg_gradcheck_op)(const wg_op *op, size_t op_size, wg_gradcheck_report *report,
                      const wg_gradcheck_options *options) {
+    if (!op || !report) return WG_ERROR_TAPE;
     wg_check check;
     int status = wg_check_open(&check, report, options);
     snprintf(report->name, sizeof report->name, "%s", op->name ? op->name : "?");

@@ -33,6 +33,7 @@ static void print_failure(FILE *stream, const wg_gradcheck_failure *f) {
 }
 
 void wg_gradcheck_print(FILE *stream, const wg_gradcheck_report *report) {
+    if (!stream || !report) return;
     fprintf(stream, "%s: %d samples", report->name, report->samples);
     if (report->samples_empty) fprintf(stream, " (%d empty)", report->samples_empty);
     if (report->not_differentiable)

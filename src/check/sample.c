@@ -62,6 +62,8 @@ static wg_var record_source(wg_tape *tape, const wg_case *sample) {
 }
 
 wg_var (wg_case_record)(wg_tape *tape, const wg_case *sample, const wg_var *inputs) {
+    if (!sample || !inputs)
+        return wg_fail(tape, WG_ERROR_TAPE, "wg_case_record: the case, or the list of its inputs, is NULL");
     if (!sample->input_count) return record_source(tape, sample);
     return wg_apply_list(sample->op, sample->op_size, sample->attributes, inputs);
 }

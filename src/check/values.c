@@ -121,6 +121,10 @@ static int64_t *permutation(const source *from) {
 }
 
 wg_tensor *wg_case_tensor(const wg_case *sample, int input, wg_dtype real, uint64_t seed, wg_error *error) {
+    if (!sample) {
+        wg_error_set(error, WG_ERROR_TAPE, "wg_case_tensor: the case is NULL");
+        return NULL;
+    }
     if (input < 0 || input >= sample->input_count) {
         wg_error_set(error, WG_ERROR_ATTRIBUTE, "wg_case_tensor: the case has %d inputs, not one numbered %d",
                      sample->input_count, input);

@@ -28,6 +28,7 @@ const char *wg_dataset_class(const wg_dataset *dataset, int64_t index) {
 
 int wg_dataset_get(const wg_dataset *dataset, int64_t index, void *x, void *y, wg_error *error) {
     if (!dataset) return wg_error_set(error, WG_ERROR_MEMORY, "no data set given");
+    if (!x) return wg_error_set(error, WG_ERROR_TAPE, "no memory given for sample %lld", (long long)index);
     if (index < 0 || index >= dataset->length)
         return wg_error_set(error, WG_ERROR_INDEX, "no sample %lld; the data set has %lld", (long long)index,
                             (long long)dataset->length);

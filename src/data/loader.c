@@ -156,6 +156,7 @@ static wg_slot *next_made(wg_loader *loader) {
 }
 
 bool wg_loader_next(wg_loader *loader, wg_batch *batch) {
+    if (!batch) return false;
     *batch = (wg_batch){0};
     if (!loader || loader->error.status) return false;
     if (loader->position == loader->batches.count) {

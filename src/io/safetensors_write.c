@@ -78,6 +78,9 @@ static json_t *describe(const wg_type *type, int64_t begin) {
 }
 
 static int add_metadata(json_t *header, const wg_safetensors_options *options, const char *path, wg_error *error) {
+    if (!options->metadata)
+        return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: %d metadata, but their list is NULL", path,
+                            options->metadata_count);
     json_t *texts = json_object();
     int status = add(header, WG_SAFETENSORS_METADATA, texts, path, error); /* header keeps it alive */
     for (int i = 0; !status && i < options->metadata_count; i++) {
@@ -150,7 +153,7 @@ static int write_file(const char *path, const char *header, const wg_named_tenso
     return wg_writer_finish(&writer, status, error);
 }
 
-int(wg_safetensors_write)(const char *path, const wg_named_tensor *tensors, int count, wg_error *error,
+int (wg_safetensors_write)(const char *path, const wg_named_tensor *tensors, int count, wg_error *error,
                           const wg_safetensors_options *options) {
     if (!path || count < 0 || (count > 0 && !tensors))
         return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: no list of tensors", path ? path : "(no path)");
@@ -176,7 +179,7 @@ int(wg_safetensors_write)(const char *path, const wg_named_tensor *tensors, int 
 
 #else
 
-int(wg_safetensors_write)(const char *path, const wg_named_tensor *tensors, int count, wg_error *error,
+int (wg_safetensors_write)(const char *path, const wg_named_tensor *tensors, int count, wg_error *error,
                           const wg_safetensors_options *options) {
     (void)tensors, (void)count, (void)options;
     return wg_error_set(error, WG_ERROR_UNSUPPORTED,

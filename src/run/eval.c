@@ -293,8 +293,14 @@ static int run_plan(wg_tape *tape, scratch *s, const wg_plan *plan, size_t resul
     return good ? WG_OK : tape->error.status;
 }
 
+/* The tape of the first var that is on one: it is told of those that are not. */
+static wg_tape *tape_of(const wg_var *vars) {
+    while (vars && !vars->tape && vars->id != UINT32_MAX) vars++;
+    return vars ? vars->tape : NULL;
+}
+
 static int evaluate(const wg_var *vars, bool assign) {
-    wg_tape *tape = vars->tape;
+    wg_tape *tape = tape_of(vars);
     if (!tape) return WG_ERROR_TAPE;
     if (tape->error.status) return tape->error.status;
     if (!tape->scratch) {

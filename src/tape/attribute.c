@@ -40,10 +40,10 @@ int wg_attributes_check(wg_tape *tape, const wg_op *op, const void *attributes) 
             if (x >= a->low && x <= a->high) continue;
             char place[16] = "", range[96];
             if (count > 1) snprintf(place, sizeof place, "[%d]", i);
-            if (a->high >= 0x1p31)
-                snprintf(range, sizeof range, "at least %g", a->low);
+            if (x < a->low && a->high >= INT32_MAX)
+                snprintf(range, sizeof range, "at least %.10g", a->low);
             else
-                snprintf(range, sizeof range, "%g to %g", a->low, a->high);
+                snprintf(range, sizeof range, "%.10g to %.10g", a->low, a->high);
             return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: %s%s is %g; it must be %s", op->name, a->name,
                                 place, x, range);
         }
@@ -101,7 +101,7 @@ static void put_value(writer *w, const wg_attribute *a, const void *attributes) 
 int wg_attributes_text(const wg_op *op, const void *attributes, char *text, size_t size) {
     writer w = {text, size, 0};
     if (size) text[0] = '\0';
-    for (const wg_attribute *a = op->attributes; a && a->name && attributes; a++) {
+    for (const wg_attribute *a = op ? op->attributes : NULL; a && a->name && attributes; a++) {
         put(&w, "%s%s=", a == op->attributes ? "" : " ", a->name);
         put_value(&w, a, attributes);
     }
@@ -214,6 +214,9 @@ wg_var wg_apply_named(wg_tape *tape, const char *name, const wg_var *inputs, con
         return wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: its attributes are too large", op->name);
     set_presets(op, memory);
     if (!read_attributes(tape, op, memory, attributes)) return wg_invalid(tape);
-    if (!inputs[0].tape && inputs[0].id == UINT32_MAX) return wg_record(tape, op, memory, NULL, 0);
-    return wg_apply_list(op, sizeof *op, memory, inputs);
+    if (!inputs || (!inputs[0].tape && inputs[0].id == UINT32_MAX))
+        return wg_record(tape, op, memory, NULL, 0);
+    const wg_var result = wg_apply_list(op, sizeof *op, memory, inputs);
+    if (!result.tape) return wg_fail(tape, WG_ERROR_TAPE, "%s: none of its inputs is a var", op->name);
+    return result;
 }

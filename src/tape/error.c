@@ -101,6 +101,6 @@ int wg_tape_recover(wg_tape *tape, wg_error *error) {
 }
 
 int wg_report(FILE *stream, wg_tape *tape) {
-    if (wg_tape_status(tape)) fprintf(stream, "error: %s\n", wg_tape_message(tape));
+    if (stream && wg_tape_status(tape)) fprintf(stream, "error: %s\n", wg_tape_message(tape));
     return wg_tape_recover(tape, NULL);
 }

@@ -1,5 +1,5 @@
-/* gradient — what a program asks of the driver in differentiate.c: arguments checked, the seed made where none was
- * given, and an answer where no cotangent arrived: zero, or why there is no gradient. */
+/* gradient — what a program asks of the driver in differentiate.c: arguments checked, the seed made where
+ * none was given, and an answer where no cotangent arrived: zero, or why there is no gradient. */
 #include "tape/path.h"
 #include <wengert/ops.h>
 
@@ -51,6 +51,10 @@ static wg_var gradient_of_none(wg_tape *tape, wg_var y, wg_var x) {
 
 int wg_grad_list(wg_var y, wg_var seed, const wg_var *inputs, int count, wg_var *gradients) {
     wg_tape *tape = y.tape;
+    if (count > 0 && (!inputs || !gradients))
+        return wg_fail(tape, WG_ERROR_TAPE, "wg_grad_list: the list of %s is NULL",
+                       inputs ? "gradients" : "inputs"),
+               WG_ERROR_TAPE;
     for (int i = 0; i < count; i++) gradients[i] = wg_invalid(tape);
     if (!tape) return WG_ERROR_TAPE;
     bool good = wg_tape_owns(tape, y, "wg_grad: y");

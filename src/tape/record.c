@@ -236,7 +236,7 @@ static bool sound(wg_tape *tape, const wg_op *op, size_t op_size) {
 /* The tape that the vars are of; the first one that names any. */
 static wg_tape *tape_of(const wg_var *vars, int *count) {
     wg_tape *tape = NULL;
-    for (*count = 0; vars[*count].tape || vars[*count].id != UINT32_MAX; ++*count)
+    for (*count = 0; vars && (vars[*count].tape || vars[*count].id != UINT32_MAX); ++*count)
         if (!tape) tape = vars[*count].tape;
     return tape;
 }

@@ -38,6 +38,7 @@ void wg_tensor_embed(wg_tensor *tensor, const wg_type *type, void *data) {
 }
 
 wg_tensor *wg_tensor_of_type(const wg_type *type, wg_error *error) {
+    if (!type) return wg_error_set(error, WG_ERROR_SHAPE, "wg_tensor_of_type: the type is NULL"), NULL;
     char text[WG_TEXT_SIZE];
     const size_t head = wg_round_up(sizeof(wg_tensor), WG_ALIGNMENT), bytes = wg_type_bytes(type);
     void *block = NULL;
