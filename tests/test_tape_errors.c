@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* A var of ones. */
 static wg_var(ones)(const wg_shape *shape) { return (wg_full)(tape, WG_F32, shape, 1.0); }
@@ -325,6 +326,17 @@ START_TEST(a_report_is_one_line_and_heals_the_tape) {
 }
 END_TEST
 
+START_TEST(a_report_says_which_setting_left_no_tape) {
+    char text[1024];
+    setenv("WG_ISA", "mmx", 1);
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    ck_assert_int_eq(wg_report(stream, NULL), WG_ERROR_UNSUPPORTED);
+    fclose(stream);
+    unsetenv("WG_ISA");
+    ck_assert_message_contains(text, "error: no tape: there is no instruction set \"mmx\"");
+}
+END_TEST
+
 START_TEST(calls_on_no_tape_are_harmless) {
     wg_var x = wg_scalar(NULL, 1.0), y = wg_add(x, wg_mul(x, x));
     ck_assert(!wg_valid(y) && isnan(wg_item(y)) && wg_value(y) == NULL);
@@ -350,4 +362,4 @@ WG_TAPE_SUITE("tape/errors", shapes_that_do_not_broadcast, dtypes_that_are_mixed
               an_error_at_run_time_names_the_line_where_the_op_was_recorded,
               the_first_error_stays_until_it_is_recovered, vars_from_before_the_error_stay_good,
               an_error_of_the_programs_own_sticks_like_any_other, a_report_is_one_line_and_heals_the_tape,
-              calls_on_no_tape_are_harmless)
+              a_report_says_which_setting_left_no_tape, calls_on_no_tape_are_harmless)

@@ -174,7 +174,7 @@ WG_API int wg_tape_status(const wg_tape *tape);          /* 0, or the error's; o
 WG_API const char *wg_tape_message(const wg_tape *tape); /* "" without error */
 
 /* Copies the error out (NULL: just forgets it) and heals the tape; returns the status it had. Vars
- * recorded before the error stay valid. */
+ * recorded before the error stay valid. Of NULL: why there is no tape, as far as can be told. */
 WG_API int wg_tape_recover(wg_tape *tape, wg_error *error);
 
 /* Writes "error: MESSAGE\n" to the stream, heals the tape, returns the status: the end of main. */

@@ -1,4 +1,5 @@
 /* error — the first error sticks to the tape; this file puts it there, tells it and takes it off. */
+#include "kernels/table.h"
 #include "tape/tape.h"
 
 static int fail(wg_tape *tape, uint32_t site, uint32_t scope, int status, const char *format,
@@ -89,18 +90,29 @@ const char *wg_tape_message(const wg_tape *tape) {
     return text;
 }
 
+/* Why there is no tape: the environment asks for what is not there, or else there was no memory. */
+static int no_tape(wg_error *error) {
+    wg_isa isa;
+    wg_error why;
+    const int status = wg_isa_choose(NULL, &isa, &why);
+    if (status) return wg_error_set(error, status, "no tape: %.1000s", why.message);
+    return wg_error_set(error, WG_ERROR_MEMORY, "%s", wg_tape_message(NULL));
+}
+
 int wg_tape_recover(wg_tape *tape, wg_error *error) {
+    if (!tape) return no_tape(error);
     const int status = wg_tape_status(tape);
     wg_error_set(error, status, "%s", wg_tape_message(tape));
-    if (tape) {
-        tape->error = (wg_error){0};
-        tape->error_scope = 0;
-        tape->error_site = (wg_site){0};
-    }
+    tape->error = (wg_error){0};
+    tape->error_scope = 0;
+    tape->error_site = (wg_site){0};
     return status;
 }
 
 int wg_report(FILE *stream, wg_tape *tape) {
-    if (stream && wg_tape_status(tape)) fprintf(stream, "error: %s\n", wg_tape_message(tape));
+    wg_error error;
+    if (!tape) no_tape(&error);
+    if (stream && wg_tape_status(tape))
+        fprintf(stream, "error: %s\n", tape ? wg_tape_message(tape) : error.message);
     return wg_tape_recover(tape, NULL);
 }
