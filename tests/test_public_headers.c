@@ -54,7 +54,18 @@ START_TEST(a_forgotten_option_name_is_a_warning) {
 }
 END_TEST
 
+START_TEST(an_axis_that_is_not_in_a_list_is_an_error) {
+    char output[4096];
+    const int status = run_command(output, sizeof output,
+                                   "echo '#include <wengert.h>\nwg_var f(wg_var x) { return wg_sum(x, 0); }' |"
+                                   " gcc -x c -Iinclude -fsyntax-only -");
+    ck_assert_int_ne(status, 0);
+    ck_assert_message_contains(output, "error: invalid type argument of unary");
+}
+END_TEST
+
 WG_SUITE("public headers", gcc_accepts_them_as_c99, gcc_accepts_them_as_c11, gcc_accepts_them_as_c17,
          gcc_accepts_them_as_c2x, gcc_accepts_them_as_gnu11, clang_accepts_them_as_c99,
          clang_accepts_them_as_c11, clang_accepts_them_as_c17, clang_accepts_them_as_c2x,
-         gxx_accepts_them_as_cxx20, clangxx_accepts_them_as_cxx20, a_forgotten_option_name_is_a_warning)
+         gxx_accepts_them_as_cxx20, clangxx_accepts_them_as_cxx20, a_forgotten_option_name_is_a_warning,
+         an_axis_that_is_not_in_a_list_is_an_error)

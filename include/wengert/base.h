@@ -117,6 +117,9 @@ typedef struct wg_shape {
 #define WG_SCALAR_SHAPE (&(const wg_shape){{INT64_MIN}})
 #endif
 #define WG_ALL_AXES ((const wg_axes *)0)
+/* A list handed on. A plain 0 for axis 0 would be a null pointer, which means all axes: no dereferencing it,
+ * so that is a compiler error. */
+#define WG_LIST_(list) ((void)sizeof *(list), (list))
 
 WG_END_C
 #endif

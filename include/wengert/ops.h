@@ -180,11 +180,11 @@ WG_END_C
 #define wg_check_finite(...) WG_AT((wg_check_finite)(__VA_ARGS__))
 
 #define wg_sum(...) WG_AT(wg_sum_(__VA_ARGS__, ))
-#define wg_sum_(x, axes, ...) (wg_sum)(x, axes, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_sum_(x, axes, ...) (wg_sum)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 #define wg_mean(...) WG_AT(wg_mean_(__VA_ARGS__, ))
-#define wg_mean_(x, axes, ...) (wg_mean)(x, axes, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_mean_(x, axes, ...) (wg_mean)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 #define wg_max(...) WG_AT(wg_max_(__VA_ARGS__, ))
-#define wg_max_(x, axes, ...) (wg_max)(x, axes, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_max_(x, axes, ...) (wg_max)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 #define wg_argmax(...) WG_AT(wg_argmax_(__VA_ARGS__, ))
 #define wg_argmax_(x, axis, ...) (wg_argmax)(x, axis, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 
