@@ -282,6 +282,25 @@ START_TEST(an_error_at_run_time_names_the_line_where_the_op_was_recorded) {
 }
 END_TEST
 
+START_TEST(an_error_names_the_line_of_the_call_not_of_its_arguments) {
+    char place[256];
+    wg_tensor *zeros = wg_tensor_new(WG_F32, WG_SHAPE(2), NULL);
+    wg_state *state = wg_state_new(zeros, NULL);
+    wg_var x = ones(3), index = whole(0, 1), gradients[2];
+    snprintf(place, sizeof place, "(%s:%d)", __FILE__, __LINE__ + 1);
+    wg_assign(state, x);
+    assert_error(tape, WG_ERROR_SHAPE, place);
+    snprintf(place, sizeof place, "(%s:%d)", __FILE__, __LINE__ + 1);
+    wg_grad(wg_sum(x, WG_ALL_AXES), index);
+    assert_error(tape, WG_ERROR_GRADIENT, place);
+    snprintf(place, sizeof place, "(%s:%d)", __FILE__, __LINE__ + 1);
+    wg_grad_list(x, WG_NONE, (wg_var[]){x, x}, 2, gradients);
+    assert_error(tape, WG_ERROR_GRADIENT, place);
+    wg_state_free(state);
+    wg_tensor_free(zeros);
+}
+END_TEST
+
 START_TEST(the_first_error_stays_until_it_is_recovered) {
     wg_var good = wg_scalar(tape, 2.0);
     wg_var bad = wg_reshape(ones(2), WG_SHAPE(3));
@@ -360,6 +379,6 @@ WG_TAPE_SUITE("tape/errors", shapes_that_do_not_broadcast, dtypes_that_are_mixed
               state_that_has_been_overwritten_since_it_was_read,
               a_state_assigned_twice_or_what_it_cannot_hold, an_error_names_the_scope_and_the_programs_line,
               an_error_at_run_time_names_the_line_where_the_op_was_recorded,
-              the_first_error_stays_until_it_is_recovered, vars_from_before_the_error_stay_good,
+              an_error_names_the_line_of_the_call_not_of_its_arguments, the_first_error_stays_until_it_is_recovered, vars_from_before_the_error_stay_good,
               an_error_of_the_programs_own_sticks_like_any_other, a_report_is_one_line_and_heals_the_tape,
               a_report_says_which_setting_left_no_tape, calls_on_no_tape_are_harmless)

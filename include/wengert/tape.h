@@ -99,6 +99,7 @@ WG_API wg_var wg_read(wg_tape *tape, wg_state *state);
  * A state is assigned at most once between evaluations. Returns a wg_status, which sticks to the
  * tape as well. */
 WG_API int wg_assign(wg_state *state, wg_var value);
+WG_API int wg_assign_at_(wg_state *state, wg_var value, const char *file, int line);
 
 /* The next evaluation that carries out assigns evaluates this var too: if it fails (wg_check_finite),
  * nothing is assigned. Returns a wg_status. */
@@ -114,6 +115,8 @@ WG_API wg_var wg_grad(wg_var y, wg_var x);
 /* The same for `count` inputs in one pass, with the cotangent `seed` of y's shape (WG_NONE: one,
  * for a y of one element). Writes gradients[i], invalid vars on failure; returns a wg_status. */
 WG_API int wg_grad_list(wg_var y, wg_var seed, const wg_var *inputs, int count, wg_var *gradients);
+WG_API int wg_grad_list_at_(wg_var y, wg_var seed, const wg_var *inputs, int count, wg_var *gradients,
+                            const char *file, int line);
 
 /* What leads from x to y. "No gradient" is not "zero gradient". */
 typedef enum wg_connection {
@@ -194,6 +197,10 @@ WG_END_C
 #define wg_read(...) WG_AT((wg_read)(__VA_ARGS__))
 #define wg_grad(...) WG_AT((wg_grad)(__VA_ARGS__))
 #define wg_keep(...) WG_AT((wg_keep)(__VA_ARGS__))
+#ifndef WG_INTERNAL
+#define wg_assign(...) wg_assign_at_(__VA_ARGS__, __FILE__, __LINE__)
+#define wg_grad_list(...) wg_grad_list_at_(__VA_ARGS__, __FILE__, __LINE__)
+#endif
 #ifdef __cplusplus
 template <class... V> static inline int wg_eval(V... vars) {
     const wg_var list[] = {vars..., WG_END_};

@@ -63,9 +63,8 @@ int wg_grad_list(wg_var y, wg_var seed, const wg_var *inputs, int count, wg_var 
         good = wg_tape_owns(tape, inputs[i], "wg_grad: x");
         const wg_type type = wg_type_of(inputs[i]);
         if (good && !wg_dtype_real(type.dtype))
-            good = !wg_tape_fail_at(tape, inputs[i].id, WG_ERROR_GRADIENT,
-                                    "wg_grad: x is %s; only f32 and f64 have gradients",
-                                    wg_type_text(text, &type, true));
+            good = !wg_tape_fail(tape, WG_ERROR_GRADIENT, "wg_grad: x is %s; only f32 and f64 have gradients",
+                                 wg_type_text(text, &type, true));
     }
     if (good) seed = seed_for(tape, y, seed);
     uint32_t blocker;
@@ -89,4 +88,11 @@ wg_var (wg_grad)(wg_var y, wg_var x) {
     wg_var gradient;
     wg_grad_list(y, WG_NONE, &x, 1, &gradient);
     return gradient;
+}
+
+int wg_grad_list_at_(wg_var y, wg_var seed, const wg_var *inputs, int count, wg_var *gradients,
+                     const char *file, int line) {
+    const int status = wg_grad_list(y, seed, inputs, count, gradients);
+    wg_at_(y, file, line);
+    return status;
 }

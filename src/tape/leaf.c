@@ -128,17 +128,21 @@ int wg_assign(wg_state *state, wg_var value) {
     const wg_type type = wg_type_of(value);
     char have[WG_TEXT_SIZE], want[WG_TEXT_SIZE];
     if (!wg_type_equal(&type, &state->tensor->type))
-        return wg_tape_fail_at(
-            tape, value.id, WG_ERROR_SHAPE, "wg_assign: the value is %s, the state holds %s",
-            wg_type_text(have, &type, true), wg_type_text(want, &state->tensor->type, true));
+        return wg_tape_fail(tape, WG_ERROR_SHAPE, "wg_assign: the value is %s, the state holds %s",
+                            wg_type_text(have, &type, true), wg_type_text(want, &state->tensor->type, true));
     for (size_t i = 0; i < tape->assigns.count; i++)
         if (tape->assigns.at[i].state == state)
-            return wg_tape_fail_at(
-                tape, value.id, WG_ERROR_TAPE,
-                "wg_assign: this state has been assigned already since the last evaluation");
+            return wg_tape_fail(tape, WG_ERROR_TAPE,
+                                "wg_assign: this state has been assigned already since the last evaluation");
     if (!WG_TAPE_ROOM(tape, assigns, 1)) return tape->error.status;
     tape->assigns.at[tape->assigns.count++] = (wg_assign_entry){wg_state_retain(state), value.id};
     return WG_OK;
+}
+
+int wg_assign_at_(wg_state *state, wg_var value, const char *file, int line) {
+    const int status = wg_assign(state, value);
+    wg_at_(value, file, line);
+    return status;
 }
 
 int wg_guard(wg_var check) {
