@@ -127,9 +127,9 @@ START_TEST(layers_say_what_they_cannot_take) {
     ck_assert_int_eq(wg_model_count(model), 0);
     wg_tape_clear(tape);
     wg_linear(model, "fc", x, 5);
-    assert_error(tape, WG_ERROR_STALE, "stale");
+    assert_error(tape, WG_ERROR_STALE, "linear \"fc\": x is stale");
     wg_dropout(model, "drop", x, 0.5);
-    assert_error(tape, WG_ERROR_STALE, "stale");
+    assert_error(tape, WG_ERROR_STALE, "dropout \"drop\": x is stale");
 } END_TEST
 
 /* --- Dropout

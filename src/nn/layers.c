@@ -14,13 +14,21 @@ static wg_var layer_parameter(wg_model *model, wg_tape *tape, const char *name, 
     return (wg_parameter)(model, tape, full, shape, &options);
 }
 
+/* Says so, unless the tape has an error already, which is then why. */
+static wg_var not_valid(wg_var x, const char *layer, const char *name) {
+    return wg_fail(x.tape, WG_ERROR_STALE,
+                   "%s \"%s\": x is stale: its tape has been cleared since, or an error has left it; record it "
+                   "again",
+                   layer, name);
+}
+
 /* Is x something that a layer can multiply by weights? Else an error on the tape, and *result is what
  * the layer returns. */
 static bool takes(wg_var x, const char *layer, const char *name, int rank, bool or_more, wg_var *result) {
     const wg_type type = wg_type_of(x);
     *result = WG_NONE;
     if (!wg_valid(x)) {
-        *result = (wg_relu)(x); /* an op knows how to say what is wrong with a var */
+        *result = not_valid(x, layer, name);
         return false;
     }
     char text[WG_TEXT_SIZE];
@@ -113,7 +121,7 @@ wg_var (wg_conv2d_layer)(wg_model *model, const char *name, wg_var x, int64_t ou
 
 wg_var (wg_dropout)(wg_model *model, const char *name, wg_var x, double p) {
     char path[WG_PATH_SIZE];
-    if (!wg_valid(x)) return (wg_relu)(x);
+    if (!wg_valid(x)) return not_valid(x, "dropout", name ? name : "");
     if (!model) return wg_fail(x.tape, WG_ERROR_MEMORY, "dropout: the model is NULL; it could not be made");
     if (!wg_model_training(model)) return x;
     if (!wg_path_join(path, x.tape, name)) return (wg_read)(x.tape, NULL);
