@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -93,12 +94,19 @@ void show_step(show_progress *progress, int epoch, int64_t images, double loss, 
     if (now - progress->last < pause && progress->step < progress->steps) return;
     progress->last = now;
     char bar[BAR + 1] = "", line[200];
-    for (int i = 0; i < BAR; i++) bar[i] = i < share * BAR ? '#' : '.';
     snprintf(line, sizeof line,
              "epoch %d  %3.0f %%  loss %.4f  accuracy %5.2f %%  %5.0f images/s  %3.0f s left", epoch,
              100 * share, loss, 100 * accuracy, (double)progress->images / gone, gone / share - gone);
-    if (progress->terminal) fprintf(stderr, "\r[%s] %s ", bar, line);
-    else fprintf(stderr, "%s\n", line);
+    if (!progress->terminal) {
+        fprintf(stderr, "%s\n", line);
+        return;
+    }
+    /* A line that wraps cannot be drawn over: the bar has what the rest leaves, and the rest is cut. */
+    struct winsize window = {0};
+    const int columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) || !window.ws_col ? 80 : window.ws_col;
+    const int left = columns - (int)strlen(line) - 5, width = left < 0 ? 0 : left < BAR ? left : BAR;
+    for (int i = 0; i < width; i++) bar[i] = i < share * width ? '#' : '.';
+    fprintf(stderr, "\r[%s] %.*s ", bar, columns - width - 5, line);
 }
 
 void show_end(show_progress *progress) {
