@@ -4,6 +4,7 @@
 #   need GROUP …              installs what is missing of these groups of packages, or says what to install
 #   configure DIR OPTION …    sets up a build directory unless it already stands so
 #   is_release DIR            is it set up, as a release build?
+#   has_examples DIR          are the example programs part of it?
 #   quietly LOG COMMAND …     runs a command with its output in LOG, and shows the end of it on failure
 #   now, elapsed SINCE        the time in seconds, and the seconds gone by
 #
@@ -140,6 +141,8 @@ set_up() {
     if [ "$1" = --reconfigure ]; then shift; fi
     echo "$tools $*" >"$directory/.set-up"
 }
+
+has_examples() { grep -q '"name": "examples", "value": true' "$1/meson-info/intro-buildoptions.json"; }
 
 is_release() {
     [ -f "$1/build.ninja" ] &&

@@ -177,6 +177,15 @@ static int agreements(wg_var a, wg_var b) {
     return count;
 }
 
+START_TEST(a_probability_out_of_range_is_an_error_in_both_modes) {
+    for (int training = 0; training < 2; training++) {
+        wg_model_train(model, training);
+        wg_dropout(model, "drop", ones(), training ? -0.5 : 1);
+        assert_error(tape, WG_ERROR_ATTRIBUTE, "dropout \"drop\": p is");
+    }
+}
+END_TEST
+
 START_TEST(dropout_draws_by_seed_path_and_step) {
     wg_model *other = wg_model_new(.seed = 8), *same = wg_model_new(.seed = 7);
     wg_tape *second = wg_tape_new(), *third = wg_tape_new();
@@ -226,4 +235,4 @@ WG_MODEL_SUITE("nn/layers", linear_is_x_times_weight_transposed_plus_bias,
                layers_say_what_they_cannot_take, dropout_keeps_the_mean_and_is_zero_with_probability_p,
                dropout_is_the_identity_in_evaluation_mode,
                a_random_name_met_twice_is_an_error_that_says_to_open_a_scope,
-               dropout_draws_by_seed_path_and_step, dropout_draws_afresh_after_each_update)
+               a_probability_out_of_range_is_an_error_in_both_modes, dropout_draws_by_seed_path_and_step, dropout_draws_afresh_after_each_update)

@@ -235,6 +235,28 @@ END_TEST
 START_TEST(neon_gives_the_bits_of_portable_code) { gives_the_bits_of_portable_code("neon"); }
 END_TEST
 
+START_TEST(the_environment_says_how_many_threads) {
+    static const char *const wrong[] = {"0", "-1", "abc", "2x", "99999", "1.5"};
+    wg_error error;
+    setenv("WG_THREADS", "3", 1);
+    wg_engine *engine = wg_engine_new(&error);
+    ck_assert_int_eq(wg_engine_count(engine).threads, 3);
+    wg_engine_free(engine);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        setenv("WG_THREADS", wrong[i], 1);
+        ck_assert_ptr_null(wg_engine_new(&error));
+        ck_assert_int_eq(error.status, WG_ERROR_ATTRIBUTE);
+        ck_assert_message_contains(error.message, "expected a number of threads, 1 to 1024");
+        engine = wg_engine_new(&error, .threads = 2); /* the program's word counts */
+        ck_assert_int_eq(wg_engine_count(engine).threads, 2);
+        wg_engine_free(engine);
+    }
+    unsetenv("WG_THREADS");
+    ck_assert_ptr_null(wg_engine_new(&error, .threads = -2));
+    ck_assert_message_contains(error.message, "threads is -2");
+}
+END_TEST
+
 START_TEST(an_unknown_instruction_set_is_an_error) {
     wg_error error = {0};
     ck_assert_ptr_null(wg_engine_new(&error, .isa = "mmx"));
@@ -247,4 +269,4 @@ WG_SUITE("run/executors", a_plan_on_one_thread_gives_the_bits_of_node_by_node,
          a_plan_on_two_threads_gives_the_bits_of_node_by_node,
          more_threads_than_processors_give_the_bits_of_node_by_node, avx2_gives_the_bits_of_portable_code,
          avx512_gives_the_bits_of_portable_code, neon_gives_the_bits_of_portable_code,
-         an_unknown_instruction_set_is_an_error)
+         an_unknown_instruction_set_is_an_error, the_environment_says_how_many_threads)

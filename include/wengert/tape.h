@@ -129,7 +129,7 @@ WG_API wg_connection wg_connection_of(wg_var y, wg_var x);
 
 /* --- Evaluate -------------------------------------------------------------------------------- */
 
-/* Evaluates the vars and carries out all assigns recorded since the last evaluation. Values of the
+/* Evaluates the vars, one at least, and carries out all assigns recorded since the last evaluation. Values of the
  * vars can be read until the next evaluation or clear. Returns the tape's wg_status. */
 WG_API int wg_eval_list(const wg_var *vars);
 

@@ -14,6 +14,9 @@ static wg_var layer_parameter(wg_model *model, wg_tape *tape, const char *name, 
     return (wg_parameter)(model, tape, full, shape, &options);
 }
 
+/* An invalid var, after an error that the tape has already. */
+static wg_var refused(wg_tape *tape) { return wg_fail(tape, WG_ERROR_ATTRIBUTE, "a layer was refused"); }
+
 /* Says so, unless the tape has an error already, which is then why. */
 static wg_var not_valid(wg_var x, const char *layer, const char *name) {
     return wg_fail(x.tape, WG_ERROR_STALE,
@@ -101,7 +104,7 @@ wg_var (wg_conv2d_layer)(wg_model *model, const char *name, wg_var x, int64_t ou
     int64_t kernel[2];
     if (!name) name = "";
     if (!takes(x, "conv2d_layer", name, 4, false, &y)) return y;
-    if (!read_kernel(x.tape, name, &options, kernel)) return (wg_read)(x.tape, NULL);
+    if (!read_kernel(x.tape, name, &options, kernel)) return refused(x.tape);
     const wg_type type = wg_type_of(x);
     const int64_t channels = type.extent[1], groups = options.groups ? options.groups : 1;
     if (out_channels < 1 || groups < 1 || channels % groups || out_channels % groups)
@@ -123,8 +126,11 @@ wg_var (wg_dropout)(wg_model *model, const char *name, wg_var x, double p) {
     char path[WG_PATH_SIZE];
     if (!wg_valid(x)) return not_valid(x, "dropout", name ? name : "");
     if (!model) return wg_fail(x.tape, WG_ERROR_MEMORY, "dropout: the model is NULL; it could not be made");
+    if (!(p >= 0 && p < 1))
+        return wg_fail(x.tape, WG_ERROR_ATTRIBUTE, "dropout \"%s\": p is %g; it must be at least 0 and below 1",
+                       name ? name : "", p);
     if (!wg_model_training(model)) return x;
-    if (!wg_path_join(path, x.tape, name)) return (wg_read)(x.tape, NULL);
+    if (!wg_path_join(path, x.tape, name)) return refused(x.tape);
     if (!wg_name_once(x.tape, path))
         return wg_fail(
             x.tape, WG_ERROR_NAME,

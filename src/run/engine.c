@@ -5,21 +5,33 @@
 
 enum { CACHED_PLANS = 256, MOST_THREADS = 1024 };
 
-static int thread_count(const wg_engine_options *options) {
-    if (options && options->threads > 0)
-        return options->threads < MOST_THREADS ? options->threads : MOST_THREADS;
+/* Of the options, else of the environment, else one for each processor. A wg_status. */
+static int count_threads(const wg_engine_options *options, int *threads, wg_error *error) {
     const char *text = getenv("WG_THREADS");
-    const long wanted = text ? strtol(text, NULL, 10) : 0;
-    if (wanted > 0) return (int)wg_min(wanted, MOST_THREADS);
-    return wg_processors();
+    *threads = options ? options->threads : 0;
+    if (*threads < 0 || *threads > MOST_THREADS)
+        return wg_error_set(error, WG_ERROR_ATTRIBUTE, "wg_engine_new: threads is %d; expected 1 to %d, or 0: one for each processor",
+                            *threads, MOST_THREADS);
+    if (*threads == 0 && text && *text) {
+        char *end;
+        const long wanted = strtol(text, &end, 10);
+        if (*end || wanted < 1 || wanted > MOST_THREADS)
+            return wg_error_set(error, WG_ERROR_ATTRIBUTE, "WG_THREADS is \"%.40s\"; expected a number of threads, 1 to %d",
+                                text, MOST_THREADS);
+        *threads = (int)wanted;
+    }
+    if (*threads == 0) *threads = wg_processors();
+    return WG_OK;
 }
 
 wg_engine *(wg_engine_new)(wg_error *error, const wg_engine_options *options) {
     wg_isa isa;
-    if (wg_isa_choose(options ? options->isa : NULL, &isa, error)) return NULL;
+    int threads;
+    if (wg_isa_choose(options ? options->isa : NULL, &isa, error) || count_threads(options, &threads, error))
+        return NULL;
     wg_blis_micro_kernel(isa, WG_F32); /* BLIS is set up here, not while a plan runs: it aborts without memory */
     wg_engine *engine = calloc(1, sizeof *engine);
-    if (engine) engine->pool = wg_pool_new(thread_count(options));
+    if (engine) engine->pool = wg_pool_new(threads);
     if (!engine || !engine->pool) {
         free(engine);
         wg_error_set(error, WG_ERROR_MEMORY, "wg_engine_new: out of memory");
