@@ -10,7 +10,7 @@ static const char *const fashion_classes[10] = {"T-shirt", "trouser", "pullover"
 /* Numbers 0 … 1 of the training images: what is subtracted, and what is divided by. */
 static const double fashion_mean = 0.2860, fashion_std = 0.3530;
 
-/* x [N, 1, 28, 28] -> logits [N, 10]. relu comes after pooling: the same numbers, from a quarter of the work. */
+/* x [N, 1, 28, 28] -> logits [N, 10]. relu after pooling: the same numbers, from a quarter of the work. */
 static wg_var fashion_model(wg_model *m, wg_var x) {
     x = wg_relu(wg_max_pool2d(wg_conv2d_layer(m, "conv1", x, 32, .kernel = 3, .padding = 1), .kernel = 2));
     x = wg_relu(wg_max_pool2d(wg_conv2d_layer(m, "conv2", x, 64, .kernel = 3, .padding = 1), .kernel = 2));

@@ -9,7 +9,8 @@
 
 typedef pool2d_attributes avg_pool2d_attributes;
 
-static void forward_plane(const pool2d_attributes *a, const real *x, const int64_t in[2], real *y, const int64_t out[2]) {
+static void forward_plane(const pool2d_attributes *a, const real *x, const int64_t in[2], real *y,
+                          const int64_t out[2]) {
     const real scale = (real)1 / (real)(a->kernel[0] * a->kernel[1]);
     for (int64_t i = 0; i < out[0]; i++) {
         for (int64_t j = 0; j < out[1]; j++) {
@@ -33,7 +34,8 @@ static void forward(const wg_call *call) {
 }
 WG_KERNEL(avg_pool2d, forward)
 
-static void grad_plane(const pool2d_attributes *a, const real *dy, const int64_t in[2], real *dx, const int64_t out[2]) {
+static void grad_plane(const pool2d_attributes *a, const real *dy, const int64_t in[2], real *dx,
+                       const int64_t out[2]) {
     const real scale = (real)1 / (real)(a->kernel[0] * a->kernel[1]);
     for (int64_t i = 0; i < out[0] * out[1]; i++) dx[i] = 0;
     for (int64_t i = 0; i < in[0]; i++) {
@@ -43,7 +45,8 @@ static void grad_plane(const pool2d_attributes *a, const real *dy, const int64_t
             pool2d_window(top, a->kernel[0], out[0], &u0, &u1);
             pool2d_window(left, a->kernel[1], out[1], &v0, &v1);
             for (int64_t u = u0; u < u1; u++)
-                for (int64_t v = v0; v < v1; v++) dx[(top + u) * out[1] + left + v] += dy[i * in[1] + j] * scale;
+                for (int64_t v = v0; v < v1; v++)
+                    dx[(top + u) * out[1] + left + v] += dy[i * in[1] + j] * scale;
         }
     }
 }
@@ -97,23 +100,43 @@ static void samples_of_grad(wg_sampler *s) {
         const pool2d_case *at = &pool2d_cases[i];
         pool2d_attributes with = at->with;
         with.size[0] = at->in[0], with.size[1] = at->in[1];
-        WG_SAMPLE(s, &with, {.shape = WG_SHAPE(at->n, at->channels, pool2d_windows(at, 0), pool2d_windows(at, 1))});
+        WG_SAMPLE(s, &with,
+                  {.shape = WG_SHAPE(at->n, at->channels, pool2d_windows(at, 0), pool2d_windows(at, 1))});
     }
 }
 
 const wg_op wg_op_avg_pool2d = {
-    .name = "avg_pool2d", .formula = "y[n, c, i, j] = mean_{u, v} x[n, c, s i + u - p, s j + v - p]",
-    .onnx = "AveragePool", .torch = "avg_pool2d",
-    .inputs = 1, .outputs = 1, .linear_in = 1, .attributes = attributes, .attributes_size = sizeof(pool2d_attributes),
-    .infer = infer, .forward = WG_FORWARD(avg_pool2d), .backward = backward, .units = pool2d_units, .cost = pool2d_cost,
+    .name = "avg_pool2d",
+    .formula = "y[n, c, i, j] = mean_{u, v} x[n, c, s i + u - p, s j + v - p]",
+    .onnx = "AveragePool",
+    .torch = "avg_pool2d",
+    .inputs = 1,
+    .outputs = 1,
+    .linear_in = 1,
+    .attributes = attributes,
+    .attributes_size = sizeof(pool2d_attributes),
+    .infer = infer,
+    .forward = WG_FORWARD(avg_pool2d),
+    .backward = backward,
+    .units = pool2d_units,
+    .cost = pool2d_cost,
     .samples = samples,
 };
 
 const wg_op wg_op_avg_pool2d_grad = {
-    .name = "avg_pool2d_grad", .formula = "dx = the transpose of avg_pool2d, applied to dy",
-    .inputs = 1, .outputs = 1, .linear_in = 1, .attributes = grad_attributes, .attributes_size = sizeof(pool2d_attributes),
-    .infer = infer_grad, .forward = WG_FORWARD(avg_pool2d_grad), .backward = backward_of_grad, .units = pool2d_units,
-    .cost = pool2d_cost, .samples = samples_of_grad,
+    .name = "avg_pool2d_grad",
+    .formula = "dx = the transpose of avg_pool2d, applied to dy",
+    .inputs = 1,
+    .outputs = 1,
+    .linear_in = 1,
+    .attributes = grad_attributes,
+    .attributes_size = sizeof(pool2d_attributes),
+    .infer = infer_grad,
+    .forward = WG_FORWARD(avg_pool2d_grad),
+    .backward = backward_of_grad,
+    .units = pool2d_units,
+    .cost = pool2d_cost,
+    .samples = samples_of_grad,
 };
 
 wg_var (wg_avg_pool2d)(wg_var x, const wg_pool2d_options *options) {

@@ -1,7 +1,8 @@
 /* conv2d, conv2d_grad_input, conv2d_grad_weight — convolution of images, and its two transposes
  *
  *   conv2d:       y[n, k, i, j]  = sum_{c, u, v} x[n, c, si + du - p, sj + dv - p] w[k, c, u, v]  (+ bias[k])
- *   grad_input:   dx[n, c, h, w] = sum_{k, u, v} dy[n, k, i, j] w[k, c, u, v]   over  s i + d u - p = h,  s j + d v - p = w
+ *   grad_input:   dx[n, c, h, w] = sum_{k, u, v} dy[n, k, i, j] w[k, c, u, v]
+ *                                  over  s i + d u - p = h,  s j + d v - p = w
  *   grad_weight:  dw[k, c, u, v] = sum_{n, i, j} dy[n, k, i, j] x[n, c, si + du - p, sj + dv - p]
  *
  * with stride s, dilation d, padding p (each for both axes); c runs over the channels of k's group; x is
@@ -57,7 +58,9 @@ static void forward(const wg_call *call) {
             blocked_sum sum = {0};
             for (int64_t t = 0; t < c.channels * taps; t++) {
                 const int64_t u = t % taps / c.taps[1], v = t % c.taps[1];
-                add_term(&sum, pixel(image + t / taps * plane, c.in, row + u * c.dilation[0], column + v * c.dilation[1]),
+                add_term(&sum,
+                         pixel(image + t / taps * plane, c.in, row + u * c.dilation[0],
+                               column + v * c.dilation[1]),
                          weight[k * c.channels * taps + t]);
             }
             end_block(&sum);
@@ -111,7 +114,8 @@ static void grad_weight(const wg_call *call) {
                     const int64_t end = pixels - start < WG_K_BLOCK ? pixels : start + WG_K_BLOCK;
                     real sum = 0;
                     for (int64_t i = start; i < end; i++)
-                        sum = wg_fma(pixel(x, c.in, row + i / c.out[1] * c.stride[0], column + i % c.out[1] * c.stride[1]),
+                        sum = wg_fma(pixel(x, c.in, row + i / c.out[1] * c.stride[0],
+                                           column + i % c.out[1] * c.stride[1]),
                                      dy[i], sum);
                     total = n || start ? total + sum : sum;
                 }
@@ -146,12 +150,12 @@ static int infer_size(wg_infer *infer, const int64_t in[2], const int64_t taps[2
         int64_t padded, reach;
         if (__builtin_add_overflow(in[i], 2 * a->padding[i], &padded) || taps[i] < 1 ||
             __builtin_mul_overflow(taps[i] - 1, a->dilation[i], &reach) || reach >= padded)
-            return wg_infer_fail(infer, WG_ERROR_SHAPE,
-                                 "kernel %lld×%lld with dilation %lld×%lld does not fit the image %lld×%lld with padding "
-                                 "%lld×%lld: it must not be empty, nor larger than the padded input",
-                                 (long long)taps[0], (long long)taps[1], (long long)a->dilation[0],
-                                 (long long)a->dilation[1], (long long)in[0], (long long)in[1],
-                                 (long long)a->padding[0], (long long)a->padding[1]);
+            return wg_infer_fail(
+                infer, WG_ERROR_SHAPE,
+                "kernel %lld×%lld with dilation %lld×%lld does not fit the image %lld×%lld with padding "
+                "%lld×%lld: it must not be empty, nor larger than the padded input",
+                (long long)taps[0], (long long)taps[1], (long long)a->dilation[0], (long long)a->dilation[1],
+                (long long)in[0], (long long)in[1], (long long)a->padding[0], (long long)a->padding[1]);
         out[i] = (padded - reach - 1) / a->stride[i] + 1;
     }
     return WG_OK;
@@ -161,7 +165,8 @@ static int infer_size(wg_infer *infer, const int64_t in[2], const int64_t taps[2
 static int infer_groups(wg_infer *infer, int64_t channels, int64_t filters) {
     const conv2d_attributes *a = infer->attributes;
     if (channels % a->groups || filters % a->groups)
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "groups = %lld do not divide %lld channels into %lld filters",
+        return wg_infer_fail(infer, WG_ERROR_SHAPE,
+                             "groups = %lld do not divide %lld channels into %lld filters",
                              (long long)a->groups, (long long)channels, (long long)filters);
     return WG_OK;
 }
@@ -182,11 +187,13 @@ static int infer(wg_infer *infer) {
     if (status) return status;
     if ((status = infer_groups(infer, x->extent[1], weight->extent[0]))) return status;
     if (weight->extent[1] != x->extent[1] / a->groups)
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "channels differ: x is %s, weight is %s; weight's second extent must be %lld",
+        return wg_infer_fail(infer, WG_ERROR_SHAPE,
+                             "channels differ: x is %s, weight is %s; weight's second extent must be %lld",
                              wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, weight),
                              (long long)(x->extent[1] / a->groups));
     if (infer->input_count > 2 && bias->dtype && (bias->rank != 1 || bias->extent[0] != weight->extent[0]))
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "bias is %s, weight is %s; bias must be [%lld], a number for each filter",
+        return wg_infer_fail(infer, WG_ERROR_SHAPE,
+                             "bias is %s, weight is %s; bias must be [%lld], a number for each filter",
                              wg_infer_shape_text(infer, bias), wg_infer_shape_text(infer, weight),
                              (long long)weight->extent[0]);
     *y = (wg_type){.dtype = x->dtype, .rank = 4, .extent = {x->extent[0], weight->extent[0]}};
@@ -200,10 +207,10 @@ static int infer_result(wg_infer *infer, const wg_type *dy, const wg_type *x, co
     if (status) return status;
     if (dy->extent[0] != x->extent[0] || dy->extent[1] != weight->extent[0] || dy->extent[2] != out[0] ||
         dy->extent[3] != out[1])
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "dy is %s; for x %s and weight %s it must be [%lld, %lld, %lld, %lld]",
-                             wg_infer_shape_text(infer, dy), wg_infer_shape_text(infer, x),
-                             wg_infer_shape_text(infer, weight), (long long)x->extent[0],
-                             (long long)weight->extent[0], (long long)out[0], (long long)out[1]);
+        return wg_infer_fail(
+            infer, WG_ERROR_SHAPE, "dy is %s; for x %s and weight %s it must be [%lld, %lld, %lld, %lld]",
+            wg_infer_shape_text(infer, dy), wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, weight),
+            (long long)x->extent[0], (long long)weight->extent[0], (long long)out[0], (long long)out[1]);
     return WG_OK;
 }
 
@@ -218,7 +225,8 @@ static int infer_grad_input(wg_infer *infer) {
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "weight is %s: too many channels in %lld groups",
                              wg_infer_shape_text(infer, weight), (long long)a->groups);
     if ((status = infer_groups(infer, channels, weight->extent[0]))) return status;
-    *dx = (wg_type){.dtype = dy->dtype, .rank = 4, .extent = {dy->extent[0], channels, a->size[0], a->size[1]}};
+    *dx =
+        (wg_type){.dtype = dy->dtype, .rank = 4, .extent = {dy->extent[0], channels, a->size[0], a->size[1]}};
     return infer_result(infer, dy, dx, weight);
 }
 
@@ -250,14 +258,17 @@ static wg_var convolve(wg_rule *rule, wg_var x, wg_var weight) {
 static void backward(wg_rule *rule) {
     wg_var x = rule->inputs[0], weight = rule->inputs[1], dy = rule->cotangents[0];
     if (wg_rule_wants(rule, 0)) wg_rule_set(rule, 0, gradient(rule, &wg_op_conv2d_grad_input, dy, weight, x));
-    if (wg_rule_wants(rule, 1)) wg_rule_set(rule, 1, gradient(rule, &wg_op_conv2d_grad_weight, x, dy, weight));
-    if (rule->input_count > 2 && wg_rule_wants(rule, 2)) wg_rule_set(rule, 2, (wg_sum)(dy, WG_AXES(0, 2, 3), NULL));
+    if (wg_rule_wants(rule, 1))
+        wg_rule_set(rule, 1, gradient(rule, &wg_op_conv2d_grad_weight, x, dy, weight));
+    if (rule->input_count > 2 && wg_rule_wants(rule, 2))
+        wg_rule_set(rule, 2, (wg_sum)(dy, WG_AXES(0, 2, 3), NULL));
 }
 
 static void backward_of_grad_input(wg_rule *rule) {
     wg_var dy = rule->inputs[0], weight = rule->inputs[1], ddx = rule->cotangents[0];
     if (wg_rule_wants(rule, 0)) wg_rule_set(rule, 0, convolve(rule, ddx, weight));
-    if (wg_rule_wants(rule, 1)) wg_rule_set(rule, 1, gradient(rule, &wg_op_conv2d_grad_weight, ddx, dy, weight));
+    if (wg_rule_wants(rule, 1))
+        wg_rule_set(rule, 1, gradient(rule, &wg_op_conv2d_grad_weight, ddx, dy, weight));
 }
 
 static void backward_of_grad_weight(wg_rule *rule) {
@@ -273,9 +284,12 @@ static int64_t units_filters(const wg_call *call) { return call->outputs[0].type
 
 /* All three multiply every pixel of y with every tap of every channel of its group. */
 static wg_cost cost(const wg_call *call) {
-    const bool for_input = call->op == &wg_op_conv2d_grad_input, for_weight = call->op == &wg_op_conv2d_grad_weight;
+    const bool for_input = call->op == &wg_op_conv2d_grad_input,
+               for_weight = call->op == &wg_op_conv2d_grad_weight;
     const wg_type *weight = for_weight ? &call->outputs[0].type : &call->inputs[1].type;
-    const wg_type *y = for_weight ? &call->inputs[1].type : for_input ? &call->inputs[0].type : &call->outputs[0].type;
+    const wg_type *y = for_weight  ? &call->inputs[1].type
+                       : for_input ? &call->inputs[0].type
+                                   : &call->outputs[0].type;
     const double taps = (double)(weight->extent[1] * weight->extent[2] * weight->extent[3]);
     return (wg_cost){.flops = 2 * taps * (double)wg_type_count(y), .bytes = wg_call_bytes(call)};
 }
@@ -309,12 +323,16 @@ static void sample(wg_sampler *s, int which) {
         const int64_t n = cases[i].n, k = cases[i].filters, *in = cases[i].in, *taps = cases[i].taps;
         int64_t out[2];
         for (int axis = 0; axis < 2; axis++) {
-            out[axis] = (in[axis] + 2 * with.padding[axis] - with.dilation[axis] * (taps[axis] - 1) - 1) / with.stride[axis] + 1;
+            out[axis] = (in[axis] + 2 * with.padding[axis] - with.dilation[axis] * (taps[axis] - 1) - 1) /
+                            with.stride[axis] +
+                        1;
             with.size[axis] = which == 1 ? in[axis] : which == 2 ? taps[axis] : 0;
         }
-        const wg_shape *x = WG_SHAPE(n, cases[i].channels, in[0], in[1]), *dy = WG_SHAPE(n, k, out[0], out[1]);
+        const wg_shape *x = WG_SHAPE(n, cases[i].channels, in[0], in[1]),
+                       *dy = WG_SHAPE(n, k, out[0], out[1]);
         const wg_shape *weight = WG_SHAPE(k, cases[i].channels / with.groups, taps[0], taps[1]);
-        if (which == 0) WG_SAMPLE(s, &with, {.shape = x}, {.shape = weight}, {.shape = WG_SHAPE(k), .absent = i % 2});
+        if (which == 0)
+            WG_SAMPLE(s, &with, {.shape = x}, {.shape = weight}, {.shape = WG_SHAPE(k), .absent = i % 2});
         if (which == 1) WG_SAMPLE(s, &with, {.shape = dy}, {.shape = weight});
         if (which == 2) WG_SAMPLE(s, &with, {.shape = x}, {.shape = dy});
     }
@@ -324,27 +342,56 @@ static void samples_of_grad_input(wg_sampler *s) { sample(s, 1); }
 static void samples_of_grad_weight(wg_sampler *s) { sample(s, 2); }
 
 const wg_op wg_op_conv2d = {
-    .name = "conv2d", .formula = "y[n, k, i, j] = sum_{c, u, v} x[n, c, s i + d u - p, s j + d v - p] w[k, c, u, v] + bias[k]",
-    .onnx = "Conv", .torch = "conv2d",
-    .inputs = 2, .inputs_max = 3, .outputs = 1, .linear_in = 1, /* in x when there is no bias: see backward */
-    .attributes = attributes, .attributes_size = sizeof(conv2d_attributes), .infer = infer,
-    .forward = WG_FORWARD(conv2d), .backward = backward, .units = units_planes, .cost = cost, .samples = samples,
+    .name = "conv2d",
+    .formula = "y[n, k, i, j] = sum_{c, u, v} x[n, c, s i + d u - p, s j + d v - p] w[k, c, u, v] + bias[k]",
+    .onnx = "Conv",
+    .torch = "conv2d",
+    .inputs = 2,
+    .inputs_max = 3,
+    .outputs = 1,
+    .linear_in = 1, /* in x when there is no bias: see backward */
+    .attributes = attributes,
+    .attributes_size = sizeof(conv2d_attributes),
+    .infer = infer,
+    .forward = WG_FORWARD(conv2d),
+    .backward = backward,
+    .units = units_planes,
+    .cost = cost,
+    .samples = samples,
 };
 
 const wg_op wg_op_conv2d_grad_input = {
-    .name = "conv2d_grad_input", .formula = "dx = the transpose of x -> conv2d(x, w), applied to dy",
+    .name = "conv2d_grad_input",
+    .formula = "dx = the transpose of x -> conv2d(x, w), applied to dy",
     .torch = "nn.grad.conv2d_input",
-    .inputs = 2, .outputs = 1, .linear_in = 3, .attributes = grad_attributes, .attributes_size = sizeof(conv2d_attributes),
-    .infer = infer_grad_input, .forward = WG_FORWARD(conv2d_grad_input), .backward = backward_of_grad_input,
-    .units = units_planes, .cost = cost, .samples = samples_of_grad_input,
+    .inputs = 2,
+    .outputs = 1,
+    .linear_in = 3,
+    .attributes = grad_attributes,
+    .attributes_size = sizeof(conv2d_attributes),
+    .infer = infer_grad_input,
+    .forward = WG_FORWARD(conv2d_grad_input),
+    .backward = backward_of_grad_input,
+    .units = units_planes,
+    .cost = cost,
+    .samples = samples_of_grad_input,
 };
 
 const wg_op wg_op_conv2d_grad_weight = {
-    .name = "conv2d_grad_weight", .formula = "dw = the transpose of w -> conv2d(x, w), applied to dy",
+    .name = "conv2d_grad_weight",
+    .formula = "dw = the transpose of w -> conv2d(x, w), applied to dy",
     .torch = "nn.grad.conv2d_weight",
-    .inputs = 2, .outputs = 1, .linear_in = 3, .attributes = grad_attributes, .attributes_size = sizeof(conv2d_attributes),
-    .infer = infer_grad_weight, .forward = WG_FORWARD(conv2d_grad_weight), .backward = backward_of_grad_weight,
-    .units = units_filters, .cost = cost, .samples = samples_of_grad_weight,
+    .inputs = 2,
+    .outputs = 1,
+    .linear_in = 3,
+    .attributes = grad_attributes,
+    .attributes_size = sizeof(conv2d_attributes),
+    .infer = infer_grad_weight,
+    .forward = WG_FORWARD(conv2d_grad_weight),
+    .backward = backward_of_grad_weight,
+    .units = units_filters,
+    .cost = cost,
+    .samples = samples_of_grad_weight,
 };
 
 wg_var (wg_conv2d)(wg_var x, wg_var weight, wg_var bias, const wg_conv2d_options *options) {

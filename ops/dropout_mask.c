@@ -48,12 +48,15 @@ static int infer(wg_infer *infer) {
         return wg_infer_fail(infer, WG_ERROR_DTYPE, "x is %s; it must be f32 or f64 (wg_cast converts)",
                              wg_infer_text(infer, x));
     if (step->dtype != WG_I64 || step->rank != 0)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "the step is %s; it must be i64[]", wg_infer_text(infer, step));
+        return wg_infer_fail(infer, WG_ERROR_DTYPE, "the step is %s; it must be i64[]",
+                             wg_infer_text(infer, step));
     infer->outputs[0] = *x;
     return WG_OK;
 }
 
-static int64_t units(const wg_call *call) { return (wg_type_count(&call->outputs[0].type) + UNIT - 1) / UNIT; }
+static int64_t units(const wg_call *call) {
+    return (wg_type_count(&call->outputs[0].type) + UNIT - 1) / UNIT;
+}
 
 /* Ten rounds of about eight operations make four numbers. */
 static wg_cost cost(const wg_call *call) { return wg_cost_per_element(call, 20); }

@@ -46,12 +46,15 @@ WG_KERNEL(matmul, forward)
 #ifdef WG_RULES
 
 static const wg_attribute attributes[] = {
-    WG_ATTRIBUTE(matmul_attributes, transpose_a, .kind = WG_ATTRIBUTE_BOOL, .meaning = "swap a's last two axes first"),
-    WG_ATTRIBUTE(matmul_attributes, transpose_b, .kind = WG_ATTRIBUTE_BOOL, .meaning = "swap b's last two axes first"),
+    WG_ATTRIBUTE(matmul_attributes, transpose_a, .kind = WG_ATTRIBUTE_BOOL,
+                 .meaning = "swap a's last two axes first"),
+    WG_ATTRIBUTE(matmul_attributes, transpose_b, .kind = WG_ATTRIBUTE_BOOL,
+                 .meaning = "swap b's last two axes first"),
     WG_NO_MORE_ATTRIBUTES};
 
 static int fail(wg_infer *infer, int status, const char *what, const char *expected) {
-    const char *a = wg_infer_shape_text(infer, &infer->inputs[0]), *b = wg_infer_shape_text(infer, &infer->inputs[1]);
+    const char *a = wg_infer_shape_text(infer, &infer->inputs[0]),
+               *b = wg_infer_shape_text(infer, &infer->inputs[1]);
     return wg_infer_fail(infer, status, "%s: a is %s, b is %s; %s", what, a, b, expected);
 }
 
@@ -81,7 +84,8 @@ static int infer(wg_infer *infer) {
         const int64_t ea = i < rank - a_batch ? 1 : a->extent[i - (rank - a_batch)];
         const int64_t eb = i < rank - b_batch ? 1 : b->extent[i - (rank - b_batch)];
         if (ea != eb && ea != 1 && eb != 1)
-            return fail(infer, WG_ERROR_SHAPE, "batch axes do not broadcast", "each pair must be equal or hold a 1");
+            return fail(infer, WG_ERROR_SHAPE, "batch axes do not broadcast",
+                        "each pair must be equal or hold a 1");
         y->extent[i] = ea == 1 ? eb : ea;
     }
     if (a->rank > 1) y->extent[y->rank++] = a->extent[a->rank - (flags->transpose_a ? 1 : 2)];
@@ -140,7 +144,8 @@ static void backward(wg_rule *rule) {
     if (a_type.rank == 1 || b_type.rank == 1) { /* give it the axes back that y has dropped */
         wg_type y = wg_type_of(dy);
         const int batch = y.rank - (a_type.rank > 1) - (b_type.rank > 1);
-        const int64_t m = a_matrix.extent[a_matrix.rank - (ta ? 1 : 2)], n = b_matrix.extent[b_matrix.rank - (tb ? 2 : 1)];
+        const int64_t m = a_matrix.extent[a_matrix.rank - (ta ? 1 : 2)],
+                      n = b_matrix.extent[b_matrix.rank - (tb ? 2 : 1)];
         y.rank = batch + 2, y.extent[batch] = m, y.extent[batch + 1] = n;
         dy = reshape_to(dy, &y);
     }
@@ -198,9 +203,20 @@ static void samples(wg_sampler *s) {
 }
 
 const wg_op wg_op_matmul = {
-    .name = "matmul", .formula = "y[m, n] = sum_k a[m, k] b[k, n]", .onnx = "MatMul", .torch = "matmul",
-    .inputs = 2, .outputs = 1, .linear_in = 3, .attributes = attributes, .attributes_size = sizeof(matmul_attributes),
-    .infer = infer, .forward = WG_FORWARD(matmul), .backward = backward, .units = units, .cost = cost,
+    .name = "matmul",
+    .formula = "y[m, n] = sum_k a[m, k] b[k, n]",
+    .onnx = "MatMul",
+    .torch = "matmul",
+    .inputs = 2,
+    .outputs = 1,
+    .linear_in = 3,
+    .attributes = attributes,
+    .attributes_size = sizeof(matmul_attributes),
+    .infer = infer,
+    .forward = WG_FORWARD(matmul),
+    .backward = backward,
+    .units = units,
+    .cost = cost,
     .samples = samples,
 };
 

@@ -1,6 +1,7 @@
 /* max_pool2d, max_pool2d_scatter, max_pool2d_gather — the largest element of each window
  *
- *   max_pool2d:  y[n, c, i, j] = max_{u, v} x[n, c, s i + u - p, s j + v - p],  index[n, c, i, j] = where in the plane
+ *   max_pool2d:  y[n, c, i, j] = max_{u, v} x[n, c, s i + u - p, s j + v - p]
+ *                index[n, c, i, j] = where in the plane
  *   scatter:     dx[n, c, index] += dy[n, c, i, j]
  *   gather:      y[n, c, i, j] = x[n, c, index]
  *
@@ -14,7 +15,8 @@ typedef pool2d_attributes max_pool2d_attributes;
 
 /* Tap (row, left + v) of the windows first … last of one row: y and index take it where it is larger. The
  * caller's constant stride lets the compiler vectorise. */
-WG_INLINE void take_larger(const real *x, int64_t at, int64_t stride, int64_t first, int64_t last, real *y, int64_t *index) {
+WG_INLINE void take_larger(const real *x, int64_t at, int64_t stride, int64_t first, int64_t last, real *y,
+                           int64_t *index) {
     for (int64_t j = first; j < last; j++) {
         const real value = x[at + j * stride], best = y[j];
         const bool larger = value > best || (value != value && best == best);
@@ -23,8 +25,8 @@ WG_INLINE void take_larger(const real *x, int64_t at, int64_t stride, int64_t fi
     }
 }
 
-/* VEC_LANES windows of 2 × 2 side by side: y is their largest, and index where the first of the largest is. Where there is
- * a NaN, or infinities that make one, they may be wrong, and a lane of the result is not 0. */
+/* VEC_LANES windows of 2 × 2 side by side: y is their largest, and index where the first of the largest is.
+ * Where there is a NaN, or infinities that make one, they may be wrong, and a lane of the result is not 0. */
 WG_INLINE vec_whole pool_run_2x2(const real *x, int64_t at, int64_t width, real *y, int64_t *index) {
     typedef int64_t places __attribute__((vector_size(VEC_LANES * sizeof(int64_t)), aligned(8)));
     const vec left = vec_load(x + at), right = vec_load(x + at + VEC_LANES);
@@ -48,10 +50,10 @@ WG_INLINE vec_whole pool_run_2x2(const real *x, int64_t at, int64_t width, real 
     return sum != sum;
 }
 
-/* A plane of windows of 2 × 2 without padding, the common case; false if there is something unordered in it. A run may reach
- * beyond its row, where the next row overwrites what is wrong, but not beyond the plane. */
-static bool pool_plane_2x2(const real *x, const int64_t in[2], int64_t row_stride, const int64_t out[2], real *y,
-                           int64_t *index) {
+/* A plane of windows of 2 × 2 without padding, the common case; false if there is something unordered in it.
+ * A run may reach beyond its row, where the next row overwrites what is wrong, but not beyond the plane. */
+static bool pool_plane_2x2(const real *x, const int64_t in[2], int64_t row_stride, const int64_t out[2],
+                           real *y, int64_t *index) {
     const int64_t width = in[1], windows = out[0] * out[1], pixels = in[0] * in[1];
     vec_whole unordered = {0};
     bool any = false;
@@ -76,8 +78,8 @@ static bool pool_plane_2x2(const real *x, const int64_t in[2], int64_t row_strid
     return !any;
 }
 
-static void pool_row(const pool2d_attributes *a, const real *x, const int64_t in[2], int64_t top, int64_t count, real *y,
-                     int64_t *index) {
+static void pool_row(const pool2d_attributes *a, const real *x, const int64_t in[2], int64_t top,
+                     int64_t count, real *y, int64_t *index) {
     int64_t u0, u1;
     pool2d_window(top, a->kernel[0], in[0], &u0, &u1);
     for (int64_t j = 0; j < count; j++) {
@@ -87,7 +89,8 @@ static void pool_row(const pool2d_attributes *a, const real *x, const int64_t in
     }
     for (int64_t u = u0; u < u1; u++) {
         for (int64_t v = 0; v < a->kernel[1]; v++) {
-            const int64_t shift = v - a->padding[1], stride = a->stride[1]; /* column of window j: j stride + shift */
+            const int64_t shift = v - a->padding[1],
+                          stride = a->stride[1]; /* column of window j: j stride + shift */
             const int64_t first = shift < 0 ? (-shift + stride - 1) / stride : 0;
             const int64_t columns = in[1] > shift ? (in[1] - shift - 1) / stride + 1 : 0;
             const int64_t last = columns < count ? columns : count, at = (top + u) * in[1] + shift;
@@ -100,7 +103,8 @@ static void pool_row(const pool2d_attributes *a, const real *x, const int64_t in
 static void forward(const wg_call *call) {
     const pool2d_attributes *a = WG_ATTRIBUTES(call, max_pool2d);
     const int64_t *in = call->inputs[0].type.extent + 2, *out = call->outputs[0].type.extent + 2;
-    const bool simple = a->kernel[0] == 2 && a->kernel[1] == 2 && a->stride[1] == 2 && !a->padding[0] && !a->padding[1];
+    const bool simple =
+        a->kernel[0] == 2 && a->kernel[1] == 2 && a->stride[1] == 2 && !a->padding[0] && !a->padding[1];
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const real *x = WG_IN(call, 0, real) + unit * in[0] * in[1];
         real *y = WG_OUT(call, 0, real) + unit * out[0] * out[1];
@@ -114,7 +118,8 @@ WG_KERNEL(max_pool2d, forward)
 
 static bool outside(const wg_call *call, int64_t index, int64_t pixels) {
     if (index >= 0 && index < pixels) return false;
-    wg_call_fail(call, WG_ERROR_INDEX, "index %lld in a plane of %lld pixels", (long long)index, (long long)pixels);
+    wg_call_fail(call, WG_ERROR_INDEX, "index %lld in a plane of %lld pixels", (long long)index,
+                 (long long)pixels);
     return true;
 }
 
@@ -127,7 +132,9 @@ static void scatter(const wg_call *call) {
         real *dx = WG_OUT(call, 0, real) + unit * pixels;
         memset(dx, 0, (size_t)pixels * sizeof(real));
         for (int64_t i = 0; i < windows; i++) {
-            if (__builtin_expect((uint64_t)index[i] >= (uint64_t)pixels, 0) && outside(call, index[i], pixels)) return;
+            if (__builtin_expect((uint64_t)index[i] >= (uint64_t)pixels, 0) &&
+                outside(call, index[i], pixels))
+                return;
             dx[index[i]] += dy[i];
         }
     }
@@ -171,13 +178,16 @@ static int infer(wg_infer *infer) {
 static int infer_indices(wg_infer *infer, bool same_windows) {
     const wg_type *values = &infer->inputs[0], *indices = &infer->inputs[1];
     if (values->dtype != WG_F32 && values->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken", wg_infer_text(infer, values));
+        return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken",
+                             wg_infer_text(infer, values));
     if (indices->dtype != WG_I64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i64", wg_infer_text(infer, indices));
+        return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i64",
+                             wg_infer_text(infer, indices));
     if (values->rank != 4 || indices->rank != 4 || values->extent[0] != indices->extent[0] ||
         values->extent[1] != indices->extent[1] ||
         (same_windows && memcmp(values->extent, indices->extent, sizeof values->extent)))
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "input 0 is %s, indices are %s; both must be [N, C, …, …], alike in %s",
+        return wg_infer_fail(infer, WG_ERROR_SHAPE,
+                             "input 0 is %s, indices are %s; both must be [N, C, …, …], alike in %s",
                              wg_infer_shape_text(infer, values), wg_infer_shape_text(infer, indices),
                              same_windows ? "all four" : "N and C");
     return WG_OK;
@@ -218,7 +228,8 @@ static void backward_of_gather(wg_rule *rule) {
 static void samples(wg_sampler *s) {
     for (int i = 0; i < POOL2D_CASES; i++) {
         const pool2d_case *at = &pool2d_cases[i];
-        WG_SAMPLE(s, &at->with, {.shape = WG_SHAPE(at->n, at->channels, at->in[0], at->in[1]), .values = WG_DISTINCT});
+        WG_SAMPLE(s, &at->with,
+                  {.shape = WG_SHAPE(at->n, at->channels, at->in[0], at->in[1]), .values = WG_DISTINCT});
     }
 }
 
@@ -237,18 +248,37 @@ static void samples_of_scatter(wg_sampler *s) { sample_indices(s, true); }
 static void samples_of_gather(wg_sampler *s) { sample_indices(s, false); }
 
 const wg_op wg_op_max_pool2d = {
-    .name = "max_pool2d", .formula = "y[n, c, i, j] = max_{u, v} x[n, c, s i + u - p, s j + v - p]",
-    .onnx = "MaxPool", .torch = "max_pool2d",
-    .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(pool2d_attributes), .infer = infer,
-    .forward = WG_FORWARD(max_pool2d), .backward = backward, .units = pool2d_units, .cost = pool2d_cost,
+    .name = "max_pool2d",
+    .formula = "y[n, c, i, j] = max_{u, v} x[n, c, s i + u - p, s j + v - p]",
+    .onnx = "MaxPool",
+    .torch = "max_pool2d",
+    .inputs = 1,
+    .outputs = 2,
+    .attributes = attributes,
+    .attributes_size = sizeof(pool2d_attributes),
+    .infer = infer,
+    .forward = WG_FORWARD(max_pool2d),
+    .backward = backward,
+    .units = pool2d_units,
+    .cost = pool2d_cost,
     .samples = samples,
 };
 
 const wg_op wg_op_max_pool2d_scatter = {
-    .name = "max_pool2d_scatter", .formula = "dx[n, c, index[n, c, i, j]] += dy[n, c, i, j]", .onnx = "MaxUnpool",
-    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1,
-    .attributes = scatter_attributes, .attributes_size = sizeof(pool2d_attributes), .infer = infer_scatter,
-    .forward = WG_FORWARD(max_pool2d_scatter), .backward = backward_of_scatter, .units = pool2d_units,
+    .name = "max_pool2d_scatter",
+    .formula = "dx[n, c, index[n, c, i, j]] += dy[n, c, i, j]",
+    .onnx = "MaxUnpool",
+    .inputs = 2,
+    .outputs = 1,
+    .flags = WG_CAN_FAIL,
+    .blocked_inputs = 2,
+    .linear_in = 1,
+    .attributes = scatter_attributes,
+    .attributes_size = sizeof(pool2d_attributes),
+    .infer = infer_scatter,
+    .forward = WG_FORWARD(max_pool2d_scatter),
+    .backward = backward_of_scatter,
+    .units = pool2d_units,
     .samples = samples_of_scatter,
 };
 

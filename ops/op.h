@@ -88,10 +88,12 @@ static inline int wg_infer_real(wg_infer *infer) {
         const wg_type *type = &infer->inputs[i];
         if (type->dtype == WG_NO_DTYPE) continue;
         if (type->dtype != WG_F32 && type->dtype != WG_F64)
-            return wg_infer_fail(infer, WG_ERROR_DTYPE, "input %d is %s; f32 or f64 are taken (wg_cast converts)", i,
+            return wg_infer_fail(infer, WG_ERROR_DTYPE,
+                                 "input %d is %s; f32 or f64 are taken (wg_cast converts)", i,
                                  wg_infer_text(infer, type));
         if (type->dtype != infer->inputs[0].dtype)
-            return wg_infer_fail(infer, WG_ERROR_DTYPE, "dtypes differ: input 0 is %s, input %d is %s (wg_cast converts)",
+            return wg_infer_fail(infer, WG_ERROR_DTYPE,
+                                 "dtypes differ: input 0 is %s, input %d is %s (wg_cast converts)",
                                  wg_infer_text(infer, &infer->inputs[0]), i, wg_infer_text(infer, type));
     }
     return WG_OK;
@@ -126,12 +128,12 @@ static inline void wg_read_options_(void *options, size_t size, const void *give
     T name;                                                                                        \
     wg_read_options_(&name, sizeof(T), given, (given) ? (given)->size_ : 0)
 
-/* An option for both axes or one for each, as attribute: false, with an error on the tape, if both are given. */
+/* An option for both axes or one for each, as attribute: false, with an error on the tape, if both are. */
 static inline bool wg_read_pair(wg_tape *tape, const char *op, const char *name, int both, const int each[2],
                                 int64_t preset, int64_t pair[2]) {
     if (both && (each[0] || each[1])) {
-        wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: both %s = %d and %s_hw = {%d, %d} are given; give one of them", op, name,
-                both, name, each[0], each[1]);
+        wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: both %s = %d and %s_hw = {%d, %d} are given; give one of them",
+                op, name, both, name, each[0], each[1]);
         return false;
     }
     for (int i = 0; i < 2; i++) pair[i] = each[i] ? each[i] : both ? both : preset;
@@ -154,8 +156,8 @@ static inline bool wg_read_shape(wg_tape *tape, const char *op, const wg_shape *
     return false;
 }
 
-/* What a recorder returns once its options have put an error on the tape: an invalid var of that tape, so that
- * the error gets the line of the call. */
+/* What a recorder returns once its options have put an error on the tape: an invalid var of that tape, so
+ * that the error gets the line of the call. */
 static inline wg_var wg_refuse(wg_tape *tape) {
     return wg_fail(tape, WG_ERROR_ATTRIBUTE, "the options do not fit"); /* the first error stays */
 }

@@ -36,9 +36,11 @@ static inline int pool2d_infer(wg_infer *infer, const wg_type *image, wg_type *y
             return wg_infer_fail(infer, WG_ERROR_ATTRIBUTE, "padding %lld is more than half the kernel %lld",
                                  (long long)a->padding[i], (long long)a->kernel[i]);
         if (__builtin_add_overflow(extent, 2 * a->padding[i], &padded) || extent < 1 || a->kernel[i] > padded)
-            return wg_infer_fail(infer, WG_ERROR_SHAPE, "kernel larger than the padded input: x is %s, kernel %lld×%lld, padding %lld×%lld",
-                                 wg_infer_shape_text(infer, image), (long long)a->kernel[0], (long long)a->kernel[1],
-                                 (long long)a->padding[0], (long long)a->padding[1]);
+            return wg_infer_fail(
+                infer, WG_ERROR_SHAPE,
+                "kernel larger than the padded input: x is %s, kernel %lld×%lld, padding %lld×%lld",
+                wg_infer_shape_text(infer, image), (long long)a->kernel[0], (long long)a->kernel[1],
+                (long long)a->padding[0], (long long)a->padding[1]);
         y->extent[2 + i] = (padded - a->kernel[i]) / a->stride[i] + 1;
     }
     return WG_OK;
@@ -46,7 +48,8 @@ static inline int pool2d_infer(wg_infer *infer, const wg_type *image, wg_type *y
 
 static inline int pool2d_infer_rank(wg_infer *infer, const wg_type *type, const char *expected) {
     if (type->rank == 4) return WG_OK;
-    return wg_infer_fail(infer, WG_ERROR_SHAPE, "input 0 is %s; it must be %s", wg_infer_text(infer, type), expected);
+    return wg_infer_fail(infer, WG_ERROR_SHAPE, "input 0 is %s; it must be %s", wg_infer_text(infer, type),
+                         expected);
 }
 
 /* For an op that goes from windows back to the image of a->size: is dy what pooling gives? */
@@ -55,21 +58,25 @@ static inline int pool2d_infer_image(wg_infer *infer, const wg_type *dy, wg_type
     wg_type expected;
     int status = pool2d_infer_rank(infer, dy, "dy [N, C, H', W']");
     if (status) return status;
-    *image = (wg_type){.dtype = dy->dtype, .rank = 4, .extent = {dy->extent[0], dy->extent[1], a->size[0], a->size[1]}};
+    *image = (wg_type){
+        .dtype = dy->dtype, .rank = 4, .extent = {dy->extent[0], dy->extent[1], a->size[0], a->size[1]}};
     if ((status = pool2d_infer(infer, image, &expected))) return status;
     if (memcmp(expected.extent, dy->extent, sizeof expected.extent))
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "dy is %s; windows of an image %s are %s", wg_infer_shape_text(infer, dy),
-                             wg_infer_shape_text(infer, image), wg_infer_shape_text(infer, &expected));
+        return wg_infer_fail(infer, WG_ERROR_SHAPE, "dy is %s; windows of an image %s are %s",
+                             wg_infer_shape_text(infer, dy), wg_infer_shape_text(infer, image),
+                             wg_infer_shape_text(infer, &expected));
     return WG_OK;
 }
 
 /* Options as attributes; false with an error on the tape. */
-static inline bool pool2d_options(wg_tape *tape, const char *op, const wg_pool2d_options *options, pool2d_attributes *a) {
+static inline bool pool2d_options(wg_tape *tape, const char *op, const wg_pool2d_options *options,
+                                  pool2d_attributes *a) {
     WG_READ_OPTIONS(wg_pool2d_options, given, options);
     memset(a, 0, sizeof *a);
     if (!wg_read_pair(tape, op, "kernel", given.kernel, given.kernel_hw, 0, a->kernel)) return false;
     if (!a->kernel[0] || !a->kernel[1]) {
-        wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: the kernel's size must be given: .kernel = 2 or .kernel_hw = {2, 3}", op);
+        wg_fail(tape, WG_ERROR_ATTRIBUTE,
+                "%s: the kernel's size must be given: .kernel = 2 or .kernel_hw = {2, 3}", op);
         return false;
     }
     if (!wg_read_pair(tape, op, "stride", given.stride, given.stride_hw, 0, a->stride) ||

@@ -3,9 +3,9 @@
  *     softmax:      y[i] = exp(x[i] - m) / sum_j exp(x[j] - m)       dx = y (dy - sum_j dy[j] y[j])
  *     log_softmax:  y[i] = x[i] - m - log sum_j exp(x[j] - m)        dx = dy - exp(y) sum_j dy[j]
  *
- * Subtracting m changes nothing in the mathematics and keeps exp in range. A row that holds NaN or infinity, or
- * nothing but -infinity, gives NaN, as in ONNX Softmax-13 and torch.softmax; one -infinity among finite numbers
- * has probability 0. */
+ * Subtracting m changes nothing in the mathematics and keeps exp in range. A row that holds NaN or infinity,
+ * or nothing but -infinity, gives NaN, as in ONNX Softmax-13 and torch.softmax; one -infinity among finite
+ * numbers has probability 0. */
 #include "rowwise.h"
 
 typedef struct softmax_attributes {
@@ -146,10 +146,20 @@ const wg_op wg_op_softmax = {
 };
 
 const wg_op wg_op_log_softmax = {
-    .name = "log_softmax", .formula = "y = x - log(sum(exp(x)))", .onnx = "LogSoftmax", .torch = "log_softmax",
-    .inputs = 1, .outputs = 1, .attributes = attributes, .attributes_size = sizeof(softmax_attributes),
-    .infer = infer, .forward = WG_FORWARD(log_softmax), .backward = log_softmax_backward, .units = units,
-    .cost = cost, .samples = samples,
+    .name = "log_softmax",
+    .formula = "y = x - log(sum(exp(x)))",
+    .onnx = "LogSoftmax",
+    .torch = "log_softmax",
+    .inputs = 1,
+    .outputs = 1,
+    .attributes = attributes,
+    .attributes_size = sizeof(softmax_attributes),
+    .infer = infer,
+    .forward = WG_FORWARD(log_softmax),
+    .backward = log_softmax_backward,
+    .units = units,
+    .cost = cost,
+    .samples = samples,
 };
 
 wg_var (wg_softmax)(wg_var x, int axis) {

@@ -1,11 +1,11 @@
-/* softmax_cross_entropy, softmax_cross_entropy_grad — the loss of a classifier, a number for each row of logits
+/* softmax_cross_entropy, softmax_cross_entropy_grad — the loss of a classifier, row by row
  *
  *     loss[n] = -sum_c p[n, c] log s[n, c],    s = softmax(logits[n])
  *     grad:     g[n, c] = dy[n] (P[n] s[n, c] - p[n, c]),    P[n] = sum_c p[n, c]
  *
- * Targets are probabilities p [N, C], or class indices [N] that stand for p one-hot; a negative index stands for
- * p = 0: loss and gradient 0. A p of 0 makes a term 0 even where the logit is -infinity. grad is the loss's rule, and
- * has one of its own; with the cotangent v of g, and t = sum_c s[c] v[c] along each row,
+ * Targets are probabilities p [N, C], or class indices [N] that stand for p one-hot; a negative index stands
+ * for p = 0: loss and gradient 0. A p of 0 makes a term 0 even where the logit is -infinity. grad is the
+ * loss's rule, and has one of its own; with the cotangent v of g, and t = sum_c s[c] v[c] along each row,
  *
  *     d dy = sum_c v[c] (P s[c] - p[c])     d logits[c] = dy P s[c] (v[c] - t)     d p[c] = dy (t - v[c])
  *
@@ -91,10 +91,12 @@ static bool is_index(wg_dtype dtype) { return dtype == WG_I32 || dtype == WG_I64
 /* logits [N, C], and targets that belong to them */
 static int infer_targets(wg_infer *infer, const wg_type *logits, const wg_type *targets) {
     if (logits->dtype != WG_F32 && logits->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "logits are %s; they must be f32 or f64 (wg_cast converts)",
+        return wg_infer_fail(infer, WG_ERROR_DTYPE,
+                             "logits are %s; they must be f32 or f64 (wg_cast converts)",
                              wg_infer_text(infer, logits));
     if (logits->rank != 2 || logits->extent[1] < 1)
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "logits are %s; they must be [N, C] with at least one class",
+        return wg_infer_fail(infer, WG_ERROR_SHAPE,
+                             "logits are %s; they must be [N, C] with at least one class",
                              wg_infer_shape_text(infer, logits));
     if (!is_index(targets->dtype) && targets->dtype != logits->dtype)
         return wg_infer_fail(infer, WG_ERROR_DTYPE,
@@ -102,7 +104,8 @@ static int infer_targets(wg_infer *infer, const wg_type *logits, const wg_type *
                              "probabilities of the logits' dtype",
                              wg_infer_text(infer, targets), wg_infer_text(infer, logits));
     const int rank = is_index(targets->dtype) ? 1 : 2;
-    if (targets->rank != rank || memcmp(targets->extent, logits->extent, (size_t)rank * sizeof *logits->extent))
+    if (targets->rank != rank ||
+        memcmp(targets->extent, logits->extent, (size_t)rank * sizeof *logits->extent))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "targets are %s, logits %s; targets must be %s",
                              wg_infer_text(infer, targets), wg_infer_text(infer, logits),
                              rank == 1 ? "[N], a class for each row" : "[N, C], like the logits");
@@ -205,7 +208,8 @@ static void samples_with(wg_sampler *s, bool with_dy) {
         const loss_case *at = &loss_cases[i];
         const wg_shape *matrix = WG_SHAPE(at->rows, at->classes), *vector = WG_SHAPE(at->rows);
         const bool probabilities = at->dtype == WG_NO_DTYPE;
-        const wg_sample_input logits = {.shape = matrix, .values = at->logits, .low = at->low, .high = at->high};
+        const wg_sample_input logits = {
+            .shape = matrix, .values = at->logits, .low = at->low, .high = at->high};
         const wg_sample_input targets = {.dtype = at->dtype, .shape = probabilities ? matrix : vector,
                                          .values = at->targets, .high = at->most,
                                          .low = probabilities || at->dtype == WG_U8 ? 0 : -2};
@@ -225,10 +229,18 @@ const wg_op wg_op_softmax_cross_entropy = {
 };
 
 const wg_op wg_op_softmax_cross_entropy_grad = {
-    .name = "softmax_cross_entropy_grad", .formula = "g[n, c] = dy[n] (sum_k p[n, k] softmax(x[n])[c] - p[n, c])",
-    .inputs = 3, .outputs = 1, .flags = WG_CAN_FAIL, .linear_in = 1 << 0 | 1 << 2,
-    .infer = infer_grad, .forward = WG_FORWARD(softmax_cross_entropy_grad), .backward = backward_of_grad,
-    .units = units, .cost = cost_of_grad, .samples = samples_of_grad,
+    .name = "softmax_cross_entropy_grad",
+    .formula = "g[n, c] = dy[n] (sum_k p[n, k] softmax(x[n])[c] - p[n, c])",
+    .inputs = 3,
+    .outputs = 1,
+    .flags = WG_CAN_FAIL,
+    .linear_in = 1 << 0 | 1 << 2,
+    .infer = infer_grad,
+    .forward = WG_FORWARD(softmax_cross_entropy_grad),
+    .backward = backward_of_grad,
+    .units = units,
+    .cost = cost_of_grad,
+    .samples = samples_of_grad,
 };
 
 wg_var (wg_softmax_cross_entropy)(wg_var logits, wg_var targets, const wg_cross_entropy_options *options) {
@@ -237,8 +249,10 @@ wg_var (wg_softmax_cross_entropy)(wg_var logits, wg_var targets, const wg_cross_
     if (!wg_valid(loss) || given.reduction == WG_NO_REDUCTION) return loss;
     if (given.reduction == WG_SUM) return wg_sum(loss, WG_ALL_AXES);
     if (given.reduction != WG_MEAN)
-        return wg_fail(loss.tape, WG_ERROR_ATTRIBUTE, "softmax_cross_entropy: reduction is %d; there are WG_MEAN, WG_SUM and WG_NO_REDUCTION",
-                       (int)given.reduction);
+        return wg_fail(
+            loss.tape, WG_ERROR_ATTRIBUTE,
+            "softmax_cross_entropy: reduction is %d; there are WG_MEAN, WG_SUM and WG_NO_REDUCTION",
+            (int)given.reduction);
     const wg_dtype dtype = wg_type_of(targets).dtype;
     if (dtype != WG_I32 && dtype != WG_I64) return wg_mean(loss, WG_ALL_AXES);
     return wg_div(wg_sum(loss, WG_ALL_AXES), wg_sum(counts(targets, wg_type_of(loss).dtype), WG_ALL_AXES));

@@ -6,7 +6,8 @@
 static void stop_gradient_forward(const wg_call *call) {
     const size_t size = wg_dtype_size(call->dtype), begin = (size_t)call->begin * size;
     if (call->begin < call->end)
-        memmove(WG_OUT(call, 0, char) + begin, WG_IN(call, 0, char) + begin, (size_t)call->end * size - begin);
+        memmove(WG_OUT(call, 0, char) + begin, WG_IN(call, 0, char) + begin,
+                (size_t)call->end * size - begin);
 }
 WG_BYTES_KERNEL(stop_gradient, stop_gradient_forward)
 

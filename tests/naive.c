@@ -75,8 +75,7 @@ void naive_free(naive_call *call) {
     }
 }
 
-/* --- Attributes -------------------------------------------------------------------------------------------
- */
+/* --- Attributes ---------------------------------------------------------------------------------- */
 
 static const void *attribute(const naive_call *call, const char *name, wg_attribute_kind kind) {
     for (const wg_attribute *a = call->op->attributes; a && a->name; a++)
@@ -112,8 +111,7 @@ const wg_type *naive_shape(const naive_call *call, const char *name) {
 }
 int naive_axis(int64_t axis, int rank) { return (int)(axis < 0 ? axis + rank : axis); }
 
-/* --- Arrays ------------------------------------------------------------------------------------------------
- */
+/* --- Arrays -------------------------------------------------------------------------------------- */
 
 naive_array *naive_output(naive_call *call, int index, wg_type type) {
     naive_array *y = &call->outputs[index];

@@ -155,8 +155,7 @@ static void conv2d_grad_weight(naive_call *call) {
     call->roundings = 2 + (naive_real)(dy->type.extent[0] * dy->type.extent[2] * dy->type.extent[3]);
 }
 
-/* --- Pooling ---------------------------------------------------------------------------------------------
- */
+/* --- Pooling ------------------------------------------------------------------------------------- */
 
 typedef struct {
     int64_t kernel[2], stride[2], padding[2];

@@ -176,14 +176,8 @@ static void one_hot(naive_call *call) {
 }
 
 const naive_entry naive_shapes[] = {
-    {"reshape", reshape},
-    {"transpose", transpose},
-    {"broadcast_to", broadcast_to},
-    {"slice", slice},
-    {"slice_grad", slice_grad},
-    {"concat", concat},
-    {"gather", gather},
-    {"gather_grad", gather_grad},
-    {"one_hot", one_hot},
+    {"reshape", reshape}, {"transpose", transpose},     {"broadcast_to", broadcast_to},
+    {"slice", slice},     {"slice_grad", slice_grad},   {"concat", concat},
+    {"gather", gather},   {"gather_grad", gather_grad}, {"one_hot", one_hot},
     {NULL, NULL},
 };

@@ -231,8 +231,7 @@ START_TEST(a_failure_says_where_and_how_to_see_it_again) {
 }
 END_TEST
 
-/* --- Functions ---------------------------------------------------------------------------------------------
- */
+/* --- Functions ----------------------------------------------------------------------------------- */
 
 static int check_at(wg_function *function, double x, wg_gradcheck_report *report) {
     wg_tensor *inputs[] = {wg_tensor_over(WG_F64, WG_SCALAR_SHAPE, &x, NULL)};

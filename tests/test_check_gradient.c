@@ -49,8 +49,7 @@ START_TEST(every_op_has_the_gradients_of_its_function) {
 }
 END_TEST
 
-/* --- f32 against f64 --------------------------------------------------------------------------------------
- */
+/* --- f32 against f64 ----------------------------------------------------------------------------- */
 
 enum { MOST_INPUTS = 16, ROUNDINGS = 1024 };
 
@@ -227,5 +226,5 @@ END_TEST
 WG_SUITE_WITH("check/gradient", make_engine, free_engine, every_op_has_the_gradients_of_its_function,
               gradients_in_f32_agree_with_those_in_f64,
               a_function_of_several_inputs_is_checked_in_all_of_them, held_inputs_are_constants,
-              gradients_that_cancel_to_rounding_pass,
-              kinks_are_counted_and_the_rest_is_compared, the_same_seed_gives_the_same_report)
+              gradients_that_cancel_to_rounding_pass, kinks_are_counted_and_the_rest_is_compared,
+              the_same_seed_gives_the_same_report)

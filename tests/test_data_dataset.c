@@ -42,7 +42,8 @@ START_TEST(samples_lie_along_axis_0) {
     wg_dataset_free(set);
     wg_tensor_free(x);
     wg_tensor_free(y);
-} END_TEST
+}
+END_TEST
 
 START_TEST(tensors_are_held_by_reference) {
     wg_tensor *x = wg_tensor_over(WG_F32, WG_SHAPE(3, 2), numbers, &error);
@@ -53,7 +54,8 @@ START_TEST(tensors_are_held_by_reference) {
     wg_dataset_free(set);
     ck_assert_int_eq(wg_tensor_owners(x), 1);
     wg_tensor_free(x);
-} END_TEST
+}
+END_TEST
 
 START_TEST(labels_may_be_absent) {
     wg_tensor *x = wg_tensor_over(WG_F32, WG_SHAPE(3, 2), numbers, &error);
@@ -65,7 +67,8 @@ START_TEST(labels_may_be_absent) {
     ck_assert_int_eq(label, 77);
     wg_dataset_free(set);
     wg_tensor_free(x);
-} END_TEST
+}
+END_TEST
 
 START_TEST(strided_and_unaligned_tensors_give_their_samples) {
     const int64_t strides[] = {1, 3};
@@ -83,7 +86,8 @@ START_TEST(strided_and_unaligned_tensors_give_their_samples) {
     wg_dataset_free(set);
     wg_tensor_free(turned);
     wg_tensor_free(odd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(as_many_labels_as_samples_are_wanted) {
     wg_tensor *x = wg_tensor_over(WG_F32, WG_SHAPE(3, 2), numbers, &error);
@@ -97,7 +101,8 @@ START_TEST(as_many_labels_as_samples_are_wanted) {
     wg_tensor_free(x);
     wg_tensor_free(y);
     wg_tensor_free(one);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_sample_out_of_range_is_an_error) {
     wg_tensor *x = wg_tensor_over(WG_F32, WG_SHAPE(3, 2), numbers, &error);
@@ -108,7 +113,8 @@ START_TEST(a_sample_out_of_range_is_an_error) {
     ck_assert_int_eq(wg_dataset_get(set, -1, got, NULL, NULL), WG_ERROR_INDEX);
     wg_dataset_free(set);
     wg_tensor_free(x);
-} END_TEST
+}
+END_TEST
 
 /* --- From a function ---------------------------------------------------------------------------- */
 
@@ -135,7 +141,8 @@ START_TEST(a_function_gives_samples) {
     ck_assert_int_eq(released, 0);
     wg_dataset_free(set);
     ck_assert_int_eq(released, 1);
-} END_TEST
+}
+END_TEST
 
 START_TEST(what_a_function_says_of_its_failure_is_passed_on) {
     const wg_type scalar = {.dtype = WG_F64};
@@ -145,7 +152,8 @@ START_TEST(what_a_function_says_of_its_failure_is_passed_on) {
     ck_assert_int_eq(error.status, WG_ERROR_FILE);
     ck_assert_str_eq(error.message, "sample 3: three is missing");
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_failure_without_words_is_an_error_too) {
     const wg_type scalar = {.dtype = WG_F64};
@@ -154,21 +162,30 @@ START_TEST(a_failure_without_words_is_an_error_too) {
     ck_assert_int_eq(wg_dataset_get(set, 4, &got, NULL, &error), WG_ERROR_STOPPED);
     ck_assert_str_eq(error.message, "sample 4: the data set's function returned -1");
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 START_TEST(types_that_no_batch_can_have_are_errors) {
-    const wg_type scalar = {.dtype = WG_F64}, none = {0}, negative = {.dtype = WG_F32, .rank = 1, .extent = {-1}};
+    const wg_type scalar = {.dtype = WG_F64}, none = {0},
+                  negative = {.dtype = WG_F32, .rank = 1, .extent = {-1}};
     const wg_type deep = {.dtype = WG_F32, .rank = 8, .extent = {1, 1, 1, 1, 1, 1, 1, 1}};
     const wg_type large = {.dtype = WG_F32, .rank = 2, .extent = {INT64_MAX, 2}};
-    assert_error_of(wg_dataset_of_function(1, &none, NULL, squares, &error), WG_ERROR_DTYPE, "x has dtype none");
+    assert_error_of(wg_dataset_of_function(1, &none, NULL, squares, &error), WG_ERROR_DTYPE,
+                    "x has dtype none");
     assert_error_of(wg_dataset_of_function(1, &scalar, &deep, squares, &error), WG_ERROR_SHAPE,
                     "y has rank 8; expected 0 to 7, for a batch adds an axis");
-    assert_error_of(wg_dataset_of_function(1, &negative, NULL, squares, &error), WG_ERROR_SHAPE, "x is f32[-1]");
-    assert_error_of(wg_dataset_of_function(1, &large, NULL, squares, &error), WG_ERROR_SHAPE, "more than 2^63 bytes");
-    assert_error_of(wg_dataset_of_function(-1, &scalar, NULL, squares, &error), WG_ERROR_ATTRIBUTE, "-1 samples");
-    assert_error_of(wg_dataset_of_function(1, NULL, NULL, squares, &error), WG_ERROR_ATTRIBUTE, "without a type");
-    assert_error_of(wg_dataset_of_function(1, &scalar, NULL, NULL, &error), WG_ERROR_ATTRIBUTE, "without a function");
-} END_TEST
+    assert_error_of(wg_dataset_of_function(1, &negative, NULL, squares, &error), WG_ERROR_SHAPE,
+                    "x is f32[-1]");
+    assert_error_of(wg_dataset_of_function(1, &large, NULL, squares, &error), WG_ERROR_SHAPE,
+                    "more than 2^63 bytes");
+    assert_error_of(wg_dataset_of_function(-1, &scalar, NULL, squares, &error), WG_ERROR_ATTRIBUTE,
+                    "-1 samples");
+    assert_error_of(wg_dataset_of_function(1, NULL, NULL, squares, &error), WG_ERROR_ATTRIBUTE,
+                    "without a type");
+    assert_error_of(wg_dataset_of_function(1, &scalar, NULL, NULL, &error), WG_ERROR_ATTRIBUTE,
+                    "without a function");
+}
+END_TEST
 
 /* --- From IDX files ----------------------------------------------------------------------------- */
 
@@ -197,7 +214,8 @@ START_TEST(idx_pictures_are_numbers_from_0_to_1_with_a_channel) {
     ck_assert_float_eq(got[1], 1.0f);
     ck_assert_int_eq(label, 200);
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 START_TEST(idx_labels_may_be_wider) {
     const char *images = idx_of("images", WG_U8, WG_SHAPE(2, 4), pixels);
@@ -212,18 +230,21 @@ START_TEST(idx_labels_may_be_wider) {
     ck_assert_int_eq(wg_dataset_get(set, 1, got, &label, &error), WG_OK);
     ck_assert_int_eq(label, 70000);
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 START_TEST(idx_files_that_do_not_belong_together_are_errors) {
     const char *images = idx_of("images", WG_U8, WG_SHAPE(2, 4), pixels);
     const char *one = idx_of("labels", WG_U8, WG_SHAPE(1), pixels), *missing = temporary_path("missing");
     assert_error_of(wg_dataset_of_idx(images, one, &error), WG_ERROR_SHAPE, "has 2 pictures");
-    assert_error_of(wg_dataset_of_idx(images, images, &error), WG_ERROR_DTYPE, "u8[2, 4]; expected labels, u8 or i32 [N]");
+    assert_error_of(wg_dataset_of_idx(images, images, &error), WG_ERROR_DTYPE,
+                    "u8[2, 4]; expected labels, u8 or i32 [N]");
     assert_error_of(wg_dataset_of_idx(images, missing, &error), WG_ERROR_FILE, missing);
     assert_error_of(wg_dataset_of_idx(missing, one, &error), WG_ERROR_FILE, missing);
     const char *floats = idx_of("floats", WG_F32, WG_SHAPE(3, 2), numbers);
     assert_error_of(wg_dataset_of_idx(floats, one, &error), WG_ERROR_DTYPE, "f32[3, 2]; expected pictures");
-} END_TEST
+}
+END_TEST
 
 /* --- From a folder ------------------------------------------------------------------------------ */
 
@@ -271,7 +292,8 @@ START_TEST(a_folder_has_a_class_for_each_sub_folder_in_order) {
         ck_assert_int_eq(label, classes[i]);
     }
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_folders_pictures_have_their_channels_in_front) {
     draw_animals();
@@ -286,7 +308,8 @@ START_TEST(a_folders_pictures_have_their_channels_in_front) {
         ck_assert_float_eq(got[12 + i], 1.0f);
     }
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_folders_hidden_and_other_files_are_passed_over) {
     draw_animals();
@@ -299,7 +322,8 @@ START_TEST(a_folders_hidden_and_other_files_are_passed_over) {
     ck_assert_int_eq(wg_dataset_length(set), 4);
     ck_assert_int_eq(wg_dataset_classes(set), 2);
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_picture_of_another_size_is_an_error_that_names_it) {
     draw_animals();
@@ -307,13 +331,16 @@ START_TEST(a_picture_of_another_size_is_an_error_that_names_it) {
     assert_error_of(wg_dataset_of_folder(temporary_path(""), 3, &error), WG_ERROR_SHAPE,
                     "/dog/c.png: 2 x 3 pixels; expected 3 x 2, as in ");
     ck_assert_message_contains(error.message, "/cat/10.png");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_picture_that_is_none_is_an_error_that_names_it) {
     draw_animals();
     const char *path = file_of("dog/z.png", "not a picture", 13);
-    assert_error_of(wg_dataset_of_folder(temporary_path(""), 3, &error), WG_ERROR_FORMAT, path + strlen(temporary_path("")));
-} END_TEST
+    assert_error_of(wg_dataset_of_folder(temporary_path(""), 3, &error), WG_ERROR_FORMAT,
+                    path + strlen(temporary_path("")));
+}
+END_TEST
 
 START_TEST(a_picture_that_changes_later_is_an_error_when_asked_for) {
     draw_animals();
@@ -326,14 +353,19 @@ START_TEST(a_picture_that_changes_later_is_an_error_when_asked_for) {
     ck_assert_int_eq(wg_dataset_get(set, 3, got, NULL, &error), WG_ERROR_FILE);
     ck_assert_message_contains(error.message, "dog/b.png");
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_folder_without_pictures_is_an_error) {
-    assert_error_of(wg_dataset_of_folder(temporary_path(""), 3, &error), WG_ERROR_FILE, "no pictures; expected PNG files in sub-folders");
-    assert_error_of(wg_dataset_of_folder(temporary_path("missing"), 3, &error), WG_ERROR_FILE, "cannot open folder");
-    assert_error_of(wg_dataset_of_folder(temporary_path(""), 2, &error), WG_ERROR_ATTRIBUTE, "with 2 channels; expected");
+    assert_error_of(wg_dataset_of_folder(temporary_path(""), 3, &error), WG_ERROR_FILE,
+                    "no pictures; expected PNG files in sub-folders");
+    assert_error_of(wg_dataset_of_folder(temporary_path("missing"), 3, &error), WG_ERROR_FILE,
+                    "cannot open folder");
+    assert_error_of(wg_dataset_of_folder(temporary_path(""), 2, &error), WG_ERROR_ATTRIBUTE,
+                    "with 2 channels; expected");
     assert_error_of(wg_dataset_of_folder(NULL, 3, &error), WG_ERROR_ATTRIBUTE, "expected a path");
-} END_TEST
+}
+END_TEST
 
 WG_SUITE("data/dataset", samples_lie_along_axis_0, tensors_are_held_by_reference, labels_may_be_absent,
          strided_and_unaligned_tensors_give_their_samples, as_many_labels_as_samples_are_wanted,
@@ -342,6 +374,7 @@ WG_SUITE("data/dataset", samples_lie_along_axis_0, tensors_are_held_by_reference
          types_that_no_batch_can_have_are_errors, idx_pictures_are_numbers_from_0_to_1_with_a_channel,
          idx_labels_may_be_wider, idx_files_that_do_not_belong_together_are_errors,
          a_folder_has_a_class_for_each_sub_folder_in_order, a_folders_pictures_have_their_channels_in_front,
-         a_folders_hidden_and_other_files_are_passed_over, a_picture_of_another_size_is_an_error_that_names_it,
-         a_picture_that_is_none_is_an_error_that_names_it, a_picture_that_changes_later_is_an_error_when_asked_for,
-         a_folder_without_pictures_is_an_error)
+         a_folders_hidden_and_other_files_are_passed_over,
+         a_picture_of_another_size_is_an_error_that_names_it,
+         a_picture_that_is_none_is_an_error_that_names_it,
+         a_picture_that_changes_later_is_an_error_when_asked_for, a_folder_without_pictures_is_an_error)

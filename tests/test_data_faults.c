@@ -29,7 +29,8 @@ static int epoch_of(wg_loader *loader, int64_t *order) {
     int errors = 0, count = 0;
     for (const int64_t epoch = wg_loader_epoch(loader); wg_loader_epoch(loader) == epoch;) {
         wg_batch b;
-        if (!wg_loader_next(loader, &b)) errors += wg_loader_recover(loader, &error) != WG_OK;
+        if (!wg_loader_next(loader, &b))
+            errors += wg_loader_recover(loader, &error) != WG_OK;
         else
             for (int i = 0; i < wg_tensor_count(b.y); i++) {
                 order[count] = (int64_t)wg_tensor_get(b.y, i);
@@ -66,8 +67,10 @@ static void assert_survives(int prefetch) {
     ck_assert_int_ge(recovered, 4); /* x and y of a full batch and of a last one */
 }
 
-START_TEST(a_loader_survives_every_allocation_that_fails) { assert_survives(0); } END_TEST
-START_TEST(a_loader_with_a_thread_survives_every_allocation_that_fails) { assert_survives(2); } END_TEST
+START_TEST(a_loader_survives_every_allocation_that_fails) { assert_survives(0); }
+END_TEST
+START_TEST(a_loader_with_a_thread_survives_every_allocation_that_fails) { assert_survives(2); }
+END_TEST
 
 /* The first call that fails and yet gives a loader is the one for the thread. */
 START_TEST(without_a_thread_a_loader_works_all_the_same) {
@@ -88,7 +91,8 @@ START_TEST(without_a_thread_a_loader_works_all_the_same) {
     ck_assert_mem_eq(order, expected, sizeof order);
     ck_assert(!wrong);
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(once_under_way_a_loader_allocates_nothing) {
     static const int prefetch[] = {0, 3};
@@ -102,8 +106,9 @@ START_TEST(once_under_way_a_loader_allocates_nothing) {
         ck_assert(!wrong);
         wg_loader_free(loader);
     }
-} END_TEST
+}
+END_TEST
 
 WG_SUITE("data/faults", a_loader_survives_every_allocation_that_fails,
-         a_loader_with_a_thread_survives_every_allocation_that_fails, without_a_thread_a_loader_works_all_the_same,
-         once_under_way_a_loader_allocates_nothing)
+         a_loader_with_a_thread_survives_every_allocation_that_fails,
+         without_a_thread_a_loader_works_all_the_same, once_under_way_a_loader_allocates_nothing)

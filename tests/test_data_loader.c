@@ -32,7 +32,7 @@ static wg_dataset *numbered(int64_t length) {
 }
 
 /* A loader that is the data set's only owner. */
-#define LOADER(length, batch_size, ...)                                                                      \
+#define LOADER(length, batch_size, ...) \
     loader_of(length, batch_size, WG_OPTIONS_(wg_loader_options, __VA_ARGS__))
 static wg_loader *loader_of(int64_t length, int64_t batch_size, const wg_loader_options *options) {
     wg_dataset *set = numbered(length);
@@ -76,7 +76,8 @@ START_TEST(without_shuffle_samples_come_in_order) {
         }
         wg_loader_free(loader);
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_last_batch_has_what_is_left) {
     wg_loader *loader = LOADER(10, 4, .seed = 0);
@@ -87,7 +88,8 @@ START_TEST(the_last_batch_has_what_is_left) {
     ck_assert_int_eq(count, 3);
     ck_assert_int_eq(wg_loader_batches(loader), 3);
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_last_batch_that_is_not_full_can_be_dropped) {
     wg_loader *loader = LOADER(10, 4, .drop_last = true);
@@ -98,7 +100,8 @@ START_TEST(a_last_batch_that_is_not_full_can_be_dropped) {
     loader = LOADER(8, 4, .drop_last = true);
     ck_assert_int_eq(wg_loader_batches(loader), 2);
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_batch_may_be_larger_than_the_data_set) {
     wg_loader *loader = LOADER(3, INT64_MAX, .seed = 0);
@@ -106,7 +109,8 @@ START_TEST(a_batch_may_be_larger_than_the_data_set) {
     ck_assert_int_eq(wg_loader_batches(loader), 1);
     ck_assert_int_eq(epoch_of(loader, order), 3);
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_shuffled_epoch_has_every_sample_once) {
     enum { LENGTH = 1000 };
@@ -122,7 +126,8 @@ START_TEST(a_shuffled_epoch_has_every_sample_once) {
         ck_assert_int_gt(moved, LENGTH - 20);
     }
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_order_is_the_same_on_every_machine) {
     static const int first[] = {0, 2, 4, 8, 9, 3, 1, 6, 7, 5}, second[] = {6, 2, 3, 9, 4, 7, 8, 5, 0, 1};
@@ -133,26 +138,33 @@ START_TEST(the_order_is_the_same_on_every_machine) {
     epoch_of(loader, order);
     ck_assert_mem_eq(order, second, sizeof second);
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(another_seed_gives_another_order) {
-    wg_loader *one = LOADER(50, 3, .shuffle = true, .seed = 1), *two = LOADER(50, 3, .shuffle = true, .seed = 2);
+    wg_loader *one = LOADER(50, 3, .shuffle = true, .seed = 1),
+              *two = LOADER(50, 3, .shuffle = true, .seed = 2);
     int order_one[50], order_two[50];
     epoch_of(one, order_one);
     epoch_of(two, order_two);
     ck_assert_mem_ne(order_one, order_two, sizeof order_one);
     wg_loader_free(one);
     wg_loader_free(two);
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_order_does_not_depend_on_batch_size_or_prefetch) {
     enum { LENGTH = 100, EPOCHS = 4 };
-    static const struct { int64_t batch_size; int prefetch; } ways[] = {{7, 0}, {7, 1}, {32, 2}, {100, 5}, {1, 16}};
+    static const struct {
+        int64_t batch_size;
+        int prefetch;
+    } ways[] = {{7, 0}, {7, 1}, {32, 2}, {100, 5}, {1, 16}};
     int expected[EPOCHS][LENGTH], order[LENGTH];
     wg_loader *plain = LOADER(LENGTH, 10, .shuffle = true, .seed = 3);
     for (int e = 0; e < EPOCHS; e++) epoch_of(plain, expected[e]);
     for (int w = 0; w < 5; w++) {
-        wg_loader *loader = LOADER(LENGTH, ways[w].batch_size, .shuffle = true, .seed = 3, .prefetch = ways[w].prefetch);
+        wg_loader *loader =
+            LOADER(LENGTH, ways[w].batch_size, .shuffle = true, .seed = 3, .prefetch = ways[w].prefetch);
         for (int e = 0; e < EPOCHS; e++) {
             ck_assert_int_eq(epoch_of(loader, order), LENGTH);
             ck_assert_mem_eq(order, expected[e], sizeof order);
@@ -160,7 +172,8 @@ START_TEST(the_order_does_not_depend_on_batch_size_or_prefetch) {
         wg_loader_free(loader);
     }
     wg_loader_free(plain);
-} END_TEST
+}
+END_TEST
 
 START_TEST(all_orders_are_equally_likely) {
     /* Chi-squared over the 24 orders of 4 samples, 23 degrees of freedom: above 49.7 once in a thousand. */
@@ -186,7 +199,8 @@ START_TEST(all_orders_are_equally_likely) {
     ck_assert_int_eq(met, 24);
     ck_assert_double_lt(chi, 49.7);
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(position_and_epoch_tell_how_far_it_is) {
     static const int prefetch[] = {0, 2};
@@ -207,7 +221,8 @@ START_TEST(position_and_epoch_tell_how_far_it_is) {
         ck_assert_int_eq(wg_loader_epoch(loader), 2);
         wg_loader_free(loader);
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(samples_without_labels_make_batches_without) {
     const wg_type x = {.dtype = WG_F32, .rank = 1, .extent = {2}};
@@ -221,7 +236,8 @@ START_TEST(samples_without_labels_make_batches_without) {
     ck_assert_int_eq(count, 3);
     wg_loader_free(loader);
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 /* --- Memory ------------------------------------------------------------------------------------- */
 
@@ -232,7 +248,7 @@ START_TEST(a_batch_that_is_kept_is_never_refilled) {
         wg_loader *loader = LOADER(100, 3, .shuffle = true, .prefetch = prefetch[p]);
         wg_batch kept[KEPT];
         int order[KEPT][3], rows[KEPT], count = 0;
-        for (wg_batch b; count < KEPT; ) {
+        for (wg_batch b; count < KEPT;) {
             if (!wg_loader_next(loader, &b)) continue;
             rows[count] = rows_of(&b, order[count]);
             kept[count++] = (wg_batch){wg_tensor_retain(b.x), wg_tensor_retain(b.y)};
@@ -249,7 +265,8 @@ START_TEST(a_batch_that_is_kept_is_never_refilled) {
             wg_tensor_free(kept[i].y);
         }
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_batch_of_which_only_one_half_is_kept_is_not_refilled) {
     wg_loader *loader = LOADER(20, 2, .seed = 0);
@@ -260,7 +277,8 @@ START_TEST(a_batch_of_which_only_one_half_is_kept_is_not_refilled) {
     ck_assert_double_eq(wg_tensor_get(y, 1), 1);
     wg_tensor_free(y);
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_batch_is_good_until_the_next_call) {
     wg_loader *loader = LOADER(40, 2, .prefetch = 4);
@@ -272,7 +290,8 @@ START_TEST(a_batch_is_good_until_the_next_call) {
         ck_assert_mem_eq(order, again, sizeof order);
     }
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(memory_is_used_again) {
     enum { MOST = 64 };
@@ -292,7 +311,8 @@ START_TEST(memory_is_used_again) {
         ck_assert_int_le(count, 2 * (prefetch[p] + 2)); /* full ones and last ones */
         wg_loader_free(loader);
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_loader_holds_its_data_set) {
     wg_dataset *set = numbered(4);
@@ -301,7 +321,8 @@ START_TEST(the_loader_holds_its_data_set) {
     int order[4];
     ck_assert_int_eq(epoch_of(loader, order), 4);
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 /* --- The thread --------------------------------------------------------------------------------- */
 
@@ -316,14 +337,16 @@ START_TEST(batches_are_prepared_ahead_and_no_further) {
     usleep(20000);
     ck_assert_int_eq(atomic_load(&calls), 40);
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_next_epoch_is_prepared_before_this_one_ends) {
     wg_loader *loader = LOADER(10, 10, .prefetch = 2);
     for (int tries = 0; atomic_load(&calls) < 20 && tries < 10000; tries++) usleep(1000);
     ck_assert_int_eq(atomic_load(&calls), 20);
     wg_loader_free(loader);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_loader_can_be_freed_at_any_time) {
     for (int used = 0; used < 40; used++) {
@@ -333,7 +356,8 @@ START_TEST(a_loader_can_be_freed_at_any_time) {
         wg_loader_free(loader);
     }
     wg_loader_free(NULL);
-} END_TEST
+}
+END_TEST
 
 static void *run_epochs(void *context) {
     wg_loader *loader = wg_loader_new((wg_dataset *)context, 5, &error, .shuffle = true, .prefetch = 2);
@@ -355,7 +379,8 @@ START_TEST(several_threads_may_load_from_one_data_set) {
         ck_assert_int_eq((intptr_t)sum, 10 * 5050);
     }
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 /* --- Numbers ------------------------------------------------------------------------------------ */
 
@@ -371,14 +396,17 @@ START_TEST(numbers_are_normalised) {
     wg_loader_free(loader);
     wg_dataset_free(set);
     wg_tensor_free(tensor);
-} END_TEST
+}
+END_TEST
 
 START_TEST(each_channel_has_its_own_mean_and_deviation) {
-    const double x[] = {1, 2, 3, 4, 5, 6, 7, 8}, mean[] = {1, 10}, std[] = {2, 4}; /* [2, 2, 2]: channels, 2 each */
+    const double x[] = {1, 2, 3, 4, 5, 6, 7, 8}, mean[] = {1, 10},
+                 std[] = {2, 4}; /* [2, 2, 2]: channels, 2 each */
     const double expected[] = {0, 0.5, -1.75, -1.5, 2, 2.5, -0.75, -0.5};
     wg_tensor *tensor = wg_tensor_over(WG_F64, WG_SHAPE(2, 2, 2), x, &error);
     wg_dataset *set = wg_dataset_of_tensors(tensor, NULL, &error);
-    wg_loader *loader = wg_loader_new(set, 2, &error, .channel_mean = mean, .channel_std = std, .prefetch = 1);
+    wg_loader *loader =
+        wg_loader_new(set, 2, &error, .channel_mean = mean, .channel_std = std, .prefetch = 1);
     wg_batch b;
     ck_assert(wg_loader_next(loader, &b));
     for (int i = 0; i < 8; i++) ck_assert_double_eq(wg_tensor_get(b.x, i), expected[i]);
@@ -389,7 +417,8 @@ START_TEST(each_channel_has_its_own_mean_and_deviation) {
     wg_loader_free(loader);
     wg_dataset_free(set);
     wg_tensor_free(tensor);
-} END_TEST
+}
+END_TEST
 
 /* --- Errors ------------------------------------------------------------------------------------- */
 
@@ -399,14 +428,16 @@ START_TEST(an_error_comes_after_the_batches_before_it) {
         atomic_store(&broken, 6);
         wg_loader *loader = LOADER(10, 2, .prefetch = prefetch[p]);
         int count = 0;
-        for (wg_batch b; wg_loader_next(loader, &b); count++) ck_assert_int_eq(wg_loader_status(loader, NULL), WG_OK);
+        for (wg_batch b; wg_loader_next(loader, &b); count++)
+            ck_assert_int_eq(wg_loader_status(loader, NULL), WG_OK);
         ck_assert_int_eq(count, 3);
         ck_assert_int_eq(wg_loader_status(loader, &error), WG_ERROR_FILE);
         ck_assert_int_eq(error.status, WG_ERROR_FILE);
         ck_assert_str_eq(error.message, "sample 6: cannot be had");
         wg_loader_free(loader);
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(an_error_stays_until_it_is_recovered) {
     static const int prefetch[] = {0, 2};
@@ -431,7 +462,8 @@ START_TEST(an_error_stays_until_it_is_recovered) {
         ck_assert_int_eq(wg_loader_epoch(loader), 1);
         wg_loader_free(loader);
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_loader_that_failed_gives_nothing) {
     wg_batch b = {.x = (wg_tensor *)&error};
@@ -439,13 +471,15 @@ START_TEST(a_loader_that_failed_gives_nothing) {
     ck_assert_ptr_null(b.x);
     ck_assert_int_eq(wg_loader_status(NULL, &error), WG_ERROR_MEMORY);
     ck_assert_int_eq(wg_loader_batches(NULL) + wg_loader_position(NULL) + wg_loader_epoch(NULL), 0);
-} END_TEST
+}
+END_TEST
 
-#define assert_no_loader(status_, part, set, batch_size, ...)                                                \
-    do {                                                                                                     \
-        ck_assert_ptr_null((wg_loader_new)(set, batch_size, &error, WG_OPTIONS_(wg_loader_options, __VA_ARGS__))); \
-        ck_assert_str_eq(wg_status_name(error.status), wg_status_name(status_));                             \
-        ck_assert_message_contains(error.message, part);                                                     \
+#define assert_no_loader(status_, part, set, batch_size, ...)                                       \
+    do {                                                                                            \
+        ck_assert_ptr_null(                                                                         \
+            (wg_loader_new)(set, batch_size, &error, WG_OPTIONS_(wg_loader_options, __VA_ARGS__))); \
+        ck_assert_str_eq(wg_status_name(error.status), wg_status_name(status_));                    \
+        ck_assert_message_contains(error.message, part);                                            \
     } while (0)
 
 START_TEST(options_out_of_range_are_errors) {
@@ -455,13 +489,16 @@ START_TEST(options_out_of_range_are_errors) {
     assert_no_loader(WG_ERROR_ATTRIBUTE, "batches of 0; expected at least 1", set, 0, .seed = 0);
     assert_no_loader(WG_ERROR_ATTRIBUTE, "prefetch -1; expected 0 to", set, 1, .prefetch = -1);
     assert_no_loader(WG_ERROR_SHAPE, "without a batch: 0 samples in batches of 4", empty, 4, .seed = 0);
-    assert_no_loader(WG_ERROR_SHAPE, "10 samples in batches of 11, the last one dropped", set, 11, .drop_last = true);
+    assert_no_loader(WG_ERROR_SHAPE, "10 samples in batches of 11, the last one dropped", set, 11,
+                     .drop_last = true);
     assert_no_loader(WG_ERROR_ATTRIBUTE, "std -1; expected finite numbers, std above 0", set, 1, .std = -1);
     assert_no_loader(WG_ERROR_ATTRIBUTE, "std -2; expected", set, 1, .channel_std = two);
-    assert_no_loader(WG_ERROR_ATTRIBUTE, "both mean and channel_mean", set, 1, .mean = 1, .channel_mean = two);
+    assert_no_loader(WG_ERROR_ATTRIBUTE, "both mean and channel_mean", set, 1, .mean = 1,
+                     .channel_mean = two);
     wg_dataset_free(set);
     wg_dataset_free(empty);
-} END_TEST
+}
+END_TEST
 
 START_TEST(only_real_numbers_are_normalised) {
     const uint8_t bytes[] = {1, 2};
@@ -477,7 +514,8 @@ START_TEST(only_real_numbers_are_normalised) {
     assert_no_loader(WG_ERROR_SHAPE, "for scalars; expected mean and std", set, 1, .channel_mean = one);
     wg_tensor_free(x);
     wg_dataset_free(set);
-} END_TEST
+}
+END_TEST
 
 WG_SUITE("data/loader", without_shuffle_samples_come_in_order, the_last_batch_has_what_is_left,
          a_last_batch_that_is_not_full_can_be_dropped, a_batch_may_be_larger_than_the_data_set,

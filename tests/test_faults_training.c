@@ -46,8 +46,7 @@ static void read_weights(const wg_model *model, trained *result) {
     }
 }
 
-/* --- What is attempted. Nothing of Check's here: it asks for memory too ----------------------------------
- */
+/* --- What is attempted. Nothing of Check's here: it asks for memory too -------------------------- */
 
 /* From nothing to trained weights and back to nothing; a wg_status. */
 static int train(trained *result) {
@@ -87,8 +86,7 @@ static int save_and_load(trained *result) {
     return status;
 }
 
-/* --- The same again, with failures ------------------------------------------------------------------------
- */
+/* --- The same again, with failures --------------------------------------------------------------- */
 
 static bool same(const trained *a, const trained *b) {
     return a->count == b->count &&

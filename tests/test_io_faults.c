@@ -99,9 +99,14 @@ static int safetensors_there_and_back(void) {
 
 /* --- The tests ---------------------------------------------------------------------------------- */
 
-START_TEST(idx_files_survive_every_allocation_that_fails) { assert_survives(idx_there_and_back, 8); } END_TEST
-START_TEST(pictures_survive_every_allocation_that_fails) { assert_survives(png_there_and_back, 8); } END_TEST
-START_TEST(safetensors_survive_every_allocation_that_fails) { assert_survives(safetensors_there_and_back, 8); } END_TEST
+START_TEST(idx_files_survive_every_allocation_that_fails) { assert_survives(idx_there_and_back, 8); }
+END_TEST
+START_TEST(pictures_survive_every_allocation_that_fails) { assert_survives(png_there_and_back, 8); }
+END_TEST
+START_TEST(safetensors_survive_every_allocation_that_fails) {
+    assert_survives(safetensors_there_and_back, 8);
+}
+END_TEST
 
-WG_SUITE("io/faults", idx_files_survive_every_allocation_that_fails, pictures_survive_every_allocation_that_fails,
-         safetensors_survive_every_allocation_that_fails)
+WG_SUITE("io/faults", idx_files_survive_every_allocation_that_fails,
+         pictures_survive_every_allocation_that_fails, safetensors_survive_every_allocation_that_fails)

@@ -1,4 +1,5 @@
-/* PNG: pictures of every kind built chunk by chunk here, read; pictures written, read again; files that lie. */
+/* PNG: pictures of every kind built chunk by chunk here, read; pictures written, read again; files that lie.
+ */
 #include "io_suite.h"
 #include <unistd.h>
 #include <zlib.h>
@@ -35,11 +36,19 @@ static void put_chunk(const char *name, const void *bytes, size_t count) {
 static void put_head(uint32_t width, uint32_t height, int depth, int colour, int interlaced) {
     size = 0;
     put("\211PNG\r\n\032\n", 8);
-    const unsigned char head[] = {(unsigned char)(width >> 24), (unsigned char)(width >> 16),
-                                  (unsigned char)(width >> 8), (unsigned char)width,
-                                  (unsigned char)(height >> 24), (unsigned char)(height >> 16),
-                                  (unsigned char)(height >> 8), (unsigned char)height,
-                                  (unsigned char)depth, (unsigned char)colour, 0, 0, (unsigned char)interlaced};
+    const unsigned char head[] = {(unsigned char)(width >> 24),
+                                  (unsigned char)(width >> 16),
+                                  (unsigned char)(width >> 8),
+                                  (unsigned char)width,
+                                  (unsigned char)(height >> 24),
+                                  (unsigned char)(height >> 16),
+                                  (unsigned char)(height >> 8),
+                                  (unsigned char)height,
+                                  (unsigned char)depth,
+                                  (unsigned char)colour,
+                                  0,
+                                  0,
+                                  (unsigned char)interlaced};
     put_chunk("IHDR", head, sizeof head);
 }
 
@@ -78,18 +87,21 @@ START_TEST(colour_is_read_as_it_is) {
     put_head(2, 2, 8, RGB, 0);
     assert_pixels(put_rows(colour_rows, sizeof colour_rows), 3, 2, 2,
                   (const double[]){255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30});
-} END_TEST
+}
+END_TEST
 
 START_TEST(colour_as_grey_is_the_luma_of_bt_601) {
     put_head(2, 2, 8, RGB, 0);
     assert_pixels(put_rows(colour_rows, sizeof colour_rows), 1, 2, 2,
                   (const double[]){76, 150, 29, 18}); /* 0.299 R + 0.587 G + 0.114 B, rounded */
-} END_TEST
+}
+END_TEST
 
 START_TEST(colour_without_alpha_is_opaque) {
     put_head(1, 1, 8, RGB, 0);
     assert_pixels(put_rows("\0\1\2\3", 4), 4, 1, 1, (const double[]){1, 2, 3, 255});
-} END_TEST
+}
+END_TEST
 
 START_TEST(grey_of_any_value_keeps_it_in_any_number_of_channels) {
     unsigned char row[257] = {0};
@@ -102,48 +114,57 @@ START_TEST(grey_of_any_value_keeps_it_in_any_number_of_channels) {
     const char *path = put_rows(row, sizeof row);
     assert_pixels(path, 1, 1, 256, expected);
     assert_pixels(path, 3, 1, 256, colour);
-} END_TEST
+}
+END_TEST
 
 START_TEST(grey_of_one_bit_is_black_and_white) {
     put_head(10, 1, 1, GREY, 0);
-    assert_pixels(put_rows("\0\245\100", 3), 1, 1, 10, (const double[]){255, 0, 255, 0, 0, 255, 0, 255, 0, 255});
-} END_TEST
+    assert_pixels(put_rows("\0\245\100", 3), 1, 1, 10,
+                  (const double[]){255, 0, 255, 0, 0, 255, 0, 255, 0, 255});
+}
+END_TEST
 
 START_TEST(grey_of_two_bits_spans_the_range) {
     put_head(4, 1, 2, GREY, 0);
     assert_pixels(put_rows("\0\33", 2), 1, 1, 4, (const double[]){0, 85, 170, 255});
-} END_TEST
+}
+END_TEST
 
 START_TEST(sixteen_bits_are_rounded_to_eight) {
     put_head(4, 1, 16, GREY, 0);
     /* v / 257: 0, 65535, 128, and 32895 = 127.996 * 257 */
     assert_pixels(put_rows("\0\0\0\377\377\200\200\200\177", 9), 1, 1, 4, (const double[]){0, 255, 128, 128});
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_palette_is_looked_up) {
     put_head(3, 1, 8, PALETTE, 0);
     put_chunk("PLTE", "\1\2\3\4\5\6", 6);
     assert_pixels(put_rows("\0\1\0\1", 4), 3, 1, 3, (const double[]){4, 5, 6, 1, 2, 3, 4, 5, 6});
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_palettes_transparency_is_alpha) {
     put_head(2, 1, 8, PALETTE, 0);
     put_chunk("PLTE", "\1\2\3\4\5\6", 6);
     put_chunk("tRNS", "\11", 1);
     assert_pixels(put_rows("\0\0\1", 3), 4, 1, 2, (const double[]){1, 2, 3, 9, 4, 5, 6, 255});
-} END_TEST
+}
+END_TEST
 
 START_TEST(transparency_is_dropped_without_a_fourth_channel) {
     put_head(2, 1, 8, RGBA, 0);
     const char *path = put_rows("\0\1\2\3\0\4\5\6\7", 9);
     assert_pixels(path, 3, 1, 2, (const double[]){1, 2, 3, 4, 5, 6});
     assert_pixels(path, 4, 1, 2, (const double[]){1, 2, 3, 0, 4, 5, 6, 7});
-} END_TEST
+}
+END_TEST
 
 START_TEST(grey_with_alpha_is_read) {
     put_head(1, 1, 8, GREY_ALPHA, 0);
     assert_pixels(put_rows("\0\7\10", 3), 4, 1, 1, (const double[]){7, 7, 7, 8});
-} END_TEST
+}
+END_TEST
 
 START_TEST(an_interlaced_picture_is_put_together) {
     /* Adam7 of 3 x 3: pass 1 has pixel (0,0), pass 4 (2,0), pass 5 row 2 columns 0 and 2, pass 6 column 1
@@ -151,13 +172,15 @@ START_TEST(an_interlaced_picture_is_put_together) {
     static const unsigned char rows[] = {0, 1, 0, 3, 0, 7, 9, 0, 2, 0, 8, 0, 4, 5, 6};
     put_head(3, 3, 8, GREY, 1);
     assert_pixels(put_rows(rows, sizeof rows), 1, 3, 3, (const double[]){1, 2, 3, 4, 5, 6, 7, 8, 9});
-} END_TEST
+}
+END_TEST
 
 START_TEST(gamma_is_left_alone) {
     put_head(2, 1, 8, GREY, 0);
     put_chunk("gAMA", "\0\1\206\240", 4); /* 1.0 */
     assert_pixels(put_rows("\0\12\144", 3), 1, 1, 2, (const double[]){10, 100});
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_chunk_with_a_fault_that_does_not_matter_is_passed_over_in_silence) {
     char output[64];
@@ -169,7 +192,8 @@ START_TEST(a_chunk_with_a_fault_that_does_not_matter_is_passed_over_in_silence) 
     assert_pixels(path, 1, 1, 1, (const double[]){7});
     dup2(kept, 2);
     ck_assert_uint_eq(bytes_of(temporary_path("stderr"), output, sizeof output), 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(channels_are_1_3_or_4) {
     put_head(1, 1, 8, GREY, 0);
@@ -179,26 +203,32 @@ START_TEST(channels_are_1_3_or_4) {
         ck_assert_ptr_null(wg_png_read(path, wrong[i], &error));
         assert_file_error(&error, WG_ERROR_ATTRIBUTE, path, "channels; expected 1, 3 or 4");
     }
-} END_TEST
+}
+END_TEST
 
 /* --- Files that lie ----------------------------------------------------------------------------- */
 
 START_TEST(a_missing_file_is_an_error) {
     assert_rejected(temporary_path("missing.png"), WG_ERROR_FILE, "cannot open");
     ck_assert_ptr_null(wg_png_read(NULL, 3, &error));
-} END_TEST
+}
+END_TEST
 
 START_TEST(what_is_no_png_is_rejected) {
-    assert_rejected(file_of("text.png", "this is not a picture", 21), WG_ERROR_FORMAT, "not a sound PNG picture: ");
-    assert_rejected(file_of("empty.png", "", 0), WG_ERROR_FORMAT, "not a sound PNG picture: it ends too early");
-} END_TEST
+    assert_rejected(file_of("text.png", "this is not a picture", 21), WG_ERROR_FORMAT,
+                    "not a sound PNG picture: ");
+    assert_rejected(file_of("empty.png", "", 0), WG_ERROR_FORMAT,
+                    "not a sound PNG picture: it ends too early");
+}
+END_TEST
 
 START_TEST(a_picture_cut_anywhere_is_rejected) {
     put_head(2, 2, 8, RGB, 0);
     put_rows(colour_rows, sizeof colour_rows);
     for (size_t cut = 0; cut < size; cut++)
         assert_rejected(file_of("cut.png", file, cut), WG_ERROR_FORMAT, "not a sound PNG picture: ");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_flipped_bit_in_the_pixels_is_rejected) {
     put_head(2, 2, 8, RGB, 0);
@@ -209,28 +239,33 @@ START_TEST(a_flipped_bit_in_the_pixels_is_rejected) {
         assert_rejected(file_of("flipped.png", file, size), WG_ERROR_FORMAT, "not a sound PNG picture: ");
         file[i] ^= 4;
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(rows_that_are_missing_are_rejected) {
     put_head(2, 2, 8, RGB, 0);
     assert_rejected(put_rows(colour_rows, 7), WG_ERROR_FORMAT, "not a sound PNG picture: ");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_picture_without_extent_is_rejected) {
     put_head(0, 2, 8, RGB, 0);
     assert_rejected(put_rows("", 0), WG_ERROR_FORMAT, "not a sound PNG picture: ");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_size_that_the_file_cannot_hold_is_not_allocated) {
     put_head(1000000, 1000000, 8, RGB, 0);
     assert_rejected(put_rows(colour_rows, sizeof colour_rows), WG_ERROR_FORMAT,
                     "promises 1000000 x 1000000 pixels; a file of");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_size_beyond_all_bounds_is_rejected) {
     put_head(2000000000, 2000000000, 8, RGB, 0);
     assert_rejected(put_rows(colour_rows, sizeof colour_rows), WG_ERROR_FORMAT, "not a sound PNG picture: ");
-} END_TEST
+}
+END_TEST
 
 /* --- Writing ------------------------------------------------------------------------------------ */
 
@@ -256,7 +291,8 @@ START_TEST(pictures_come_back_as_they_went) {
     assert_comes_back(WG_SHAPE(5, 7, 1), 1);
     assert_comes_back(WG_SHAPE(5, 7, 3), 3);
     assert_comes_back(WG_SHAPE(5, 7, 4), 4);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_written_picture_has_the_formats_header) {
     wg_tensor *tensor = wg_tensor_over(WG_U8, WG_SHAPE(5, 7, 3), pixels, &error);
@@ -267,7 +303,8 @@ START_TEST(a_written_picture_has_the_formats_header) {
     put_head(7, 5, 8, RGB, 0);
     ck_assert_mem_eq(found, file, 33);
     wg_tensor_free(tensor);
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_same_picture_gives_the_same_bytes) {
     wg_tensor *tensor = wg_tensor_over(WG_U8, WG_SHAPE(5, 7, 3), pixels, &error);
@@ -279,7 +316,8 @@ START_TEST(the_same_picture_gives_the_same_bytes) {
     ck_assert_uint_eq(bytes_of(two, bytes_two, sizeof bytes_two), length);
     ck_assert_mem_eq(bytes_one, bytes_two, length);
     wg_tensor_free(tensor);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_strided_picture_is_written_row_major) {
     static const uint8_t planes[] = {1, 2, 11, 12, 21, 22}; /* [3, 1, 2] seen as [1, 2, 3] */
@@ -289,7 +327,8 @@ START_TEST(a_strided_picture_is_written_row_major) {
     ck_assert_int_eq(wg_png_write(path, tensor, &error), WG_OK);
     assert_pixels(path, 3, 1, 2, (const double[]){1, 11, 21, 2, 12, 22});
     wg_tensor_free(tensor);
-} END_TEST
+}
+END_TEST
 
 static void assert_not_written(wg_dtype dtype, const wg_shape *shape, int status, const char *part) {
     wg_tensor *tensor = wg_tensor_new(dtype, shape, &error);
@@ -305,9 +344,11 @@ START_TEST(what_is_no_picture_is_not_written) {
     assert_not_written(WG_U8, WG_SHAPE(5), WG_ERROR_SHAPE, "shape [5]; expected [height, width] or");
     assert_not_written(WG_U8, WG_SHAPE(5, 7, 2), WG_ERROR_SHAPE, "shape [5, 7, 2]; expected");
     assert_not_written(WG_U8, WG_SHAPE(1, 5, 7, 3), WG_ERROR_SHAPE, "shape [1, 5, 7, 3]; expected");
-    assert_not_written(WG_U8, WG_SHAPE(0, 7), WG_ERROR_SHAPE, "a PNG picture has 1 to 1000000 pixels each way");
+    assert_not_written(WG_U8, WG_SHAPE(0, 7), WG_ERROR_SHAPE,
+                       "a PNG picture has 1 to 1000000 pixels each way");
     ck_assert_int_eq(wg_png_write("file.png", NULL, &error), WG_ERROR_NAME);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_place_that_cannot_be_written_is_an_error) {
     wg_tensor *tensor = wg_tensor_new(WG_U8, WG_SHAPE(100, 100), &error);
@@ -318,13 +359,15 @@ START_TEST(a_place_that_cannot_be_written_is_an_error) {
     assert_file_error(&error, WG_ERROR_FILE, "/dev/full", "No space left");
     ck_assert_int_eq(wg_png_write(NULL, tensor, &error), WG_ERROR_FILE);
     wg_tensor_free(tensor);
-} END_TEST
+}
+END_TEST
 
-WG_SUITE("io/png", colour_is_read_as_it_is, colour_as_grey_is_the_luma_of_bt_601, colour_without_alpha_is_opaque,
-         grey_of_any_value_keeps_it_in_any_number_of_channels, grey_of_one_bit_is_black_and_white,
-         grey_of_two_bits_spans_the_range, sixteen_bits_are_rounded_to_eight, a_palette_is_looked_up,
-         a_palettes_transparency_is_alpha, transparency_is_dropped_without_a_fourth_channel,
-         grey_with_alpha_is_read, an_interlaced_picture_is_put_together, gamma_is_left_alone,
+WG_SUITE("io/png", colour_is_read_as_it_is, colour_as_grey_is_the_luma_of_bt_601,
+         colour_without_alpha_is_opaque, grey_of_any_value_keeps_it_in_any_number_of_channels,
+         grey_of_one_bit_is_black_and_white, grey_of_two_bits_spans_the_range,
+         sixteen_bits_are_rounded_to_eight, a_palette_is_looked_up, a_palettes_transparency_is_alpha,
+         transparency_is_dropped_without_a_fourth_channel, grey_with_alpha_is_read,
+         an_interlaced_picture_is_put_together, gamma_is_left_alone,
          a_chunk_with_a_fault_that_does_not_matter_is_passed_over_in_silence, channels_are_1_3_or_4,
          a_missing_file_is_an_error, what_is_no_png_is_rejected, a_picture_cut_anywhere_is_rejected,
          a_flipped_bit_in_the_pixels_is_rejected, rows_that_are_missing_are_rejected,

@@ -37,7 +37,8 @@ static const unsigned char golden_data[] = {0, 0, 0xc0, 0x3f, 0, 0, 0, 0xc0, 7};
 /* --- Reading ------------------------------------------------------------------------------------ */
 
 START_TEST(a_file_built_by_hand_is_read) {
-    wg_safetensors *file = wg_safetensors_open(file_with(golden_header, golden_data, sizeof golden_data), &error);
+    wg_safetensors *file =
+        wg_safetensors_open(file_with(golden_header, golden_data, sizeof golden_data), &error);
     ck_assert_msg(file != NULL, "%s", error.message);
     ck_assert_int_eq(wg_safetensors_count(file), 2);
     ck_assert_str_eq(wg_safetensors_name(file, 0), "a");
@@ -51,14 +52,17 @@ START_TEST(a_file_built_by_hand_is_read) {
     wg_tensor_free(a);
     wg_tensor_free(b);
     wg_safetensors_close(file);
-} END_TEST
+}
+END_TEST
 
 START_TEST(metadata_is_found_by_key) {
-    wg_safetensors *file = wg_safetensors_open(file_with(golden_header, golden_data, sizeof golden_data), &error);
+    wg_safetensors *file =
+        wg_safetensors_open(file_with(golden_header, golden_data, sizeof golden_data), &error);
     ck_assert_str_eq(wg_safetensors_metadata(file, "made"), "by hand");
     ck_assert_ptr_null(wg_safetensors_metadata(file, "lost"));
     wg_safetensors_close(file);
-} END_TEST
+}
+END_TEST
 
 START_TEST(what_is_not_there_is_not_found) {
     wg_safetensors *file = wg_safetensors_open(file_with("{" ONE "}", "\0\0\0", 4), &error);
@@ -70,54 +74,65 @@ START_TEST(what_is_not_there_is_not_found) {
     ck_assert_ptr_null(wg_safetensors_read(file, 1, &error));
     ck_assert_int_eq(error.status, WG_ERROR_INDEX);
     wg_safetensors_close(file);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_header_may_end_in_spaces) {
     wg_safetensors *file = wg_safetensors_open(file_with("{" ONE "}      ", "\0\0\0", 4), &error);
     ck_assert_msg(file != NULL, "%s", error.message);
     wg_safetensors_close(file);
-} END_TEST
+}
+END_TEST
 
 START_TEST(empty_tensors_may_share_a_place) {
     wg_safetensors *file = wg_safetensors_open(
         file_with("{" ONE ",\"b\":{\"dtype\":\"F64\",\"shape\":[0,3],\"data_offsets\":[4,4]},"
-                  "\"c\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[0,0]}}", "\0\0\0", 4), &error);
+                  "\"c\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+                  "\0\0\0", 4),
+        &error);
     ck_assert_msg(file != NULL, "%s", error.message);
     wg_tensor *b = wg_safetensors_read(file, 1, &error);
     ck_assert_int_eq(wg_tensor_type(b).extent[1], 3);
     wg_tensor_free(b);
     wg_safetensors_close(file);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_file_cut_after_it_was_opened_is_an_error) {
     const char *path = file_with(golden_header, golden_data, sizeof golden_data);
     wg_safetensors *file = wg_safetensors_open(path, &error);
     ck_assert_int_eq(truncate(path, (off_t)strlen(golden_header) + 8 + 5), 0);
     ck_assert_ptr_null(wg_safetensors_read(file, 1, &error));
-    assert_file_error(&error, WG_ERROR_FORMAT, path, "tensor \"b.weight\": 5 bytes; expected 8: the file has been cut");
+    assert_file_error(&error, WG_ERROR_FORMAT, path,
+                      "tensor \"b.weight\": 5 bytes; expected 8: the file has been cut");
     wg_safetensors_close(file);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_bool_is_0_or_1) {
-    const char *path = file_with("{\"a\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[0,3]}}", "\0\1\2", 3);
+    const char *path =
+        file_with("{\"a\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[0,3]}}", "\0\1\2", 3);
     wg_safetensors *file = wg_safetensors_open(path, &error);
     ck_assert_ptr_null(wg_safetensors_read(file, 0, &error));
     assert_file_error(&error, WG_ERROR_FORMAT, path, "a BOOL of 2; expected 0 or 1");
     wg_safetensors_close(file);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_missing_file_is_an_error) {
     const char *path = temporary_path("missing");
     ck_assert_ptr_null(wg_safetensors_open(path, &error));
     assert_file_error(&error, WG_ERROR_FILE, path, "cannot open");
     ck_assert_ptr_null(wg_safetensors_open(path, NULL));
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_directory_is_not_a_file) {
     const char *path = temporary_path("");
     ck_assert_ptr_null(wg_safetensors_open(path, &error));
     assert_file_error(&error, WG_ERROR_FILE, path, "it is a directory; expected a regular file");
-} END_TEST
+}
+END_TEST
 
 /* --- Files that lie ----------------------------------------------------------------------------- */
 
@@ -128,7 +143,8 @@ START_TEST(a_file_without_a_length_is_rejected) {
     path = file_of("empty", "", 0);
     ck_assert_ptr_null(wg_safetensors_open(path, &error));
     assert_file_error(&error, WG_ERROR_FORMAT, path, "0 bytes");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_length_beyond_the_file_is_rejected) {
     const char *path = file_of("length", "\12\0\0\0\0\0\0\0{}", 10);
@@ -137,83 +153,102 @@ START_TEST(a_length_beyond_the_file_is_rejected) {
     path = file_of("length", "\377\377\377\377\377\377\377\377{}", 10);
     ck_assert_ptr_null(wg_safetensors_open(path, &error));
     assert_file_error(&error, WG_ERROR_FORMAT, path, "claims a header of 18446744073709551615 bytes");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_length_beyond_100_megabytes_is_rejected) {
     const char *path = file_of("length", "\1\341\365\5\0\0\0\0{}", 10); /* 100,000,001 */
     ck_assert_int_eq(truncate(path, 200000000), 0);                     /* sparse */
     ck_assert_ptr_null(wg_safetensors_open(path, &error));
-    assert_file_error(&error, WG_ERROR_FORMAT, path, "claims a header of 100000001 bytes; expected at most 100000000");
-} END_TEST
+    assert_file_error(&error, WG_ERROR_FORMAT, path,
+                      "claims a header of 100000001 bytes; expected at most 100000000");
+}
+END_TEST
 
 START_TEST(a_header_that_is_no_object_is_rejected) {
     assert_rejected("", 0, WG_ERROR_FORMAT, "header does not begin with {");
     assert_rejected("[]", 0, WG_ERROR_FORMAT, "header does not begin with {");
     assert_rejected(" {}", 0, WG_ERROR_FORMAT, "header does not begin with {");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_header_that_is_no_json_is_rejected) {
     assert_rejected("{", 0, WG_ERROR_FORMAT, "header is not the JSON of a safetensors file");
     assert_rejected("{} x", 0, WG_ERROR_FORMAT, "header is not the JSON of a safetensors file");
     assert_rejected("{\"a\":\n\n}", 0, WG_ERROR_FORMAT, "header is not the JSON of a safetensors file");
     assert_rejected("{\"\xff\":1}", 0, WG_ERROR_FORMAT, "header is not the JSON of a safetensors file");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_header_nested_without_end_is_rejected) {
     static char header[60000] = "{\"a\":";
     memset(header + 5, '[', sizeof header - 6);
     assert_rejected(header, 0, WG_ERROR_FORMAT, "header is not the JSON of a safetensors file");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_name_that_is_there_twice_is_rejected) {
     assert_rejected("{" ONE "," ONE "}", 4, WG_ERROR_FORMAT, "duplicate");
-} END_TEST
+}
+END_TEST
 
 START_TEST(an_entry_that_is_no_object_is_rejected) {
     assert_rejected("{\"a\":1}", 0, WG_ERROR_FORMAT, "tensor \"a\": no text \"dtype\"");
     assert_rejected("{\"a\":{}}", 0, WG_ERROR_FORMAT, "tensor \"a\": no text \"dtype\"");
-} END_TEST
+}
+END_TEST
 
 START_TEST(an_unknown_dtype_is_rejected) {
     assert_rejected("{\"a\":{\"dtype\":\"F33\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, WG_ERROR_FORMAT,
                     "tensor \"a\": unknown dtype \"F33\"; expected F32, F64, I32, I64, U8 or BOOL");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_dtype_of_the_format_that_we_lack_is_unsupported) {
-    assert_rejected("{\"a\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[0,2]}}", 2, WG_ERROR_UNSUPPORTED,
-                    "tensor \"a\": unsupported dtype \"BF16\"");
-} END_TEST
+    assert_rejected("{\"a\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[0,2]}}", 2,
+                    WG_ERROR_UNSUPPORTED, "tensor \"a\": unsupported dtype \"BF16\"");
+}
+END_TEST
 
 START_TEST(a_shape_that_is_none_is_rejected) {
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, WG_ERROR_FORMAT, "no list \"shape\"");
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, WG_ERROR_FORMAT,
+                    "no list \"shape\"");
     assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, WG_ERROR_FORMAT,
                     "extent 0 is not a whole number from 0 on");
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1.0],\"data_offsets\":[0,4]}}", 4, WG_ERROR_FORMAT,
-                    "extent 1 is not a whole number from 0 on");
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[\"1\"],\"data_offsets\":[0,4]}}", 4, WG_ERROR_FORMAT,
-                    "extent 0 is not a whole number from 0 on");
-} END_TEST
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1.0],\"data_offsets\":[0,4]}}", 4,
+                    WG_ERROR_FORMAT, "extent 1 is not a whole number from 0 on");
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[\"1\"],\"data_offsets\":[0,4]}}", 4,
+                    WG_ERROR_FORMAT, "extent 0 is not a whole number from 0 on");
+}
+END_TEST
 
 START_TEST(a_shape_of_nine_axes_is_rejected) {
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, WG_ERROR_SHAPE,
-                    "9 axes; at most 8");
-} END_TEST
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4,
+                    WG_ERROR_SHAPE, "9 axes; at most 8");
+}
+END_TEST
 
 START_TEST(a_shape_whose_count_overflows_is_rejected) {
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, WG_ERROR_SHAPE,
-                    "f32[4294967296, 4294967296] has more than 2^63 bytes");
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807],\"data_offsets\":[0,4]}}", 4, WG_ERROR_SHAPE,
-                    "has more than 2^63 bytes");
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,4]}}", 4, WG_ERROR_FORMAT,
-                    "too big integer");
-} END_TEST
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0,
+                    WG_ERROR_SHAPE, "f32[4294967296, 4294967296] has more than 2^63 bytes");
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807],\"data_offsets\":[0,4]}}", 4,
+                    WG_ERROR_SHAPE, "has more than 2^63 bytes");
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,4]}}", 4,
+                    WG_ERROR_FORMAT, "too big integer");
+}
+END_TEST
 
 START_TEST(offsets_that_are_no_pair_are_rejected) {
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, WG_ERROR_FORMAT, "no pair of whole numbers");
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, WG_ERROR_FORMAT, "no pair");
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,4]}}", 4, WG_ERROR_FORMAT, "no pair");
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4.0]}}", 4, WG_ERROR_FORMAT, "no pair");
-} END_TEST
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, WG_ERROR_FORMAT,
+                    "no pair of whole numbers");
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, WG_ERROR_FORMAT,
+                    "no pair");
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,4]}}", 4, WG_ERROR_FORMAT,
+                    "no pair");
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4.0]}}", 4, WG_ERROR_FORMAT,
+                    "no pair");
+}
+END_TEST
 
 START_TEST(offsets_out_of_the_file_are_rejected) {
     assert_rejected("{" ONE "}", 3, WG_ERROR_FORMAT, "data_offsets [0, 4] do not lie in the 3 bytes of data");
@@ -221,36 +256,43 @@ START_TEST(offsets_out_of_the_file_are_rejected) {
                     "data_offsets [-4, 0] do not lie in the 4 bytes of data");
     assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, WG_ERROR_FORMAT,
                     "data_offsets [4, 0] do not lie");
-} END_TEST
+}
+END_TEST
 
 START_TEST(offsets_of_another_size_than_the_shape_are_rejected) {
     assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, WG_ERROR_FORMAT,
                     "data_offsets [0, 4] hold 4 bytes; f32[2] needs 8");
-} END_TEST
+}
+END_TEST
 
 START_TEST(tensors_that_overlap_are_rejected) {
-    assert_rejected("{" ONE ",\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}", 6, WG_ERROR_FORMAT,
+    assert_rejected("{" ONE ",\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}", 6,
+                    WG_ERROR_FORMAT,
                     "tensor \"b\": begins at byte 2 of the data; expected 4, where the one before ends");
-    assert_rejected("{" ONE ",\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, WG_ERROR_FORMAT,
-                    "tensor \"b\": begins at byte 0 of the data; expected 4");
-} END_TEST
+    assert_rejected("{" ONE ",\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+                    WG_ERROR_FORMAT, "tensor \"b\": begins at byte 0 of the data; expected 4");
+}
+END_TEST
 
 START_TEST(holes_between_tensors_are_rejected) {
-    assert_rejected("{" ONE ",\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 12, WG_ERROR_FORMAT,
-                    "tensor \"b\": begins at byte 8 of the data; expected 4");
+    assert_rejected("{" ONE ",\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 12,
+                    WG_ERROR_FORMAT, "tensor \"b\": begins at byte 8 of the data; expected 4");
     assert_rejected("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, WG_ERROR_FORMAT,
                     "tensor \"a\": begins at byte 1 of the data; expected 0");
-} END_TEST
+}
+END_TEST
 
 START_TEST(bytes_of_no_tensor_are_rejected) {
     assert_rejected("{" ONE "}", 5, WG_ERROR_FORMAT, "5 bytes of data; its tensors have 4");
     assert_rejected("{}", 1, WG_ERROR_FORMAT, "1 bytes of data; its tensors have 0");
-} END_TEST
+}
+END_TEST
 
 START_TEST(metadata_that_is_not_text_is_rejected) {
     assert_rejected("{\"__metadata__\":[]}", 0, WG_ERROR_FORMAT, "\"__metadata__\" is not an object");
     assert_rejected("{\"__metadata__\":{\"k\":1}}", 0, WG_ERROR_FORMAT, "metadata \"k\" is not a text");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_name_in_a_message_is_one_short_line) {
     assert_rejected("{\"line\\nline\":{}}", 0, WG_ERROR_FORMAT, "tensor \"line?line\"");
@@ -258,7 +300,8 @@ START_TEST(a_name_in_a_message_is_one_short_line) {
     snprintf(header, sizeof header, "{\"%0999d\":{}}", 0);
     assert_rejected(header, 0, WG_ERROR_FORMAT, "000\": no text");
     ck_assert_uint_lt(strlen(error.message), 400);
-} END_TEST
+}
+END_TEST
 
 /* --- Writing ------------------------------------------------------------------------------------ */
 
@@ -279,8 +322,9 @@ START_TEST(the_bytes_are_the_formats) {
     wg_tensor *b = over_f32((const float[]){1.5f, -2.0f}, WG_SHAPE(1, 2));
     const wg_metadata made = {"made", "by hand"};
     const char *path = temporary_path("out.safetensors");
-    ck_assert_int_eq(wg_safetensors_write(path, ((const wg_named_tensor[]){{"a", a}, {"b.weight", b}}), 2, &error,
-                                          .metadata = &made, .metadata_count = 1), WG_OK);
+    ck_assert_int_eq(wg_safetensors_write(path, ((const wg_named_tensor[]){{"a", a}, {"b.weight", b}}), 2,
+                                          &error, .metadata = &made, .metadata_count = 1),
+                     WG_OK);
     static const char header[] = "{\"__metadata__\":{\"made\":\"by hand\"},"
                                  "\"a\":{\"data_offsets\":[8,9],\"dtype\":\"U8\",\"shape\":[]},"
                                  "\"b.weight\":{\"data_offsets\":[0,8],\"dtype\":\"F32\",\"shape\":[1,2]}}";
@@ -294,16 +338,20 @@ START_TEST(the_bytes_are_the_formats) {
     ck_assert_mem_eq(found, expected, 8 + padded + sizeof golden_data);
     wg_tensor_free(a);
     wg_tensor_free(b);
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_order_of_the_list_leaves_no_trace) {
-    wg_tensor *a = over_u8((const uint8_t[]){1, 2}, WG_SHAPE(2)), *b = over_u8((const uint8_t[]){3}, WG_SHAPE(1));
+    wg_tensor *a = over_u8((const uint8_t[]){1, 2}, WG_SHAPE(2)),
+              *b = over_u8((const uint8_t[]){3}, WG_SHAPE(1));
     wg_tensor *c = over_f32((const float[]){4}, WG_SHAPE(1));
     const wg_named_tensor there[] = {{"a", a}, {"b", b}, {"c", c}}, back[] = {{"c", c}, {"b", b}, {"a", a}};
     const wg_metadata texts[] = {{"k", "1"}, {"l", "2"}}, turned[] = {{"l", "2"}, {"k", "1"}};
     const char *one = temporary_path("one"), *two = temporary_path("two");
-    ck_assert_int_eq(wg_safetensors_write(one, there, 3, &error, .metadata = texts, .metadata_count = 2), WG_OK);
-    ck_assert_int_eq(wg_safetensors_write(two, back, 3, &error, .metadata = turned, .metadata_count = 2), WG_OK);
+    ck_assert_int_eq(wg_safetensors_write(one, there, 3, &error, .metadata = texts, .metadata_count = 2),
+                     WG_OK);
+    ck_assert_int_eq(wg_safetensors_write(two, back, 3, &error, .metadata = turned, .metadata_count = 2),
+                     WG_OK);
     unsigned char bytes_one[1024], bytes_two[1024];
     const size_t size = bytes_of(one, bytes_one, sizeof bytes_one);
     ck_assert_uint_gt(size, 8);
@@ -312,13 +360,17 @@ START_TEST(the_order_of_the_list_leaves_no_trace) {
     wg_tensor_free(a);
     wg_tensor_free(b);
     wg_tensor_free(c);
-} END_TEST
+}
+END_TEST
 
 START_TEST(every_dtype_comes_back_as_it_went) {
     static const wg_dtype dtypes[] = {WG_F32, WG_F64, WG_I32, WG_I64, WG_U8, WG_BOOL};
     static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
     enum { COUNT = sizeof dtypes / sizeof *dtypes };
-    const union { unsigned char bytes[24]; double aligned; } data = {.bytes = {1, 0, 1, 1, 0, 0, 1}};
+    const union {
+        unsigned char bytes[24];
+        double aligned;
+    } data = {.bytes = {1, 0, 1, 1, 0, 0, 1}};
     wg_named_tensor entries[COUNT];
     for (int i = 0; i < COUNT; i++)
         entries[i] = (wg_named_tensor){names[i], wg_tensor_over(dtypes[i], WG_SHAPE(3), data.bytes, &error)};
@@ -335,11 +387,13 @@ START_TEST(every_dtype_comes_back_as_it_went) {
         wg_tensor_free((wg_tensor *)(uintptr_t)entries[i].tensor);
     }
     wg_safetensors_close(file);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_strided_tensor_is_written_row_major) {
     static const float data[] = {1, 2, 3, 4, 5, 6};
-    wg_tensor *turned = wg_tensor_over(WG_F32, WG_SHAPE(3, 2), data, &error, .strides = (const int64_t[]){1, 3});
+    wg_tensor *turned =
+        wg_tensor_over(WG_F32, WG_SHAPE(3, 2), data, &error, .strides = (const int64_t[]){1, 3});
     const wg_named_tensor entry = {"t", turned};
     const char *path = temporary_path("turned");
     ck_assert_int_eq(wg_safetensors_write(path, &entry, 1, &error), WG_OK);
@@ -349,7 +403,8 @@ START_TEST(a_strided_tensor_is_written_row_major) {
     wg_tensor_free(read);
     wg_tensor_free(turned);
     wg_safetensors_close(file);
-} END_TEST
+}
+END_TEST
 
 START_TEST(no_tensors_at_all_make_a_file) {
     const char *path = temporary_path("none");
@@ -357,7 +412,8 @@ START_TEST(no_tensors_at_all_make_a_file) {
     unsigned char found[32];
     ck_assert_uint_eq(bytes_of(path, found, sizeof found), 16);
     ck_assert_mem_eq(found, "\10\0\0\0\0\0\0\0{}      ", 16);
-} END_TEST
+}
+END_TEST
 
 START_TEST(names_are_quoted_as_json_wants) {
     wg_tensor *t = over_u8((const uint8_t[]){1}, WG_SHAPE(1));
@@ -368,30 +424,39 @@ START_TEST(names_are_quoted_as_json_wants) {
     ck_assert_str_eq(wg_safetensors_name(file, 0), name);
     wg_safetensors_close(file);
     wg_tensor_free(t);
-} END_TEST
+}
+END_TEST
 
 static void assert_not_written(const wg_named_tensor *entries, int count, const wg_metadata *text, int status,
                                const char *part) {
     const char *path = temporary_path("not");
-    ck_assert_int_eq(wg_safetensors_write(path, entries, count, &error, .metadata = text, .metadata_count = text ? 1 : 0),
-                     status);
+    ck_assert_int_eq(
+        wg_safetensors_write(path, entries, count, &error, .metadata = text, .metadata_count = text ? 1 : 0),
+        status);
     assert_file_error(&error, status, path, part);
     ck_assert_int_eq(access(path, F_OK), -1);
 }
 
 START_TEST(what_cannot_be_written_is_not_begun) {
     wg_tensor *t = over_u8((const uint8_t[]){1}, WG_SHAPE(1));
-    assert_not_written((const wg_named_tensor[]){{"a", t}, {"a", t}}, 2, NULL, WG_ERROR_NAME, "\"a\" is there twice");
-    assert_not_written((const wg_named_tensor[]){{NULL, t}}, 1, NULL, WG_ERROR_NAME, "tensor number 0 has no name");
-    assert_not_written((const wg_named_tensor[]){{"a", NULL}}, 1, NULL, WG_ERROR_NAME, "tensor number 0 has no tensor");
-    assert_not_written((const wg_named_tensor[]){{"__metadata__", t}}, 1, NULL, WG_ERROR_NAME, "may not be called");
+    assert_not_written((const wg_named_tensor[]){{"a", t}, {"a", t}}, 2, NULL, WG_ERROR_NAME,
+                       "\"a\" is there twice");
+    assert_not_written((const wg_named_tensor[]){{NULL, t}}, 1, NULL, WG_ERROR_NAME,
+                       "tensor number 0 has no name");
+    assert_not_written((const wg_named_tensor[]){{"a", NULL}}, 1, NULL, WG_ERROR_NAME,
+                       "tensor number 0 has no tensor");
+    assert_not_written((const wg_named_tensor[]){{"__metadata__", t}}, 1, NULL, WG_ERROR_NAME,
+                       "may not be called");
     assert_not_written((const wg_named_tensor[]){{"\377", t}}, 1, NULL, WG_ERROR_NAME, "is not UTF-8");
     assert_not_written(NULL, 1, NULL, WG_ERROR_NAME, "no list of tensors");
     assert_not_written(NULL, -1, NULL, WG_ERROR_NAME, "no list of tensors");
-    assert_not_written(NULL, 0, &(const wg_metadata){"k", NULL}, WG_ERROR_NAME, "metadata number 0 has no text");
-    assert_not_written(NULL, 0, &(const wg_metadata){"k", "\377"}, WG_ERROR_NAME, "the text of \"k\" is not UTF-8");
+    assert_not_written(NULL, 0, &(const wg_metadata){"k", NULL}, WG_ERROR_NAME,
+                       "metadata number 0 has no text");
+    assert_not_written(NULL, 0, &(const wg_metadata){"k", "\377"}, WG_ERROR_NAME,
+                       "the text of \"k\" is not UTF-8");
     wg_tensor_free(t);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_file_that_cannot_be_written_leaves_the_old_one) {
     const char *path = file_of("kept", "old", 3);
@@ -402,18 +467,21 @@ START_TEST(a_file_that_cannot_be_written_leaves_the_old_one) {
     ck_assert_uint_eq(bytes_of(path, found, sizeof found), 3);
     ck_assert_str_eq(found, "old");
     wg_tensor_free(t);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_directory_that_is_not_there_is_an_error) {
     const char *path = temporary_path("missing/file");
     ck_assert_int_eq(wg_safetensors_write(path, NULL, 0, &error), WG_ERROR_FILE);
     assert_file_error(&error, WG_ERROR_FILE, path, "cannot write");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_full_disk_is_an_error) {
     ck_assert_int_eq(wg_safetensors_write("/dev/full", NULL, 0, &error), WG_ERROR_FILE);
     assert_file_error(&error, WG_ERROR_FILE, "/dev/full", "cannot write");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_link_goes_on_pointing_at_what_was_written) {
     const char *path = file_of("target", "old", 3), *link = temporary_path("link");
@@ -422,7 +490,8 @@ START_TEST(a_link_goes_on_pointing_at_what_was_written) {
     char found[32];
     ck_assert_uint_eq(bytes_of(path, found, sizeof found), 16);
     ck_assert_int_gt(readlink(link, found, sizeof found), 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nothing_is_left_beside_the_file) {
     const char *path = temporary_path("alone"), *directory = temporary_path("");
@@ -431,12 +500,13 @@ START_TEST(nothing_is_left_beside_the_file) {
     ck_assert_int_eq(wg_safetensors_write(path, NULL, 0, &error), WG_OK);
     ck_assert_int_eq(run_command(output, sizeof output, "ls -A '%s'", directory), 0);
     ck_assert_str_eq(output, "alone\n");
-} END_TEST
+}
+END_TEST
 
-WG_SUITE("io/safetensors", a_file_built_by_hand_is_read, metadata_is_found_by_key, what_is_not_there_is_not_found,
-         a_header_may_end_in_spaces, empty_tensors_may_share_a_place, a_file_cut_after_it_was_opened_is_an_error,
-         a_bool_is_0_or_1, a_missing_file_is_an_error, a_directory_is_not_a_file,
-         a_file_without_a_length_is_rejected, a_length_beyond_the_file_is_rejected,
+WG_SUITE("io/safetensors", a_file_built_by_hand_is_read, metadata_is_found_by_key,
+         what_is_not_there_is_not_found, a_header_may_end_in_spaces, empty_tensors_may_share_a_place,
+         a_file_cut_after_it_was_opened_is_an_error, a_bool_is_0_or_1, a_missing_file_is_an_error,
+         a_directory_is_not_a_file, a_file_without_a_length_is_rejected, a_length_beyond_the_file_is_rejected,
          a_length_beyond_100_megabytes_is_rejected, a_header_that_is_no_object_is_rejected,
          a_header_that_is_no_json_is_rejected, a_header_nested_without_end_is_rejected,
          a_name_that_is_there_twice_is_rejected, an_entry_that_is_no_object_is_rejected,
@@ -444,8 +514,9 @@ WG_SUITE("io/safetensors", a_file_built_by_hand_is_read, metadata_is_found_by_ke
          a_shape_that_is_none_is_rejected, a_shape_of_nine_axes_is_rejected,
          a_shape_whose_count_overflows_is_rejected, offsets_that_are_no_pair_are_rejected,
          offsets_out_of_the_file_are_rejected, offsets_of_another_size_than_the_shape_are_rejected,
-         tensors_that_overlap_are_rejected, holes_between_tensors_are_rejected, bytes_of_no_tensor_are_rejected,
-         metadata_that_is_not_text_is_rejected, a_name_in_a_message_is_one_short_line, the_bytes_are_the_formats,
+         tensors_that_overlap_are_rejected, holes_between_tensors_are_rejected,
+         bytes_of_no_tensor_are_rejected, metadata_that_is_not_text_is_rejected,
+         a_name_in_a_message_is_one_short_line, the_bytes_are_the_formats,
          the_order_of_the_list_leaves_no_trace, every_dtype_comes_back_as_it_went,
          a_strided_tensor_is_written_row_major, no_tensors_at_all_make_a_file, names_are_quoted_as_json_wants,
          what_cannot_be_written_is_not_begun, a_file_that_cannot_be_written_leaves_the_old_one,

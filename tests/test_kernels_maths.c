@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- Numbers to try -------------------------------------------------------------------------------------- */
+/* --- Numbers to try ------------------------------------------------------------------------------ */
 
 static uint64_t state = 88172645463325252u;
 
@@ -34,7 +34,7 @@ static const double specials[] = {0,        1,       2,        3,         4,    
 enum { SPECIALS = 2 * sizeof specials / sizeof *specials };
 static double special(int i) { return i % 2 ? -specials[i / 2] : specials[i / 2]; }
 
-/* --- Errors in units of the last place ------------------------------------------------------------------- */
+/* --- Errors in units of the last place ----------------------------------------------------------- */
 
 /* Of a result with `digits` bits whose least exponent (of frexp) is `least`. Infinite where one of both is
  * NaN, infinite, or a zero of the other sign, and the other is not. */
@@ -50,8 +50,7 @@ static double ulps(long double got, long double wanted, int digits, int least, l
 static double ulps_f64(double got, long double wanted) { return ulps(got, wanted, 53, -1021, DBL_MAX); }
 static double ulps_f32(float got, long double wanted) { return ulps(got, wanted, 24, -125, FLT_MAX); }
 
-/* --- The functions
- * -------------------------------------------------------------------------------------------- */
+/* --- The functions */
 
 static long double sigmoid(long double x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x)); }
 
@@ -157,8 +156,7 @@ START_TEST(far_and_near_reduction_of_arguments_agree) {
 }
 END_TEST
 
-/* --- pow
- * -------------------------------------------------------------------------------------------------------- */
+/* --- pow */
 
 START_TEST(pow_keeps_its_error_bound) {
     double worst = 0, worst_f32 = 0, at[2] = {0}, at_f32[2] = {0};
@@ -191,8 +189,7 @@ START_TEST(pow_has_the_special_cases_of_c99) {
 }
 END_TEST
 
-/* --- The same bits everywhere
- * ------------------------------------------------------------------------------------- */
+/* --- The same bits everywhere */
 
 enum { COUNT = 20011 };
 static const char *const ops[] = {"exp",  "log", "sin",  "cos",     "tanh", "sigmoid",

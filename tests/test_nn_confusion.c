@@ -9,8 +9,8 @@ static wg_tensor *tensor(wg_dtype dtype, const wg_shape *shape, const void *data
 }
 
 START_TEST(scores_and_indices_are_counted_alike) {
-    static const float scores[] = {1, 3, 2, /* 1 */ 5, 5, 0, /* 0, the first of equals */ -2, -3, -1 /* 2 */,
-                                   0, NAN, 9 /* 1 */};
+    static const float scores[] = {1,  3,          2, /* 1 */ 5, 5, 0, /* 0, the first of equals */ -2,
+                                   -3, -1 /* 2 */, 0, NAN,       9 /* 1 */};
     static const int32_t guesses[] = {1, 0, 2, 1};
     static const int64_t classes[] = {1, 1, 2, -1};
     wg_tensor *x = tensor(WG_F32, WG_SHAPE(4, 3), scores), *i = tensor(WG_I32, WG_SHAPE(4), guesses);
@@ -56,4 +56,5 @@ START_TEST(what_does_not_fit_is_an_error_and_counts_nothing) {
 }
 END_TEST
 
-WG_SUITE("nn/confusion", scores_and_indices_are_counted_alike, what_does_not_fit_is_an_error_and_counts_nothing)
+WG_SUITE("nn/confusion", scores_and_indices_are_counted_alike,
+         what_does_not_fit_is_an_error_and_counts_nothing)

@@ -31,7 +31,8 @@ START_TEST(linear_is_x_times_weight_transposed_plus_bias) {
     ramp("fc.bias", 10, 10);
     wg_tape_clear(tape);
     assert_values(wg_linear(model, "fc", numbers(WG_SHAPE(2, 3), x), 2), 0, 24, 52, 12, 22);
-} END_TEST
+}
+END_TEST
 
 START_TEST(linear_works_on_the_last_axis_of_any_rank) {
     const double x[] = {1, 2, 3, -1, 0, 1};
@@ -43,7 +44,8 @@ START_TEST(linear_works_on_the_last_axis_of_any_rank) {
     ck_assert_int_eq(wg_type_of(y).rank, 4);
     assert_values(y, 0, 14, 32, 2, 2);
     ck_assert_int_eq(wg_model_count(model), 1);
-} END_TEST
+}
+END_TEST
 
 /* One output of a convolution of x [2, 4, 5] with 3 x 2 kernels, stride 2, a row of padding, where weight
  * number n is -3 + n / 2 and bias number k is 1 + k. */
@@ -74,7 +76,8 @@ START_TEST(conv2d_layer_is_conv2d_of_its_parameters) {
     for (int at = 0; at < 12; at++)
         ck_assert_double_eq_tol(wg_tensor_get(wg_value(y), at), convolved(x, at / 4, at / 2 % 2, at % 2),
                                 1e-12);
-} END_TEST
+}
+END_TEST
 
 START_TEST(layers_make_parameters_of_these_shapes) {
     wg_var x = wg_full(tape, WG_F32, WG_SHAPE(2, 4, 8, 8), 1);
@@ -90,7 +93,8 @@ START_TEST(layers_make_parameters_of_these_shapes) {
         ck_assert_int_eq(type.dtype, WG_F32);
         for (int k = 0; k < 4; k++) ck_assert_int_eq(type.extent[k], extents[i][k]);
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_layers_nodes_carry_the_line_of_its_call) {
     const int line = __LINE__ + 1;
@@ -98,7 +102,8 @@ START_TEST(a_layers_nodes_carry_the_line_of_its_call) {
     char place[64];
     snprintf(place, sizeof place, "test_nn_layers.c:%d", line);
     ck_assert_message_contains(wg_describe(y), place);
-} END_TEST
+}
+END_TEST
 
 START_TEST(layers_say_what_they_cannot_take) {
     const wg_var x = wg_full(tape, WG_F32, WG_SHAPE(2, 4, 8, 8), 1),
@@ -130,10 +135,10 @@ START_TEST(layers_say_what_they_cannot_take) {
     assert_error(tape, WG_ERROR_STALE, "linear \"fc\": x is stale");
     wg_dropout(model, "drop", x, 0.5);
     assert_error(tape, WG_ERROR_STALE, "dropout \"drop\": x is stale");
-} END_TEST
+}
+END_TEST
 
-/* --- Dropout
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Dropout */
 
 static wg_var ones(void) { return wg_full(tape, WG_F64, WG_SHAPE(10000), 1); }
 
@@ -147,14 +152,16 @@ START_TEST(dropout_keeps_the_mean_and_is_zero_with_probability_p) {
         zeros += value == 0;
     }
     ck_assert_int_le(abs(zeros - 3000), 230); /* five standard deviations */
-} END_TEST
+}
+END_TEST
 
 START_TEST(dropout_is_the_identity_in_evaluation_mode) {
     wg_model_train(model, false);
     const wg_var x = ones(), first = wg_dropout(model, "drop", x, 0.3);
     ck_assert_uint_eq(first.id, x.id);
     ck_assert_uint_eq(wg_dropout(model, "drop", x, 0.3).id, x.id);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_random_name_met_twice_is_an_error_that_says_to_open_a_scope) {
     wg_dropout(model, "drop", ones(), 0.3);
@@ -167,7 +174,8 @@ START_TEST(a_random_name_met_twice_is_an_error_that_says_to_open_a_scope) {
     wg_tape_clear(tape);
     wg_dropout(model, "drop", ones(), 0.3);
     ck_assert_int_eq(wg_tape_status(tape), WG_OK);
-} END_TEST
+}
+END_TEST
 
 /* How many of 10,000 places have the same mask in both. */
 static int agreements(wg_var a, wg_var b) {
@@ -207,7 +215,8 @@ START_TEST(dropout_draws_by_seed_path_and_step) {
     wg_tape_free(third);
     wg_model_free(other);
     wg_model_free(same);
-} END_TEST
+}
+END_TEST
 
 START_TEST(dropout_draws_afresh_after_each_update) {
     wg_optimizer *sgd = wg_sgd(model, 0.1);
@@ -215,8 +224,8 @@ START_TEST(dropout_draws_afresh_after_each_update) {
     int agree = 0;
     for (int step = 0; step < 2; step++) {
         const wg_var y = wg_dropout(model, "drop", ones(), 0.5);
-        const wg_var loss = wg_mul(wg_mean(y, WG_ALL_AXES),
-                                   wg_parameter(model, tape, "w", WG_SCALAR_SHAPE, .dtype = WG_F64));
+        const wg_var loss =
+            wg_mul(wg_mean(y, WG_ALL_AXES), wg_parameter(model, tape, "w", WG_SCALAR_SHAPE, .dtype = WG_F64));
         wg_minimize(sgd, loss);
         ck_assert_int_eq(wg_eval(y, loss), WG_OK);
         for (int i = 0; i < 10000; i++) {
@@ -227,7 +236,8 @@ START_TEST(dropout_draws_afresh_after_each_update) {
     }
     ck_assert_int_lt(abs(agree - 5000), 250);
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 WG_MODEL_SUITE("nn/layers", linear_is_x_times_weight_transposed_plus_bias,
                linear_works_on_the_last_axis_of_any_rank, conv2d_layer_is_conv2d_of_its_parameters,
@@ -235,4 +245,5 @@ WG_MODEL_SUITE("nn/layers", linear_is_x_times_weight_transposed_plus_bias,
                layers_say_what_they_cannot_take, dropout_keeps_the_mean_and_is_zero_with_probability_p,
                dropout_is_the_identity_in_evaluation_mode,
                a_random_name_met_twice_is_an_error_that_says_to_open_a_scope,
-               a_probability_out_of_range_is_an_error_in_both_modes, dropout_draws_by_seed_path_and_step, dropout_draws_afresh_after_each_update)
+               a_probability_out_of_range_is_an_error_in_both_modes, dropout_draws_by_seed_path_and_step,
+               dropout_draws_afresh_after_each_update)

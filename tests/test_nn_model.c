@@ -21,7 +21,8 @@ START_TEST(a_parameter_has_the_scopes_path) {
     ck_assert_str_eq(wg_model_parameter(model, 0)->path, "encoder/bias");
     ck_assert_str_eq(wg_model_parameter(model, 1)->path, "encoder/block1/weight");
     ck_assert_int_eq(wg_model_elements(model), 9);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_name_met_again_is_the_same_parameter) {
     const wg_var first = wg_parameter(model, tape, "w", WG_SHAPE(2), .init = WG_INIT_ONES);
@@ -29,7 +30,8 @@ START_TEST(a_name_met_again_is_the_same_parameter) {
     const wg_var loss = wg_sum(wg_mul(first, second), WG_ALL_AXES); /* sum of squares: gradient 2 w */
     assert_values(wg_grad(loss, first), 0, 2, 2);
     ck_assert_int_eq(wg_model_count(model), 1);
-} END_TEST
+}
+END_TEST
 
 START_TEST(two_tapes_share_the_parameters) {
     wg_tape *other = wg_tape_new();
@@ -38,7 +40,8 @@ START_TEST(two_tapes_share_the_parameters) {
     assert_values(w, 0, 1, 1);
     ck_assert_int_eq(wg_model_count(model), 1);
     wg_tape_free(other);
-} END_TEST
+}
+END_TEST
 
 START_TEST(another_shape_is_an_error_that_names_both) {
     wg_linear(model, "fc", wg_full(tape, WG_F32, WG_SHAPE(4, 3), 1), 2);
@@ -47,14 +50,16 @@ START_TEST(another_shape_is_an_error_that_names_both) {
     assert_error(tape, WG_ERROR_SHAPE,
                  "parameter \"fc.weight\": f32[2, 5] is asked for, but the model has it as f32[2, 3]");
     ck_assert_int_eq(wg_model_count(model), 2);
-} END_TEST
+}
+END_TEST
 
 START_TEST(another_dtype_is_an_error_that_names_both) {
     wg_parameter(model, tape, "w", WG_SHAPE(2), .dtype = WG_F64);
     wg_parameter(model, tape, "w", WG_SHAPE(2));
     assert_error(tape, WG_ERROR_DTYPE,
                  "parameter \"w\": f32[2] is asked for, but the model has it as f64[2]");
-} END_TEST
+}
+END_TEST
 
 START_TEST(what_is_no_parameter_is_an_error) {
     wg_parameter(model, tape, "", WG_SHAPE(2));
@@ -73,13 +78,15 @@ START_TEST(what_is_no_parameter_is_an_error) {
     wg_parameter(model, tape, name, WG_SHAPE(2));
     assert_error(tape, WG_ERROR_NAME, "is longer than 511 bytes");
     ck_assert_int_eq(wg_model_count(model), 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_tape_with_an_error_makes_no_parameter) {
     wg_fail(tape, WG_ERROR_SHAPE, "made to fail");
     ck_assert(!wg_valid(wg_parameter(model, tape, "w", WG_SHAPE(2))));
     ck_assert_int_eq(wg_model_count(model), 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(parameters_are_walked_in_the_order_of_their_paths) {
     static const char *const names[] = {"conv2.weight", "conv10.weight", "a", "conv1/b", "conv1.b", "z"};
@@ -90,10 +97,10 @@ START_TEST(parameters_are_walked_in_the_order_of_their_paths) {
     ck_assert_ptr_null(wg_model_parameter(model, 6));
     ck_assert_ptr_null(wg_model_parameter(model, -1));
     ck_assert_ptr_null(wg_model_find(model, "conv1"));
-} END_TEST
+}
+END_TEST
 
-/* --- Initial values ----------------------------------------------------------------------------------------
- */
+/* --- Initial values ------------------------------------------------------------------------------ */
 
 START_TEST(initial_values_depend_on_seed_path_and_element_alone) {
     wg_model *again = wg_model_new(.seed = 7), *other = wg_model_new(.seed = 8);
@@ -112,7 +119,8 @@ START_TEST(initial_values_depend_on_seed_path_and_element_alone) {
     ck_assert_int_eq(same, 0);
     wg_model_free(again);
     wg_model_free(other);
-} END_TEST
+}
+END_TEST
 
 /* The moments and the largest magnitude of 40,000 values against those of the distribution. */
 static void draws(wg_init init, double variance, bool is_uniform) {
@@ -140,12 +148,14 @@ static void draws(wg_init init, double variance, bool is_uniform) {
 START_TEST(he_has_variance_two_over_fan_in) {
     draws(WG_HE_UNIFORM, 2.0 / 400, true);
     draws(WG_HE_NORMAL, 2.0 / 400, false);
-} END_TEST
+}
+END_TEST
 
 START_TEST(glorot_has_variance_two_over_both_fans) {
     draws(WG_GLOROT_UNIFORM, 2.0 / 1400, true);
     draws(WG_GLOROT_NORMAL, 2.0 / 1400, false);
-} END_TEST
+}
+END_TEST
 
 START_TEST(zeros_and_ones_are_what_they_say) {
     assert_values(wg_parameter(model, tape, "d", WG_SHAPE(2)), 0, 0, 0);
@@ -154,10 +164,10 @@ START_TEST(zeros_and_ones_are_what_they_say) {
                   1);
     wg_parameter(model, tape, "x", WG_SHAPE(2), .init = (wg_init)99);
     assert_error(tape, WG_ERROR_ATTRIBUTE, "there is no initialisation 99");
-} END_TEST
+}
+END_TEST
 
-/* --- Freezing
- * ------------------------------------------------------------------------------------------------ */
+/* --- Freezing */
 
 static bool frozen(const char *path) {
     const wg_parameter_info *info = wg_model_find(model, path);
@@ -171,7 +181,8 @@ START_TEST(freezing_goes_by_whole_names) {
     ck_assert_int_eq(wg_model_freeze(model, "conv1", true), WG_OK);
     ck_assert(frozen("conv1.weight") && frozen("conv1/norm.scale"));
     ck_assert(!frozen("conv10.weight") && !frozen("fc.bias"));
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_last_word_on_a_parameter_counts_also_for_those_met_later) {
     wg_model_freeze(model, "", true);
@@ -185,10 +196,10 @@ START_TEST(the_last_word_on_a_parameter_counts_also_for_those_met_later) {
     ck_assert(frozen("body.weight") && !frozen("head.weight") && !frozen("head.bias"));
     wg_model_freeze(model, "", false);
     ck_assert(!frozen("body.weight"));
-} END_TEST
+}
+END_TEST
 
-/* --- Life
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Life */
 
 START_TEST(a_model_begins_in_training_at_step_zero) {
     ck_assert(wg_model_training(model));
@@ -196,7 +207,8 @@ START_TEST(a_model_begins_in_training_at_step_zero) {
     ck_assert_uint_eq(wg_model_seed(model), 7);
     wg_model_train(model, false);
     ck_assert(!wg_model_training(model));
-} END_TEST
+}
+END_TEST
 
 START_TEST(no_model_is_harmless) {
     wg_model_free(NULL);
@@ -206,7 +218,8 @@ START_TEST(no_model_is_harmless) {
     ck_assert_int_eq(wg_model_step(NULL), 0);
     ck_assert_ptr_null(wg_model_parameter(NULL, 0));
     ck_assert_int_eq(wg_model_freeze(NULL, "", true), WG_ERROR_NAME);
-} END_TEST
+}
+END_TEST
 
 WG_MODEL_SUITE("nn/model", a_parameter_has_the_scopes_path, a_name_met_again_is_the_same_parameter,
                two_tapes_share_the_parameters, another_shape_is_an_error_that_names_both,

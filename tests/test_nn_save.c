@@ -44,7 +44,8 @@ START_TEST(a_model_with_these_parameters_gets_their_bits_and_the_step) {
     same_values(model, other);
     ck_assert_int_eq(wg_model_step(other), 2);
     wg_model_free(other);
-} END_TEST
+}
+END_TEST
 
 START_TEST(an_empty_model_keeps_what_it_loads_until_it_is_met) {
     const char *path = trained();
@@ -56,7 +57,8 @@ START_TEST(an_empty_model_keeps_what_it_loads_until_it_is_met) {
     same_values(model, other);
     for (int i = 0; i < 4; i++) ck_assert(wg_model_parameter(other, i)->met);
     wg_model_free(other);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_layer_of_another_shape_than_what_was_loaded_is_an_error) {
     const char *path = trained();
@@ -67,7 +69,8 @@ START_TEST(a_layer_of_another_shape_than_what_was_loaded_is_an_error) {
         tape, WG_ERROR_SHAPE,
         "parameter \"fc1.weight\": f32[5, 3] is asked for, but the model has loaded it as f32[4, 3]");
     wg_model_free(other);
-} END_TEST
+}
+END_TEST
 
 START_TEST(what_waits_is_replaced_by_another_load) {
     const char *path = trained();
@@ -76,7 +79,8 @@ START_TEST(what_waits_is_replaced_by_another_load) {
     ck_assert_int_eq(wg_model_load(other, path, NULL), WG_OK);
     same_values(model, other);
     wg_model_free(other);
-} END_TEST
+}
+END_TEST
 
 START_TEST(what_does_not_fit_is_listed_and_nothing_is_loaded) {
     const char *path = trained();
@@ -94,7 +98,8 @@ START_TEST(what_does_not_fit_is_listed_and_nothing_is_loaded) {
     ck_assert_double_eq(wg_tensor_get(wg_state_tensor(wg_model_find(other, "fc1.weight")->state), 0), before);
     ck_assert_int_eq(wg_model_step(other), 0);
     wg_model_free(other);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_long_list_is_cut_and_counted) {
     const char *path = trained();
@@ -110,7 +115,8 @@ START_TEST(a_long_list_is_cut_and_counted) {
     ck_assert_message_contains(error.message, "; and ");
     ck_assert_message_contains(error.message, " more");
     wg_model_free(other);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_file_without_a_step_leaves_the_models) {
     const char *path = temporary_path("plain.safetensors");
@@ -122,7 +128,8 @@ START_TEST(a_file_without_a_step_leaves_the_models) {
     ck_assert_int_eq(wg_model_load(model, path, NULL), WG_OK);
     ck_assert_int_eq(wg_model_step(model), 0);
     assert_values(wg_parameter(model, tape, "w", WG_SHAPE(2)), 0, 1, 2);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_step_that_is_no_number_is_an_error) {
     const char *path = temporary_path("odd.safetensors");
@@ -132,7 +139,8 @@ START_TEST(a_step_that_is_no_number_is_an_error) {
     wg_error error;
     ck_assert_int_eq(wg_model_load(model, path, &error), WG_ERROR_FORMAT);
     ck_assert_message_contains(error.message, "its step is \"12 or so\"");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_missing_file_is_an_error_that_names_it) {
     wg_error error;
@@ -141,7 +149,8 @@ START_TEST(a_missing_file_is_an_error_that_names_it) {
     ck_assert_int_eq(wg_model_load(NULL, "x", NULL), WG_ERROR_NAME);
     ck_assert_int_eq(wg_model_load(model, NULL, NULL), WG_ERROR_NAME);
     ck_assert_int_eq(wg_model_save(NULL, "x", NULL), WG_ERROR_NAME);
-} END_TEST
+}
+END_TEST
 
 WG_MODEL_SUITE("nn/save", a_model_with_these_parameters_gets_their_bits_and_the_step,
                an_empty_model_keeps_what_it_loads_until_it_is_met,

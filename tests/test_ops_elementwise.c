@@ -14,7 +14,7 @@
 /* The gradient of y's sum. */
 static wg_var gradient(wg_var y, wg_var x) { return wg_grad(wg_sum(y, WG_ALL_AXES), x); }
 
-/* --- Values ---------------------------------------------------------------------------------------------- */
+/* --- Values -------------------------------------------------------------------------------------- */
 
 static double square(double x) { return x * x; }
 static double negative(double x) { return -x; }
@@ -85,8 +85,7 @@ START_TEST(pow_is_that_of_c99) {
 }
 END_TEST
 
-/* --- Whole numbers
- * --------------------------------------------------------------------------------------------- */
+/* --- Whole numbers */
 
 START_TEST(whole_numbers_wrap_around) {
     wg_var high = I32(INT32_MAX), low = I32(INT32_MIN), one = I32(1);
@@ -111,8 +110,7 @@ START_TEST(dividing_a_whole_number_by_zero_fails_the_run) {
 }
 END_TEST
 
-/* --- Comparisons, where, extrema
- * ---------------------------------------------------------------------------------- */
+/* --- Comparisons, where, extrema */
 
 START_TEST(comparisons_give_bool_and_nan_is_never_related) {
     wg_var a = F64(1, 2, 3, NAN), b = F64(2, 2, 2, NAN);
@@ -173,8 +171,7 @@ START_TEST(second_derivatives_of_piecewise_linear_functions_are_zero) {
 }
 END_TEST
 
-/* --- Gradients at the edge of the domain
- * ------------------------------------------------------------------------------ */
+/* --- Gradients at the edge of the domain */
 
 START_TEST(a_zero_cotangent_outweighs_an_infinite_factor) {
     wg_var x = F64(0, 0), dy = F64(0, 1), dx;
@@ -204,8 +201,7 @@ START_TEST(gradients_of_pow_at_zero_are_their_limits) {
 }
 END_TEST
 
-/* --- cast, stop_gradient, check_finite
- * -------------------------------------------------------------------------------- */
+/* --- cast, stop_gradient, check_finite */
 
 START_TEST(cast_to_whole_numbers_truncates_and_saturates) {
     wg_var x = F64(1.9, -1.9, 3e9, -3e9, NAN, INFINITY, 2147483647.5, -2147483648.5);
@@ -256,9 +252,7 @@ START_TEST(check_finite_fails_the_run_on_nan_and_infinity) {
 }
 END_TEST
 
-/* --- Errors
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- Errors ------------------------------------------------------------------------------------ */
 
 START_TEST(operands_that_do_not_fit_are_refused) {
     wg_add(F64(1, 2), F64(1, 2, 3));

@@ -143,8 +143,7 @@ START_TEST(counts_that_overflow_are_refused) {
 }
 END_TEST
 
-/* --- Values that no sample has ----------------------------------------------------------------------------
- */
+/* --- Values that no sample has ------------------------------------------------------------------- */
 
 START_TEST(a_number_everywhere_may_change_without_a_new_plan) {
     wg_engine *engine = wg_engine_new(NULL, .threads = 1);

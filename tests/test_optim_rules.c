@@ -42,98 +42,114 @@ START_TEST(sgd_goes_against_the_gradient) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_sgd_states(&w, 1, 0.1), 1e-15, 0.59049000000000007, -0.65536000000000005,
                2.3213428125000002);
-} END_TEST
+}
+END_TEST
 
 START_TEST(sgd_takes_weight_decay_into_the_gradient) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_sgd_states(&w, 1, 0.1, .weight_decay = 0.1), 1e-15, 0.55840594490000006,
                -0.61541127979999988, 2.2017120671999999);
-} END_TEST
+}
+END_TEST
 
 START_TEST(momentum_remembers_past_gradients) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_sgd_states(&w, 1, 0.1, .momentum = 0.9), 1e-15, -0.029159999999999978,
                1.1608400000000001, 1.2514678125000001);
-} END_TEST
+}
+END_TEST
 
 START_TEST(nesterov_looks_ahead) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_sgd_states(&w, 1, 0.1, .momentum = 0.9, .nesterov = true, .weight_decay = 0.1), 1e-15,
                -0.16324899779944912, 0.84109500207479804, 0.63929946434332763);
-} END_TEST
+}
+END_TEST
 
 START_TEST(adam_divides_by_the_root_of_the_mean_square) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_adam_states(&w, 1, 0.1), 1e-13, 0.50796366192722098, -1.5029557812950118,
                2.5017794587933455);
-} END_TEST
+}
+END_TEST
 
 START_TEST(adam_takes_weight_decay_into_the_gradient) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_adam_states(&w, 1, 0.1, .weight_decay = 0.1), 1e-13, 0.50796366144306093,
                -1.5029557812332039, 2.5017794582231105);
-} END_TEST
+}
+END_TEST
 
 START_TEST(adam_takes_its_betas_and_eps) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_adam_states(&w, 1, 0.1, .beta1 = 0.8, .beta2 = 0.9, .eps = 1e-3), 1e-13,
                0.50918798050865588, -1.5033496265277997, 2.5022864775166185);
-} END_TEST
+}
+END_TEST
 
 START_TEST(WG_ZERO_is_an_exact_beta1_of_zero) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_adam_states(&w, 1, 0.1, .beta1 = WG_ZERO, .beta2 = 0.9), 1e-13, 0.55250576716637378,
                -1.5245125873628029, 2.5159586561529617);
-} END_TEST
+}
+END_TEST
 
 START_TEST(adamw_decays_the_weights_themselves_by_one_percent_of_the_rate) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_adamw_states(&w, 1, 0.1), 1e-13, 0.50408009274720167, -1.4940456940602977,
                2.4878693121422497);
-} END_TEST
+}
+END_TEST
 
 START_TEST(adamw_takes_its_weight_decay) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_adamw_states(&w, 1, 0.1, .weight_decay = 0.1), 1e-13, 0.46995265961880672,
                -1.4155664799457415, 2.365278575778889);
-} END_TEST
+}
+END_TEST
 
 START_TEST(adamw_without_decay_is_adam) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_adamw_states(&w, 1, 0.1, .weight_decay = WG_ZERO), 1e-13, 0.50796366192722098,
                -1.5029557812950118, 2.5017794587933455);
-} END_TEST
+}
+END_TEST
 
 START_TEST(f32_states_follow_the_same_path) {
     wg_state *w = new_state(WG_F32);
     five_steps(w, wg_adamw_states(&w, 1, 0.1), 1e-6, 0.50408009274720167, -1.4940456940602977,
                2.4878693121422497);
-} END_TEST
+}
+END_TEST
 
 /* Clipping: torch.nn.utils.clip_grad_value_, and min(1, limit / norm) on the gradient. */
 START_TEST(clipping_by_norm_keeps_the_direction) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_sgd_states(&w, 1, 0.1, .clip_norm = 1.0), 1e-15, 0.88168270529664083,
                -1.5496582164213841, 2.8180600254383954);
-} END_TEST
+}
+END_TEST
 
 START_TEST(clipping_by_value_cuts_each_element) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_sgd_states(&w, 1, 0.1, .clip_value = 1.0), 1e-15, 0.59049000000000007,
                -1.4999999999999996, 2.4999999999999996);
-} END_TEST
+}
+END_TEST
 
 START_TEST(values_are_clipped_before_the_norm) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_sgd_states(&w, 1, 0.1, .clip_norm = 1.0, .clip_value = 1.5), 1e-15, 0.79827744675708279,
                -1.6695562214303834, 2.6837963201394013);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_gradient_below_the_norm_is_left_alone) {
     wg_state *w = new_state(WG_F64);
     five_steps(w, wg_sgd_states(&w, 1, 0.1, .clip_norm = 100.0), 1e-15, 0.59049000000000007,
                -0.65536000000000005, 2.3213428125000002);
-} END_TEST
+}
+END_TEST
 
 /* Schedules: torch.optim.lr_scheduler.CosineAnnealingLR(T_max=5) and StepLR(2, 0.1). */
 START_TEST(the_cosine_falls_over_all_its_steps) {
@@ -141,14 +157,16 @@ START_TEST(the_cosine_falls_over_all_its_steps) {
     wg_optimizer *sgd = wg_sgd_states(&w, 1, 0.1);
     ck_assert_int_eq(wg_set_schedule(sgd, WG_COSINE, .steps = 5), WG_OK);
     five_steps(w, sgd, 1e-15, 0.73153300781249997, -1.0400500000000001, 2.5742405822753902);
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_stepwise_schedule_falls_at_each_period) {
     wg_state *w = new_state(WG_F64);
     wg_optimizer *sgd = wg_sgd_states(&w, 1, 0.1);
     ck_assert_int_eq(wg_set_schedule(sgd, WG_STEPWISE, .period = 2), WG_OK);
     five_steps(w, sgd, 1e-15, 0.79308711900000006, -1.226853376, 2.67915244115625);
-} END_TEST
+}
+END_TEST
 
 WG_TAPE_SUITE("optim/rules", sgd_goes_against_the_gradient, sgd_takes_weight_decay_into_the_gradient,
               momentum_remembers_past_gradients, nesterov_looks_ahead,

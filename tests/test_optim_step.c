@@ -26,7 +26,8 @@ START_TEST(only_what_the_loss_reaches_is_touched) {
     ck_assert_double_eq(now("a"), 1 - 0.25 * 1.5);
     ck_assert_double_eq(now("b"), 1);
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(what_is_reached_through_stop_gradient_alone_is_not_touched) {
     wg_optimizer *sgd = wg_sgd(model, 0.25, .weight_decay = 0.5);
@@ -36,7 +37,8 @@ START_TEST(what_is_reached_through_stop_gradient_alone_is_not_touched) {
     ck_assert_double_eq(now("a"), 1 - 0.25 * 1.5);
     ck_assert_double_eq(now("b"), 1);
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(frozen_parameters_keep_their_bits) {
     wg_optimizer *sgd = wg_sgd(model, 0.25);
@@ -52,7 +54,8 @@ START_TEST(frozen_parameters_keep_their_bits) {
     carry_out(loss);
     ck_assert_double_eq(now("a"), 1 - 0.25 * 0.75);
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(an_adam_step_of_a_parameter_thawed_late_is_a_first_step) {
     wg_optimizer *adam = wg_adam(model, 0.25);
@@ -65,20 +68,22 @@ START_TEST(an_adam_step_of_a_parameter_thawed_late_is_a_first_step) {
     }
     ck_assert_double_eq_tol(now("a"), 0.75, 1e-8); /* m/c = g, sqrt(v/e) = |g|: one step of the rate */
     wg_optimizer_free(adam);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_loss_that_reaches_nothing_is_an_error) {
     wg_optimizer *sgd = wg_sgd(model, 0.25);
     ck_assert_int_eq(wg_minimize(sgd, wg_scalar(tape, 1)), WG_ERROR_GRADIENT);
     assert_error(tape, WG_ERROR_GRADIENT, "sgd: the loss reaches no parameter");
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_loss_that_is_not_finite_changes_nothing) {
     wg_optimizer *adam = wg_adam(model, 0.25);
     const wg_var huge = wg_scalar(tape, 1e308);
-    const wg_var loss = wg_add(wg_mul(one("a"), wg_scalar(tape, 2)),
-                               wg_stop_gradient(wg_mul(wg_mul(huge, huge), one("b"))));
+    const wg_var loss =
+        wg_add(wg_mul(one("a"), wg_scalar(tape, 2)), wg_stop_gradient(wg_mul(wg_mul(huge, huge), one("b"))));
     wg_minimize(adam, loss); /* its gradient is finite */
     ck_assert_int_eq(wg_eval(loss), WG_ERROR_NOT_FINITE);
     wg_tape_recover(tape, NULL);
@@ -89,7 +94,8 @@ START_TEST(a_loss_that_is_not_finite_changes_nothing) {
         ck_assert_double_eq(wg_tensor_get(wg_state_tensor(wg_optimizer_state(adam, i).state), 0), 0);
     ck_assert_int_eq(wg_optimizer_count(adam), 4);
     wg_optimizer_free(adam);
-} END_TEST
+}
+END_TEST
 
 static void gradient_of_a_is_infinite(wg_optimizer *optimizer) {
     const wg_var a = one("a"), zero = wg_sub(a, wg_stop_gradient(a));
@@ -104,17 +110,18 @@ static void gradient_of_a_is_infinite(wg_optimizer *optimizer) {
     wg_optimizer_free(optimizer);
 }
 
-START_TEST(a_gradient_that_is_not_finite_changes_nothing) {
-    gradient_of_a_is_infinite(wg_sgd(model, 0.25));
-} END_TEST
+START_TEST(a_gradient_that_is_not_finite_changes_nothing) { gradient_of_a_is_infinite(wg_sgd(model, 0.25)); }
+END_TEST
 
 START_TEST(nor_does_it_when_values_are_clipped) {
     gradient_of_a_is_infinite(wg_sgd(model, 0.25, .clip_value = 1));
-} END_TEST
+}
+END_TEST
 
 START_TEST(nor_does_it_when_the_norm_is_clipped) {
     gradient_of_a_is_infinite(wg_adamw(model, 0.25, .clip_norm = 1));
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_next_step_after_a_refused_one_is_as_if_it_had_not_been) {
     wg_optimizer *adam = wg_adam(model, 0.25);
@@ -129,7 +136,8 @@ START_TEST(the_next_step_after_a_refused_one_is_as_if_it_had_not_been) {
     ck_assert_double_eq_tol(now("a"), 0.75, 1e-8);
     ck_assert_int_eq(wg_model_step(model), 1);
     wg_optimizer_free(adam);
-} END_TEST
+}
+END_TEST
 
 START_TEST(accumulated_gradients_are_added_up) {
     wg_optimizer *sgd = wg_sgd(model, 0.25);
@@ -143,7 +151,8 @@ START_TEST(accumulated_gradients_are_added_up) {
     ck_assert_double_eq(now("b"), 1 - 0.25 * 0.5);
     ck_assert_int_eq(wg_model_step(model), 1);
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(gradients_lost_with_their_tape_are_an_error) {
     wg_optimizer *sgd = wg_sgd(model, 0.25);
@@ -161,7 +170,8 @@ START_TEST(gradients_lost_with_their_tape_are_an_error) {
     assert_error(tape, WG_ERROR_STALE, "their tape has been cleared");
     ck_assert_int_eq(wg_update(sgd), WG_ERROR_TAPE);
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_tape_with_an_error_is_not_updated) {
     wg_optimizer *sgd = wg_sgd(model, 0.25);
@@ -171,14 +181,16 @@ START_TEST(a_tape_with_an_error_is_not_updated) {
     ck_assert_int_eq(wg_eval(loss), WG_ERROR_SHAPE);
     ck_assert_double_eq(now("a"), 1);
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_loss_of_more_elements_is_an_error) {
     wg_optimizer *sgd = wg_sgd(model, 0.25);
     const wg_var w = wg_parameter(model, tape, "w", WG_SHAPE(2), .dtype = WG_F64);
     ck_assert_int_eq(wg_minimize(sgd, w), WG_ERROR_GRADIENT);
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(no_optimizer_is_an_error_of_the_tape) {
     ck_assert_int_eq(wg_minimize(NULL, one("a")), WG_ERROR_MEMORY);
@@ -186,7 +198,8 @@ START_TEST(no_optimizer_is_an_error_of_the_tape) {
     ck_assert_int_eq(wg_minimize(NULL, WG_NONE), WG_ERROR_TAPE);
     ck_assert_int_eq(wg_update(NULL), WG_ERROR_TAPE);
     ck_assert_ptr_null(wg_sgd(NULL, 0.1));
-} END_TEST
+}
+END_TEST
 
 /* --- Options ------------------------------------------------------------------------------------------ */
 
@@ -212,7 +225,8 @@ START_TEST(options_out_of_range_are_errors_of_every_step) {
     refuses(wg_adamw(model, 1, .beta2 = -0.1), "adamw: beta2 is -0.1");
     refuses(wg_adam(model, 1, .eps = -1), "eps is -1");
     refuses(wg_adam(model, 1, .weight_decay = NAN), "weight_decay is nan");
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_learning_rate_holds_for_the_steps_recorded_after_it) {
     wg_optimizer *sgd = wg_sgd(model, 0.25);
@@ -229,7 +243,8 @@ START_TEST(a_learning_rate_holds_for_the_steps_recorded_after_it) {
     wg_set_learning_rate(sgd, NAN);
     ck_assert_int_eq(wg_minimize(sgd, one("a")), WG_ERROR_ATTRIBUTE);
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(rates_that_change_cost_no_new_plan) {
     wg_optimizer *adam = wg_adamw(model, 0.25, .clip_norm = 1);
@@ -245,7 +260,8 @@ START_TEST(rates_that_change_cost_no_new_plan) {
         ck_assert_uint_eq(made, plans);
     }
     wg_optimizer_free(adam);
-} END_TEST
+}
+END_TEST
 
 /* --- Schedules ---------------------------------------------------------------------------------------- */
 
@@ -267,20 +283,23 @@ START_TEST(warm_up_rises_linearly_to_the_full_rate) {
     wg_optimizer *sgd = wg_sgd(model, 0.5);
     ck_assert_int_eq(wg_set_schedule(sgd, WG_CONSTANT, .warm_up = 4), WG_OK);
     follows(sgd, (const double[]){0.125, 0.25, 0.375, 0.5, 0.5, 0.5}, 6);
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_cosine_begins_after_the_warm_up_and_ends_at_its_floor) {
     wg_optimizer *sgd = wg_sgd(model, 1);
     ck_assert_int_eq(wg_set_schedule(sgd, WG_COSINE, .warm_up = 2, .steps = 6, .floor = 0.2), WG_OK);
     const double r = sqrt(0.5);
     follows(sgd, (const double[]){0.5, 1, 1, 0.2 + 0.4 * (1 + r), 0.6, 0.2 + 0.4 * (1 - r), 0.2, 0.2}, 8);
-} END_TEST
+}
+END_TEST
 
 START_TEST(the_stepwise_rate_falls_by_its_decay_at_each_period_after_the_warm_up) {
     wg_optimizer *sgd = wg_sgd(model, 1);
     ck_assert_int_eq(wg_set_schedule(sgd, WG_STEPWISE, .warm_up = 2, .period = 3, .decay = 0.5), WG_OK);
     follows(sgd, (const double[]){0.5, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25}, 9);
-} END_TEST
+}
+END_TEST
 
 START_TEST(schedules_refuse_what_they_cannot_use) {
     wg_optimizer *sgd = wg_sgd(model, 0.5);
@@ -294,7 +313,8 @@ START_TEST(schedules_refuse_what_they_cannot_use) {
     ck_assert_int_eq(wg_set_schedule(sgd, WG_CONSTANT, .steps = 1), WG_ERROR_ATTRIBUTE);
     ck_assert_int_eq(wg_set_schedule(NULL, WG_CONSTANT), WG_ERROR_MEMORY);
     follows(sgd, (const double[]){0.5, 0.5}, 2);
-} END_TEST
+}
+END_TEST
 
 /* --- Memory and plain states ---------------------------------------------------------------------------- */
 
@@ -316,7 +336,8 @@ START_TEST(an_optimizer_tells_what_it_remembers) {
     ck_assert_ptr_null(wg_optimizer_state(sgd, 2).state);
     ck_assert_ptr_null(wg_optimizer_state(sgd, -1).state);
     wg_optimizer_free(sgd);
-} END_TEST
+}
+END_TEST
 
 START_TEST(plain_states_of_both_types_are_optimised_together) {
     const float start32 = 1;
@@ -336,7 +357,8 @@ START_TEST(plain_states_of_both_types_are_optimised_together) {
         wg_state_free(states[i]);
         wg_tensor_free(tensors[i]);
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(a_plain_state_of_integers_is_an_error_of_every_step) {
     const int64_t start = 1;
@@ -348,7 +370,8 @@ START_TEST(a_plain_state_of_integers_is_an_error_of_every_step) {
     wg_optimizer_free(sgd);
     wg_state_free(state);
     wg_tensor_free(tensor);
-} END_TEST
+}
+END_TEST
 
 WG_MODEL_SUITE("optim/step", only_what_the_loss_reaches_is_touched,
                what_is_reached_through_stop_gradient_alone_is_not_touched, frozen_parameters_keep_their_bits,

@@ -1,5 +1,5 @@
-/* A structure that has been met costs no planning and no allocation: over an epoch with a changing learning rate, a
- * last partial batch and evaluation passes in between. And the cache is bounded. */
+/* A structure that has been met costs no planning and no allocation: over an epoch with a changing learning
+ * rate, a last partial batch and evaluation passes in between. And the cache is bounded. */
 #include "faults.h"
 #include "suite.h"
 #include <stdio.h>
@@ -83,11 +83,12 @@ START_TEST(steps_after_the_first_plan_nothing) {
     ck_assert_uint_eq(later.plans_made, first.plans_made);
     ck_assert_uint_eq(later.plans_found - first.plans_found, 20 * (BATCHES + 1));
     ck_assert_uint_eq(later.planning_ns, first.planning_ns);
-    printf("epoch 1: %llu plans made, %llu found; epochs 2 to 21: %llu made, %llu found, %.1f us of planning\n",
-           (unsigned long long)first.plans_made, (unsigned long long)first.plans_found,
-           (unsigned long long)(later.plans_made - first.plans_made),
-           (unsigned long long)(later.plans_found - first.plans_found),
-           (double)(later.planning_ns - first.planning_ns) / 1e3);
+    printf(
+        "epoch 1: %llu plans made, %llu found; epochs 2 to 21: %llu made, %llu found, %.1f us of planning\n",
+        (unsigned long long)first.plans_made, (unsigned long long)first.plans_found,
+        (unsigned long long)(later.plans_made - first.plans_made),
+        (unsigned long long)(later.plans_found - first.plans_found),
+        (double)(later.planning_ns - first.planning_ns) / 1e3);
     end(&t);
 }
 END_TEST
@@ -148,11 +149,21 @@ START_TEST(what_differs_in_structure_never_shares_a_plan) {
             wg_var x = wg_array(tape, WG_F32, WG_SHAPE(2, 2), numbers), y;
             wg_var other = wg_array(tape, WG_F32, WG_SHAPE(2, 2), (const float[]){1, 1, 1, 2});
             switch (kind) {
-            case 0: y = wg_sum(x, WG_ALL_AXES); break;
-            case 1: y = wg_slice(wg_reshape(wg_sum(x, WG_AXES(0)), WG_SHAPE(2)), 0, 0, 1); break;
-            case 2: y = wg_slice(wg_reshape(wg_sum(x, WG_AXES(0)), WG_SHAPE(2)), 0, 1, 2); break;
-            case 3: y = wg_sum(wg_mul(x, x), WG_ALL_AXES); break;
-            default: y = wg_sum(wg_mul(x, other), WG_ALL_AXES); break;
+            case 0:
+                y = wg_sum(x, WG_ALL_AXES);
+                break;
+            case 1:
+                y = wg_slice(wg_reshape(wg_sum(x, WG_AXES(0)), WG_SHAPE(2)), 0, 0, 1);
+                break;
+            case 2:
+                y = wg_slice(wg_reshape(wg_sum(x, WG_AXES(0)), WG_SHAPE(2)), 0, 1, 2);
+                break;
+            case 3:
+                y = wg_sum(wg_mul(x, x), WG_ALL_AXES);
+                break;
+            default:
+                y = wg_sum(wg_mul(x, other), WG_ALL_AXES);
+                break;
             }
             ck_assert_int_eq(wg_eval(y), WG_OK);
             ck_assert_double_eq(wg_item(y), (double)expected[kind]);

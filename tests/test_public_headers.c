@@ -56,9 +56,10 @@ END_TEST
 
 START_TEST(an_axis_that_is_not_in_a_list_is_an_error) {
     char output[4096];
-    const int status = run_command(output, sizeof output,
-                                   "echo '#include <wengert.h>\nwg_var f(wg_var x) { return wg_sum(x, 0); }' |"
-                                   " gcc -x c -Iinclude -fsyntax-only -");
+    const int status =
+        run_command(output, sizeof output,
+                    "echo '#include <wengert.h>\nwg_var f(wg_var x) { return wg_sum(x, 0); }' |"
+                    " gcc -x c -Iinclude -fsyntax-only -");
     ck_assert_int_ne(status, 0);
     ck_assert_message_contains(output, "error: invalid type argument of unary");
 }

@@ -8,8 +8,7 @@
 
 enum { GRAPHS = 60, NODES = 40, LEAVES = 4, MOST = 256, RESULTS = 6 };
 
-/* --- A random graph, recorded the same on each tape -------------------------------------------------------
- */
+/* --- A random graph, recorded the same on each tape ---------------------------------------------- */
 
 typedef struct graph {
     uint64_t random;
@@ -130,8 +129,7 @@ static void grow(graph *g) {
         g->vars[g->count++] = var;
 }
 
-/* --- What it gives
- * ------------------------------------------------------------------------------------------ */
+/* --- What it gives ----------------------------------------------------------------------------- */
 
 typedef struct outcome {
     size_t size;

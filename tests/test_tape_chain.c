@@ -1,5 +1,5 @@
-/* A chain of a million nodes is recorded, differentiated, planned and run like any other: nothing recurses, and
- * nothing is quadratic. Prints seconds and bytes a node. */
+/* A chain of a million nodes is recorded, differentiated, planned and run like any other: nothing recurses,
+ * and nothing is quadratic. Prints seconds and bytes a node. */
 #include "suite.h"
 #include <math.h>
 #include <stdio.h>
@@ -31,8 +31,9 @@ START_TEST(a_million_nodes_in_a_row) {
         ck_assert_int_eq(wg_eval(y, dy), WG_OK);
         const double run = seconds();
         ck_assert_double_eq_tol(wg_item(dy), pow(factor, LONG / 2), 1e-9);
-        printf("%d nodes: recorded %.3f s, %.0f bytes a node; differentiated %.3f s (%u nodes); %s and run %.3f s\n", LONG,
-               recorded - start, (double)bytes / LONG, differentiated - recorded, nodes,
+        printf("%d nodes: recorded %.3f s, %.0f bytes a node; differentiated %.3f s (%u nodes); %s and run "
+               "%.3f s\n",
+               LONG, recorded - start, (double)bytes / LONG, differentiated - recorded, nodes,
                round ? "plan found" : "planned", run - differentiated);
         wg_tape_clear(tape);
     }

@@ -12,8 +12,7 @@ static wg_var(ones)(const wg_shape *shape) { return (wg_full)(tape, WG_F32, shap
 
 static wg_var whole(int32_t a, int32_t b) { return wg_array(tape, WG_I32, WG_SHAPE(2), (int32_t[]){a, b}); }
 
-/* --- As ops are recorded ----------------------------------------------------------------------------------
- */
+/* --- As ops are recorded ------------------------------------------------------------------------- */
 
 START_TEST(shapes_that_do_not_broadcast) {
     wg_add(ones(2, 3), ones(4));
@@ -97,8 +96,7 @@ START_TEST(more_bytes_of_buffers_than_can_be_counted) {
 }
 END_TEST
 
-/* --- An op of the program's that breaks what its flags promise --------------------------------------------
- */
+/* --- An op of the program's that breaks what its flags promise ----------------------------------- */
 
 static int infer_four(wg_infer *infer) {
     infer->outputs[0] = (wg_type){.dtype = WG_F32, .rank = 1, .extent = {4}};
@@ -170,8 +168,7 @@ START_TEST(a_random_name_met_twice) {
 }
 END_TEST
 
-/* --- Gradients --------------------------------------------------------------------------------------------
- */
+/* --- Gradients ----------------------------------------------------------------------------------- */
 
 START_TEST(the_gradient_of_many_elements_without_a_seed) {
     wg_var x = ones(2);
@@ -205,8 +202,7 @@ START_TEST(a_gradient_that_an_op_blocks) {
 }
 END_TEST
 
-/* --- As the tape is evaluated
- * ------------------------------------------------------------------------------- */
+/* --- As the tape is evaluated */
 
 START_TEST(a_class_out_of_range) {
     wg_var loss = wg_softmax_cross_entropy(ones(2, 3), whole(0, 7));
@@ -259,8 +255,7 @@ START_TEST(a_state_assigned_twice_or_what_it_cannot_hold) {
 }
 END_TEST
 
-/* --- Where, and what then
- * ------------------------------------------------------------------------------------ */
+/* --- Where, and what then */
 
 START_TEST(an_error_names_the_scope_and_the_programs_line) {
     char place[256];
@@ -380,6 +375,7 @@ WG_TAPE_SUITE("tape/errors", shapes_that_do_not_broadcast, dtypes_that_are_mixed
               state_that_has_been_overwritten_since_it_was_read,
               a_state_assigned_twice_or_what_it_cannot_hold, an_error_names_the_scope_and_the_programs_line,
               an_error_at_run_time_names_the_line_where_the_op_was_recorded,
-              an_error_names_the_line_of_the_call_not_of_its_arguments, the_first_error_stays_until_it_is_recovered, vars_from_before_the_error_stay_good,
+              an_error_names_the_line_of_the_call_not_of_its_arguments,
+              the_first_error_stays_until_it_is_recovered, vars_from_before_the_error_stay_good,
               an_error_of_the_programs_own_sticks_like_any_other, a_report_is_one_line_and_heals_the_tape,
               a_report_says_which_setting_left_no_tape, calls_on_no_tape_are_harmless)

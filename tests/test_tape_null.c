@@ -1,5 +1,5 @@
-/* NULL where a list, a struct or a stream is expected: an error value or nothing, never a crash; and a var that is
- * none is told to the tape of its neighbours. */
+/* NULL where a list, a struct or a stream is expected: an error value or nothing, never a crash; and a var
+ * that is none is told to the tape of its neighbours. */
 #include "tape_suite.h"
 #include <math.h>
 

@@ -75,12 +75,13 @@ START_TEST(attributes_are_written_as_they_are_read) {
     const wg_type plain =
         wg_type_of(wg_max_pool2d(image, .kernel_hw = {2, 3}, .stride_hw = {1, 2}, .padding_hw = {1, 0}));
     ck_assert_int_eq(memcmp(&named, &plain, sizeof named), 0);
-    ck_assert_int_eq(wg_attributes_text(pool, attributes, text, 4), (int)strlen("kernel=2,3 stride=1,2 padding=1,0"));
+    ck_assert_int_eq(wg_attributes_text(pool, attributes, text, 4),
+                     (int)strlen("kernel=2,3 stride=1,2 padding=1,0"));
     ck_assert_str_eq(text, "ker");
 }
 END_TEST
 
-/* --- Order ------------------------------------------------------------------------------------------------ */
+/* --- Order --------------------------------------------------------------------------------------- */
 
 /* f(x) = sum of products of x's sine, exponential and square, recorded in one of two orders. */
 static double gradient_in_order(bool reversed, wg_engine_counters *counters) {
@@ -177,7 +178,7 @@ START_TEST(gradients_for_many_inputs_are_one_pass) {
 }
 END_TEST
 
-/* --- Values ------------------------------------------------------------------------------------------------ */
+/* --- Values -------------------------------------------------------------------------------------- */
 
 START_TEST(only_what_was_asked_for_or_kept_has_a_value) {
     wg_var x = wg_scalar(tape, 0.5), hidden = wg_sin(x), kept = wg_keep(wg_cos(x));
@@ -252,7 +253,7 @@ WG_TAPE_SUITE("tape/record", ops_are_found_by_name_and_by_number,
               attributes_are_written_as_they_are_read, the_order_of_recording_changes_neither_bits_nor_plan,
               a_weak_scalar_takes_the_dtype_of_the_tensor_it_meets,
               no_path_a_stopped_path_and_a_blocked_path_are_told_apart,
-              one_open_path_beside_a_stopped_and_a_blocked_one_is_the_gradient, only_what_lies_between_is_recorded,
-              gradients_for_many_inputs_are_one_pass, only_what_was_asked_for_or_kept_has_a_value,
-              peek_evaluates_without_assigning, states_that_swap_see_each_others_old_content,
-              a_description_names_op_type_scope_line_and_value)
+              one_open_path_beside_a_stopped_and_a_blocked_one_is_the_gradient,
+              only_what_lies_between_is_recorded, gradients_for_many_inputs_are_one_pass,
+              only_what_was_asked_for_or_kept_has_a_value, peek_evaluates_without_assigning,
+              states_that_swap_see_each_others_old_content, a_description_names_op_type_scope_line_and_value)

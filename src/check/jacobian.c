@@ -89,7 +89,8 @@ static void bound_rounding(const wg_point *point, jacobian *j) {
     }
 }
 
-/* One column of it; x is the input's element. What cancels within the rule rounds as the function's own parts do. */
+/* One column of it; x is the input's element. What cancels within the rule rounds as the function's own parts
+ * do. */
 static bool dense_agrees(wg_check *check, const wg_point *point, const jacobian *j, int64_t k, double x) {
     double sum = 0, size = 0, error = 0;
     for (int64_t i = 0; i < j->outputs; i++) {

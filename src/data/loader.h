@@ -19,9 +19,9 @@ typedef struct wg_batches {
     int64_t batch_size, count; /* `count` batches an epoch */
     int64_t *order;            /* of this epoch; NULL: 0, 1, 2, … */
     uint64_t seed;
-    double *mean, *std;        /* `channels` of each; NULL: numbers as they are */
+    double *mean, *std; /* `channels` of each; NULL: numbers as they are */
     int64_t channels;
-    int64_t epoch, next;       /* the batch to be made next */
+    int64_t epoch, next; /* the batch to be made next */
     wg_slot *slots;
     int slot_count;
 } wg_batches;

@@ -21,14 +21,14 @@ typedef struct {
     wg_reader reader;
     wg_writer writer;
     wg_error *error;
-    int status;                 /* that of the error that jumped */
+    int status; /* that of the error that jumped */
     bool no_memory;
     int channels;
     png_uint_32 height, width, y;
-    int passes, pass;           /* more than one: interlaced */
-    png_bytep rows;             /* RGBA: one row, or all of an interlaced picture */
-    uint8_t *pixels;            /* what the caller gets, [height, width, channels] */
-    const uint8_t *source;      /* what is to be written */
+    int passes, pass;      /* more than one: interlaced */
+    png_bytep rows;        /* RGBA: one row, or all of an interlaced picture */
+    uint8_t *pixels;       /* what the caller gets, [height, width, channels] */
+    const uint8_t *source; /* what is to be written */
 } png_job;
 
 /* --- What libpng calls ------------------------------------------------------------------------ */
@@ -37,9 +37,10 @@ static void on_error(png_structp png, png_const_charp message) {
     png_job *job = png_get_error_ptr(png);
     const char *path = job->reader.path ? job->reader.path : job->writer.path;
     if (!job->status)
-        job->status = job->no_memory
-                          ? wg_error_set(job->error, WG_ERROR_MEMORY, "no memory for the picture %s", path)
-                          : wg_error_set(job->error, WG_ERROR_FORMAT, "%s: not a sound PNG picture: %s", path, message);
+        job->status =
+            job->no_memory
+                ? wg_error_set(job->error, WG_ERROR_MEMORY, "no memory for the picture %s", path)
+                : wg_error_set(job->error, WG_ERROR_FORMAT, "%s: not a sound PNG picture: %s", path, message);
     png_longjmp(png, 1);
 }
 
@@ -77,18 +78,22 @@ static void flush_bytes(png_structp png) { (void)png; }
 /* RGBA to the channels asked for. Of a grey pixel, whose R, G and B are alike, the luma is that value. */
 static void pack_row(const png_job *job, const uint8_t *rgba, uint8_t *to) {
     for (png_uint_32 x = 0; x < job->width; x++, rgba += 4, to += job->channels) {
-        if (job->channels == 1) to[0] = (uint8_t)((299 * rgba[0] + 587 * rgba[1] + 114 * rgba[2] + 500) / 1000);
-        else memcpy(to, rgba, (size_t)job->channels);
+        if (job->channels == 1)
+            to[0] = (uint8_t)((299 * rgba[0] + 587 * rgba[1] + 114 * rgba[2] + 500) / 1000);
+        else
+            memcpy(to, rgba, (size_t)job->channels);
     }
 }
 
 static bool start_reading(png_job *job, const char *path) {
     job->status = wg_reader_open(&job->reader, path, job->error);
     if (job->status) return false;
-    job->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job, on_error, on_warning, job, allocate, release);
+    job->png =
+        png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job, on_error, on_warning, job, allocate, release);
     if (job->png) job->info = png_create_info_struct(job->png);
     if (job->info) return true;
-    if (!job->status) job->status = wg_error_set(job->error, WG_ERROR_MEMORY, "no memory for the picture %s", path);
+    if (!job->status)
+        job->status = wg_error_set(job->error, WG_ERROR_MEMORY, "no memory for the picture %s", path);
     return false;
 }
 
@@ -113,9 +118,9 @@ static bool read_header(png_job *job) {
 static bool check_promise(png_job *job) {
     const uint64_t bytes = (uint64_t)png_get_rowbytes(job->png, job->info) * job->height;
     if (bytes / 1032 <= (uint64_t)job->reader.size) return true;
-    job->status = wg_error_set(job->error, WG_ERROR_FORMAT,
-                               "%s: promises %u x %u pixels; a file of %lld bytes cannot hold them", job->reader.path,
-                               (unsigned)job->width, (unsigned)job->height, (long long)job->reader.size);
+    job->status = wg_error_set(
+        job->error, WG_ERROR_FORMAT, "%s: promises %u x %u pixels; a file of %lld bytes cannot hold them",
+        job->reader.path, (unsigned)job->width, (unsigned)job->height, (long long)job->reader.size);
     return false;
 }
 
@@ -152,7 +157,9 @@ static bool read_pixels(png_job *job) {
     return true;
 }
 
-static bool decode(png_job *job) { return set_transformations(job) && allocate_rows(job) && read_pixels(job); }
+static bool decode(png_job *job) {
+    return set_transformations(job) && allocate_rows(job) && read_pixels(job);
+}
 
 static bool check_channels(int channels, const char *path, wg_error *error) {
     if (channels == 1 || channels == 3 || channels == 4) return true;
@@ -188,13 +195,16 @@ int wg_png_size(const char *path, int64_t *height, int64_t *width, wg_error *err
     return job.status;
 }
 
-int wg_png_decode(const char *path, int channels, int64_t height, int64_t width, uint8_t *pixels, wg_error *error) {
+int wg_png_decode(const char *path, int channels, int64_t height, int64_t width, uint8_t *pixels,
+                  wg_error *error) {
     png_job job = {.error = error, .channels = channels, .pixels = pixels, .reader.descriptor = -1};
     if (start_reading(&job, path) && read_header(&job)) {
-        if (job.height == height && job.width == width) decode(&job);
+        if (job.height == height && job.width == width)
+            decode(&job);
         else
-            job.status = wg_error_set(error, WG_ERROR_SHAPE, "%s: %u x %u pixels; expected %lld x %lld", path,
-                                      (unsigned)job.width, (unsigned)job.height, (long long)width, (long long)height);
+            job.status =
+                wg_error_set(error, WG_ERROR_SHAPE, "%s: %u x %u pixels; expected %lld x %lld", path,
+                             (unsigned)job.width, (unsigned)job.height, (long long)width, (long long)height);
     }
     stop_reading(&job);
     return job.status;
@@ -205,10 +215,12 @@ int wg_png_decode(const char *path, int channels, int64_t height, int64_t width,
 static bool start_writing(png_job *job, const char *path) {
     job->status = wg_writer_open(&job->writer, path, job->error);
     if (job->status) return false;
-    job->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, job, on_error, on_warning, job, allocate, release);
+    job->png =
+        png_create_write_struct_2(PNG_LIBPNG_VER_STRING, job, on_error, on_warning, job, allocate, release);
     if (job->png) job->info = png_create_info_struct(job->png);
     if (job->info) return true;
-    if (!job->status) job->status = wg_error_set(job->error, WG_ERROR_MEMORY, "no memory for the picture %s", path);
+    if (!job->status)
+        job->status = wg_error_set(job->error, WG_ERROR_MEMORY, "no memory for the picture %s", path);
     return false;
 }
 
@@ -231,16 +243,19 @@ static int check_picture(const char *path, const wg_tensor *tensor, wg_error *er
     char text[WG_TEXT_SIZE];
     if (!tensor) return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: no tensor given", path);
     if (type.dtype != WG_U8)
-        return wg_error_set(error, WG_ERROR_DTYPE, "cannot write %s: the tensor is %s; a PNG picture takes u8", path,
+        return wg_error_set(error, WG_ERROR_DTYPE,
+                            "cannot write %s: the tensor is %s; a PNG picture takes u8", path,
                             wg_dtype_name(type.dtype));
     if ((type.rank != 2 && type.rank != 3) || (channels != 1 && channels != 3 && channels != 4))
-        return wg_error_set(error, WG_ERROR_SHAPE,
-                            "cannot write %s: shape %s; expected [height, width] or [height, width, 1, 3 or 4]", path,
-                            wg_type_text(text, &type, false));
+        return wg_error_set(
+            error, WG_ERROR_SHAPE,
+            "cannot write %s: shape %s; expected [height, width] or [height, width, 1, 3 or 4]", path,
+            wg_type_text(text, &type, false));
     if (type.extent[0] < 1 || type.extent[0] > PNG_USER_HEIGHT_MAX || type.extent[1] < 1 ||
         type.extent[1] > PNG_USER_WIDTH_MAX)
-        return wg_error_set(error, WG_ERROR_SHAPE, "cannot write %s: shape %s; a PNG picture has 1 to %d pixels each way",
-                            path, wg_type_text(text, &type, false), PNG_USER_WIDTH_MAX);
+        return wg_error_set(error, WG_ERROR_SHAPE,
+                            "cannot write %s: shape %s; a PNG picture has 1 to %d pixels each way", path,
+                            wg_type_text(text, &type, false), PNG_USER_WIDTH_MAX);
     return WG_OK;
 }
 
@@ -264,8 +279,9 @@ int wg_png_write(const char *path, const wg_tensor *tensor, wg_error *error) {
 #else
 
 static int unsupported(const char *doing, const char *path, wg_error *error) {
-    return wg_error_set(error, WG_ERROR_UNSUPPORTED, "cannot %s %s: built without PNG; configure with -Dpng=enabled",
-                        doing, path ? path : "(no path)");
+    return wg_error_set(error, WG_ERROR_UNSUPPORTED,
+                        "cannot %s %s: built without PNG; configure with -Dpng=enabled", doing,
+                        path ? path : "(no path)");
 }
 
 wg_tensor *wg_png_read(const char *path, int channels, wg_error *error) {
@@ -279,7 +295,8 @@ int wg_png_size(const char *path, int64_t *height, int64_t *width, wg_error *err
     return unsupported("read", path, error);
 }
 
-int wg_png_decode(const char *path, int channels, int64_t height, int64_t width, uint8_t *pixels, wg_error *error) {
+int wg_png_decode(const char *path, int channels, int64_t height, int64_t width, uint8_t *pixels,
+                  wg_error *error) {
     (void)channels, (void)height, (void)width, (void)pixels;
     return unsupported("read", path, error);
 }

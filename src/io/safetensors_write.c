@@ -34,23 +34,26 @@ static int check_tensor(const char *path, const wg_named_tensor *entry, int inde
                             entry->name ? "tensor" : "name");
     if (!strcmp(entry->name, WG_SAFETENSORS_METADATA))
         return wg_error_set(error, WG_ERROR_NAME,
-                            "cannot write %s: a tensor may not be called \"" WG_SAFETENSORS_METADATA "\"", path);
+                            "cannot write %s: a tensor may not be called \"" WG_SAFETENSORS_METADATA "\"",
+                            path);
     const wg_dtype dtype = wg_tensor_type(entry->tensor).dtype;
     if (!wg_safetensors_word(dtype))
         return wg_error_set(error, WG_ERROR_DTYPE,
-                            "cannot write %s: \"%s\" is %s; safetensors takes f32, f64, i32, i64, u8, bool", path,
-                            entry->name, wg_dtype_name(dtype));
+                            "cannot write %s: \"%s\" is %s; safetensors takes f32, f64, i32, i64, u8, bool",
+                            path, entry->name, wg_dtype_name(dtype));
     return WG_OK;
 }
 
 /* Why jansson did not take a text: for want of memory, or because it is not UTF-8. */
-static int not_taken(const char *text, const char *what, const char *name, const char *path, wg_error *error) {
+static int not_taken(const char *text, const char *what, const char *name, const char *path,
+                     wg_error *error) {
     json_t *unchecked = json_string_nocheck(text), *checked = json_string(text);
     const bool wrong = unchecked && !checked;
     json_decref(unchecked);
     json_decref(checked);
     if (!wrong) return no_memory(path, error);
-    return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: the %s \"%s\" is not UTF-8", path, what, name);
+    return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: the %s \"%s\" is not UTF-8", path, what,
+                        name);
 }
 
 /* Adds `value`, which it takes, under `key`, which must be new and UTF-8. */
@@ -77,17 +80,18 @@ static json_t *describe(const wg_type *type, int64_t begin) {
                      "data_offsets", (json_int_t)begin, (json_int_t)(begin + (int64_t)wg_type_bytes(type)));
 }
 
-static int add_metadata(json_t *header, const wg_safetensors_options *options, const char *path, wg_error *error) {
+static int add_metadata(json_t *header, const wg_safetensors_options *options, const char *path,
+                        wg_error *error) {
     if (!options->metadata)
-        return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: %d metadata, but their list is NULL", path,
-                            options->metadata_count);
+        return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: %d metadata, but their list is NULL",
+                            path, options->metadata_count);
     json_t *texts = json_object();
     int status = add(header, WG_SAFETENSORS_METADATA, texts, path, error); /* header keeps it alive */
     for (int i = 0; !status && i < options->metadata_count; i++) {
         const wg_metadata *entry = &options->metadata[i];
         if (!entry->key || !entry->text)
-            return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: metadata number %d has no %s", path, i,
-                                entry->key ? "text" : "key");
+            return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: metadata number %d has no %s", path,
+                                i, entry->key ? "text" : "key");
         json_t *text = json_string(entry->text);
         if (!text) return not_taken(entry->text, "text of", entry->key, path, error);
         status = add(texts, entry->key, text, path, error);
@@ -114,8 +118,9 @@ static int write_header(wg_writer *writer, const char *text, wg_error *error) {
     static const char spaces[WG_SAFETENSORS_ALIGNMENT] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
     const size_t length = strlen(text), padded = wg_round_up(length, WG_SAFETENSORS_ALIGNMENT);
     if (padded > WG_SAFETENSORS_LIMIT)
-        return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: its header has %zu bytes; the format takes %d",
-                            writer->path, padded, WG_SAFETENSORS_LIMIT);
+        return wg_error_set(error, WG_ERROR_NAME,
+                            "cannot write %s: its header has %zu bytes; the format takes %d", writer->path,
+                            padded, WG_SAFETENSORS_LIMIT);
     unsigned char head[8];
     for (int i = 0; i < 8; i++) head[i] = (unsigned char)((uint64_t)padded >> 8 * i);
     int status = wg_writer_write(writer, head, sizeof head, error);
@@ -156,7 +161,8 @@ static int write_file(const char *path, const char *header, const wg_named_tenso
 int (wg_safetensors_write)(const char *path, const wg_named_tensor *tensors, int count, wg_error *error,
                           const wg_safetensors_options *options) {
     if (!path || count < 0 || (count > 0 && !tensors))
-        return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: no list of tensors", path ? path : "(no path)");
+        return wg_error_set(error, WG_ERROR_NAME, "cannot write %s: no list of tensors",
+                            path ? path : "(no path)");
     int status = WG_OK;
     for (int i = 0; !status && i < count; i++) status = check_tensor(path, &tensors[i], i, error);
     if (status) return status;
@@ -169,8 +175,10 @@ int (wg_safetensors_write)(const char *path, const wg_named_tensor *tensors, int
         status = fill_header(header, path, sorted, count, options, error);
         if (!status) text = json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS);
     }
-    if (text) status = write_file(path, text, sorted, count, error);
-    else if (!status) status = no_memory(path, error);
+    if (text)
+        status = write_file(path, text, sorted, count, error);
+    else if (!status)
+        status = no_memory(path, error);
     free(text);
     json_decref(header);
     free(sorted);

@@ -10,17 +10,22 @@ const char *wg_isa_name(wg_isa isa) { return (unsigned)isa < WG_ISA_COUNT ? name
 
 static bool built(wg_isa isa) {
     switch (isa) {
-    case WG_ISA_PORTABLE: return true;
+    case WG_ISA_PORTABLE:
+        return true;
 #ifdef WG_BUILT_AVX2
-    case WG_ISA_AVX2: return true;
+    case WG_ISA_AVX2:
+        return true;
 #endif
 #ifdef WG_BUILT_AVX512
-    case WG_ISA_AVX512: return true;
+    case WG_ISA_AVX512:
+        return true;
 #endif
 #ifdef WG_BUILT_NEON
-    case WG_ISA_NEON: return true;
+    case WG_ISA_NEON:
+        return true;
 #endif
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -28,8 +33,9 @@ static bool machine_has(wg_isa isa) {
 #if defined(__x86_64__)
     if (isa == WG_ISA_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (isa == WG_ISA_AVX512)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("fma");
     return isa == WG_ISA_PORTABLE;
 #elif defined(__aarch64__)
     return isa == WG_ISA_PORTABLE || isa == WG_ISA_NEON;
@@ -49,7 +55,10 @@ int wg_isa_choose(const char *name, wg_isa *isa, wg_error *error) {
         const wg_isa candidate = preference[i];
         if (name && *name ? strcmp(name, names[candidate]) != 0 : !wg_isa_available(candidate)) continue;
         if (wg_isa_available(candidate)) return *isa = candidate, WG_OK;
-        return wg_error_set(error, WG_ERROR_UNSUPPORTED, "instruction set \"%s\" was asked for; this %s", name, built(candidate) ? "machine lacks it" : "build has no kernels for it");
+        return wg_error_set(error, WG_ERROR_UNSUPPORTED, "instruction set \"%s\" was asked for; this %s",
+                            name, built(candidate) ? "machine lacks it" : "build has no kernels for it");
     }
-    return wg_error_set(error, WG_ERROR_UNSUPPORTED, "there is no instruction set \"%.40s\"; known are avx512, avx2, neon and portable", name);
+    return wg_error_set(error, WG_ERROR_UNSUPPORTED,
+                        "there is no instruction set \"%.40s\"; known are avx512, avx2, neon and portable",
+                        name);
 }

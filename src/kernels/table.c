@@ -12,8 +12,10 @@ typedef void plain(const wg_call *call);
 #define DECLARE_avx512(op) extern plain wg_kernel_##op##_avx512_f32, wg_kernel_##op##_avx512_f64;
 #define DECLARE_neon(op) extern plain wg_kernel_##op##_neon_f32, wg_kernel_##op##_neon_f64;
 
-#define WG_REAL_OP(op) DECLARE_portable(op) DECLARE_avx2(op) DECLARE_avx512(op) DECLARE_neon(op) extern plain wg_forward_##op;
-#define WG_NUMERIC_OP(op) WG_REAL_OP(op) extern plain wg_kernel_##op##_portable_i32, wg_kernel_##op##_portable_i64;
+#define WG_REAL_OP(op) \
+    DECLARE_portable(op) DECLARE_avx2(op) DECLARE_avx512(op) DECLARE_neon(op) extern plain wg_forward_##op;
+#define WG_NUMERIC_OP(op) \
+    WG_REAL_OP(op) extern plain wg_kernel_##op##_portable_i32, wg_kernel_##op##_portable_i64;
 #define WG_BYTES_OP(op) extern plain wg_kernel_##op, wg_forward_##op;
 #include "ops.def"
 #undef WG_REAL_OP
@@ -27,7 +29,8 @@ typedef struct row {
     plain *by_type[WG_ISA_COUNT][WG_DTYPE_COUNT];
 } row;
 
-#define ENTRY(op, set, SET) [SET] = {[WG_F32] = wg_kernel_##op##_##set##_f32, [WG_F64] = wg_kernel_##op##_##set##_f64},
+#define ENTRY(op, set, SET) \
+    [SET] = {[WG_F32] = wg_kernel_##op##_##set##_f32, [WG_F64] = wg_kernel_##op##_##set##_f64},
 #ifdef WG_BUILT_AVX2
 #define ENTRY_AVX2(op) ENTRY(op, avx2, WG_ISA_AVX2)
 #else
@@ -44,13 +47,15 @@ typedef struct row {
 #define ENTRY_NEON(op)
 #endif
 
-#define WG_REAL_OP(op)                                                                             \
-    {.forward = wg_forward_##op,                                                                   \
+#define WG_REAL_OP(op)           \
+    {.forward = wg_forward_##op, \
      .by_type = {ENTRY(op, portable, WG_ISA_PORTABLE) ENTRY_AVX2(op) ENTRY_AVX512(op) ENTRY_NEON(op)}},
-#define WG_NUMERIC_OP(op)                                                                          \
-    {.forward = wg_forward_##op,                                                                   \
-     .by_type = {[WG_ISA_PORTABLE] = {[WG_F32] = wg_kernel_##op##_portable_f32, [WG_F64] = wg_kernel_##op##_portable_f64, \
-                                      [WG_I32] = wg_kernel_##op##_portable_i32, [WG_I64] = wg_kernel_##op##_portable_i64}, \
+#define WG_NUMERIC_OP(op)                                                        \
+    {.forward = wg_forward_##op,                                                 \
+     .by_type = {[WG_ISA_PORTABLE] = {[WG_F32] = wg_kernel_##op##_portable_f32,  \
+                                      [WG_F64] = wg_kernel_##op##_portable_f64,  \
+                                      [WG_I32] = wg_kernel_##op##_portable_i32,  \
+                                      [WG_I64] = wg_kernel_##op##_portable_i64}, \
                  ENTRY_AVX2(op) ENTRY_AVX512(op) ENTRY_NEON(op)}},
 #define WG_BYTES_OP(op) {.forward = wg_forward_##op, .bytes = wg_kernel_##op},
 static const row rows[] = {
@@ -84,10 +89,12 @@ static plain *plain_kernel(const row *r, wg_isa isa, wg_dtype dtype) {
 /* What stands in a wg_op as `forward`: the portable kernel for the call's dtype. */
 static void run_portable(int number, const wg_call *call) {
     plain *kernel = plain_kernel(&rows[number], WG_ISA_PORTABLE, call->dtype);
-    if (kernel) kernel(call);
-    else wg_call_fail(call, WG_ERROR_DTYPE, "there is no kernel for %s", wg_dtype_name(call->dtype));
+    if (kernel)
+        kernel(call);
+    else
+        wg_call_fail(call, WG_ERROR_DTYPE, "there is no kernel for %s", wg_dtype_name(call->dtype));
 }
-#define FORWARD(op)                                                                                \
+#define FORWARD(op) \
     void wg_forward_##op(const wg_call *call) { run_portable(row_##op, call); }
 #define WG_REAL_OP(op) FORWARD(op)
 #define WG_NUMERIC_OP(op) FORWARD(op)
@@ -99,9 +106,10 @@ static void run_portable(int number, const wg_call *call) {
 
 /* --- Tuned kernels: tuned.def ----------------------------------------------------------------- */
 
-#define TUNED(kernel, set)                                                                         \
+#define TUNED(kernel, set) \
     extern const wg_kernel wg_tuned_##kernel##_##set##_f32, wg_tuned_##kernel##_##set##_f64;
-#define WG_TUNED(op, kernel) TUNED(kernel, portable) TUNED(kernel, avx2) TUNED(kernel, avx512) TUNED(kernel, neon)
+#define WG_TUNED(op, kernel) \
+    TUNED(kernel, portable) TUNED(kernel, avx2) TUNED(kernel, avx512) TUNED(kernel, neon)
 #include "kernels/tuned.def"
 #undef TUNED
 #undef WG_TUNED
@@ -111,7 +119,8 @@ typedef struct tuned {
     const wg_kernel *by_type[WG_ISA_COUNT][WG_DTYPE_COUNT];
 } tuned;
 
-#define TUNED(kernel, set) {[WG_F32] = &wg_tuned_##kernel##_##set##_f32, [WG_F64] = &wg_tuned_##kernel##_##set##_f64}
+#define TUNED(kernel, set) \
+    { [WG_F32] = &wg_tuned_##kernel##_##set##_f32, [WG_F64] = &wg_tuned_##kernel##_##set##_f64 }
 #ifdef WG_BUILT_AVX2
 #define TUNED_AVX2(kernel) [WG_ISA_AVX2] = TUNED(kernel, avx2),
 #else
@@ -127,9 +136,10 @@ typedef struct tuned {
 #else
 #define TUNED_NEON(kernel)
 #endif
-#define WG_TUNED(op, kernel)                                                                       \
-    {.forward = wg_forward_##op,                                                                   \
-     .by_type = {[WG_ISA_PORTABLE] = TUNED(kernel, portable), TUNED_AVX2(kernel) TUNED_AVX512(kernel) TUNED_NEON(kernel)}},
+#define WG_TUNED(op, kernel)                                  \
+    {.forward = wg_forward_##op,                              \
+     .by_type = {[WG_ISA_PORTABLE] = TUNED(kernel, portable), \
+                 TUNED_AVX2(kernel) TUNED_AVX512(kernel) TUNED_NEON(kernel)}},
 static const tuned tuned_rows[] = {
 #include "kernels/tuned.def"
     {.forward = NULL}};
@@ -140,7 +150,8 @@ static const tuned tuned_rows[] = {
 wg_kernel wg_kernel_pick(const wg_call *call, wg_isa isa) {
     const wg_op *op = call->op;
     for (const tuned *candidate = tuned_rows; candidate->forward; candidate++) {
-        const wg_kernel *own = candidate->forward == op->forward ? candidate->by_type[isa][call->dtype] : NULL;
+        const wg_kernel *own =
+            candidate->forward == op->forward ? candidate->by_type[isa][call->dtype] : NULL;
         if (own && (!own->applies || own->applies(call))) return *own;
     }
     wg_kernel kernel = {.name = op->name, .units = op->units, .workspace = op->workspace, .run = op->forward};

@@ -19,9 +19,9 @@ int wg_isa_choose(const char *name, wg_isa *isa, wg_error *error);
 /* A way to compute a node. Which one is taken depends on op, types and attributes alone, never on the
  * instruction set: every set has every kernel, and they give the same bits. */
 typedef struct wg_kernel {
-    const char *name;                          /* "conv2d: direct" */
-    bool (*applies)(const wg_call *call);      /* NULL: always */
-    int64_t (*units)(const wg_call *call);     /* as in wg_op */
+    const char *name;                      /* "conv2d: direct" */
+    bool (*applies)(const wg_call *call);  /* NULL: always */
+    int64_t (*units)(const wg_call *call); /* as in wg_op */
     size_t (*workspace)(const wg_call *call);
     void (*run)(const wg_call *call);
 } wg_kernel;

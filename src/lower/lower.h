@@ -11,20 +11,20 @@
 
 typedef enum wg_leaf {
     WG_LEAF_NOT = 0,
-    WG_LEAF_INPUT,  /* a tensor of the program's */
-    WG_LEAF_STATE,  /* what a state holds */
-    WG_LEAF_VALUE   /* a value from an earlier evaluation */
+    WG_LEAF_INPUT, /* a tensor of the program's */
+    WG_LEAF_STATE, /* what a state holds */
+    WG_LEAF_VALUE  /* a value from an earlier evaluation */
 } wg_leaf;
 
 typedef struct wg_low_node {
     const wg_op *op;
     wg_kernel kernel;
     wg_leaf leaf;
-    bool dense;           /* a leaf whose memory can be used as it is */
-    wg_dtype dtype;       /* what the kernel is typed by */
-    uint32_t source;      /* place in the canonical order of the node whose attributes, line and tensor it has */
-    uint32_t inputs;      /* first of its edges */
-    uint32_t outputs;     /* first of its values */
+    bool dense;       /* a leaf whose memory can be used as it is */
+    wg_dtype dtype;   /* what the kernel is typed by */
+    uint32_t source;  /* place in the canonical order of the node whose attributes, line and tensor it has */
+    uint32_t inputs;  /* first of its edges */
+    uint32_t outputs; /* first of its values */
     uint16_t input_count, output_count;
 } wg_low_node;
 
@@ -38,7 +38,7 @@ typedef struct wg_lowered {
     WG_ARRAY(wg_low_node) nodes; /* inputs before users */
     WG_ARRAY(uint32_t) edges;    /* values; WG_ABSENT: left out */
     WG_ARRAY(wg_low_value) values;
-    uint32_t *roots;             /* values, in the order in which they were asked for */
+    uint32_t *roots; /* values, in the order in which they were asked for */
     size_t root_count;
 } wg_lowered;
 
@@ -56,7 +56,8 @@ static inline const wg_low_node *wg_maker(const wg_lowered *lowered, uint32_t va
 }
 
 /* A call of the node's kernel, types and attributes filled in, data not. */
-void wg_low_call(const wg_lowered *lowered, const wg_low_node *node, const void *attributes, wg_operand *operands, wg_call *call);
+void wg_low_call(const wg_lowered *lowered, const wg_low_node *node, const void *attributes,
+                 wg_operand *operands, wg_call *call);
 
 /* --- key.c ------------------------------------------------------------------------------------ */
 

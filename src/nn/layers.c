@@ -19,10 +19,11 @@ static wg_var refused(wg_tape *tape) { return wg_fail(tape, WG_ERROR_ATTRIBUTE, 
 
 /* Says so, unless the tape has an error already, which is then why. */
 static wg_var not_valid(wg_var x, const char *layer, const char *name) {
-    return wg_fail(x.tape, WG_ERROR_STALE,
-                   "%s \"%s\": x is stale: its tape has been cleared since, or an error has left it; record it "
-                   "again",
-                   layer, name);
+    return wg_fail(
+        x.tape, WG_ERROR_STALE,
+        "%s \"%s\": x is stale: its tape has been cleared since, or an error has left it; record it "
+        "again",
+        layer, name);
 }
 
 /* Is x something that a layer can multiply by weights? Else an error on the tape, and *result is what
@@ -127,8 +128,8 @@ wg_var (wg_dropout)(wg_model *model, const char *name, wg_var x, double p) {
     if (!wg_valid(x)) return not_valid(x, "dropout", name ? name : "");
     if (!model) return wg_fail(x.tape, WG_ERROR_MEMORY, "dropout: the model is NULL; it could not be made");
     if (!(p >= 0 && p < 1))
-        return wg_fail(x.tape, WG_ERROR_ATTRIBUTE, "dropout \"%s\": p is %g; it must be at least 0 and below 1",
-                       name ? name : "", p);
+        return wg_fail(x.tape, WG_ERROR_ATTRIBUTE,
+                       "dropout \"%s\": p is %g; it must be at least 0 and below 1", name ? name : "", p);
     if (!wg_model_training(model)) return x;
     if (!wg_path_join(path, x.tape, name)) return refused(x.tape);
     if (!wg_name_once(x.tape, path))

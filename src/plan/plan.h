@@ -57,16 +57,17 @@ typedef struct wg_plan {
     WG_ARRAY(wg_step) steps;
     WG_ARRAY(uint32_t) members;
     WG_ARRAY(wg_copy) copies;
-    uint32_t *step_of;   /* by node; WG_ABSENT: no step */
-    wg_place *places;    /* by value */
-    size_t arena_bytes;  /* the peak of all buffers */
+    uint32_t *step_of;      /* by node; WG_ABSENT: no step */
+    wg_place *places;       /* by value */
+    size_t arena_bytes;     /* the peak of all buffers */
     size_t workspace_bytes; /* for each thread */
     uint32_t most_operands;
 } wg_plan;
 
 /* Plans what the tape's order, key and roots say; NULL: error on the tape. The first `result_count` roots
  * are results. */
-wg_plan *wg_plan_make(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count, size_t result_count);
+wg_plan *wg_plan_make(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count,
+                      size_t result_count);
 wg_plan *wg_plan_retain(wg_plan *plan);
 void wg_plan_free(wg_plan *plan);
 
@@ -92,6 +93,8 @@ wg_plan *wg_cache_find(wg_cache *cache, const uint64_t *key, size_t key_count, u
 void wg_cache_add(wg_cache *cache, wg_plan *plan);
 void wg_cache_free(wg_cache *cache);
 
-static inline bool wg_is_tiled(const wg_low_node *node) { return !node->leaf && node->op->flags & WG_ELEMENTWISE; }
+static inline bool wg_is_tiled(const wg_low_node *node) {
+    return !node->leaf && node->op->flags & WG_ELEMENTWISE;
+}
 
 #endif

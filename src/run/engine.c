@@ -10,14 +10,16 @@ static int count_threads(const wg_engine_options *options, int *threads, wg_erro
     const char *text = getenv("WG_THREADS");
     *threads = options ? options->threads : 0;
     if (*threads < 0 || *threads > MOST_THREADS)
-        return wg_error_set(error, WG_ERROR_ATTRIBUTE, "wg_engine_new: threads is %d; expected 1 to %d, or 0: one for each processor",
+        return wg_error_set(error, WG_ERROR_ATTRIBUTE,
+                            "wg_engine_new: threads is %d; expected 1 to %d, or 0: one for each processor",
                             *threads, MOST_THREADS);
     if (*threads == 0 && text && *text) {
         char *end;
         const long wanted = strtol(text, &end, 10);
         if (*end || wanted < 1 || wanted > MOST_THREADS)
-            return wg_error_set(error, WG_ERROR_ATTRIBUTE, "WG_THREADS is \"%.40s\"; expected a number of threads, 1 to %d",
-                                text, MOST_THREADS);
+            return wg_error_set(error, WG_ERROR_ATTRIBUTE,
+                                "WG_THREADS is \"%.40s\"; expected a number of threads, 1 to %d", text,
+                                MOST_THREADS);
         *threads = (int)wanted;
     }
     if (*threads == 0) *threads = wg_processors();
@@ -29,7 +31,8 @@ wg_engine *(wg_engine_new)(wg_error *error, const wg_engine_options *options) {
     int threads;
     if (wg_isa_choose(options ? options->isa : NULL, &isa, error) || count_threads(options, &threads, error))
         return NULL;
-    wg_blis_micro_kernel(isa, WG_F32); /* BLIS is set up here, not while a plan runs: it aborts without memory */
+    wg_blis_micro_kernel(isa,
+                         WG_F32); /* BLIS is set up here, not while a plan runs: it aborts without memory */
     wg_engine *engine = calloc(1, sizeof *engine);
     if (engine) engine->pool = wg_pool_new(threads);
     if (!engine || !engine->pool) {

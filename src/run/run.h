@@ -31,7 +31,9 @@ struct wg_call_state {
 };
 
 /* The node's attributes and its id on the tape at hand. */
-static inline uint32_t wg_tape_node(const wg_run *run, const wg_low_node *node) { return run->tape->order.at[node->source]; }
+static inline uint32_t wg_tape_node(const wg_run *run, const wg_low_node *node) {
+    return run->tape->order.at[node->source];
+}
 static inline const void *wg_run_attributes(const wg_run *run, const wg_low_node *node) {
     return wg_node_attributes(run->tape, &run->tape->nodes.at[wg_tape_node(run, node)]);
 }
@@ -45,12 +47,14 @@ void *wg_value_address(const wg_run *run, uint32_t value);
 int wg_run_steps(wg_run *run);
 
 /* The same, node by node on one thread, each value in poisoned memory of its own: the meaning of a plan,
- * against which wg_run_steps is tested. With `finite_only` it stops at the first node that makes a number that
- * is not finite: the one to name. Copies results; assigned values are handed to `assigned` if not NULL. */
+ * against which wg_run_steps is tested. With `finite_only` it stops at the first node that makes a number
+ * that is not finite: the one to name. Copies results; assigned values are handed to `assigned` if not NULL.
+ */
 int wg_run_nodes(wg_run *run, bool finite_only, void **assigned);
 
 /* tiles.c: elements begin … begin+count-1 of `from` broadcast to `to`, written densely. */
-void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_type *to, int64_t begin, int64_t count);
+void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_type *to, int64_t begin,
+                   int64_t count);
 /* Does tiles begin … end-1 of a tile step. */
 void wg_run_tiles(const wg_run *run, const wg_step *step, int worker, int64_t begin, int64_t end);
 

@@ -9,7 +9,7 @@
 #include "base/table.h"
 #include "tensor/tensor.h"
 
-#define WG_ABSENT UINT32_MAX         /* the edge of an optional input left out */
+#define WG_ABSENT UINT32_MAX           /* the edge of an optional input left out */
 #define WG_INVALID_ID (UINT32_MAX - 1) /* the id of the var that an op returns after an error */
 
 typedef enum wg_node_flags {
@@ -30,12 +30,15 @@ typedef struct wg_node {
     uint8_t rank, dtype, flags, output, output_count;
 } wg_node;
 
-typedef struct wg_site { const char *file; int line; } wg_site;
+typedef struct wg_site {
+    const char *file;
+    int line;
+} wg_site;
 
 typedef struct wg_value_entry {
     uint32_t id;
-    bool kept;          /* until the tape is cleared, not only until the next evaluation */
-    wg_tensor *tensor;  /* NULL: asked for, not evaluated yet */
+    bool kept;         /* until the tape is cleared, not only until the next evaluation */
+    wg_tensor *tensor; /* NULL: asked for, not evaluated yet */
 } wg_value_entry;
 
 typedef struct wg_read_entry {
@@ -48,7 +51,11 @@ typedef struct wg_assign_entry {
     uint32_t value;
 } wg_assign_entry;
 
-#define WG_ARRAY(type) struct { type *at; size_t count, capacity; }
+#define WG_ARRAY(type)          \
+    struct {                    \
+        type *at;               \
+        size_t count, capacity; \
+    }
 
 struct wg_tape {
     wg_engine *engine;
@@ -65,41 +72,41 @@ struct wg_tape {
     WG_ARRAY(wg_value_entry) values;   /* entry 0 is none */
     WG_ARRAY(wg_tensor *) spare;       /* results of earlier evaluations, to be used again */
 
-    WG_ARRAY(wg_site) sites;           /* entry 0 is none; kept over clears */
+    WG_ARRAY(wg_site) sites; /* entry 0 is none; kept over clears */
     wg_table site_table;
-    WG_ARRAY(char) text;               /* scope paths and names met, zero-terminated */
-    WG_ARRAY(uint32_t) scopes;         /* entry i: where path i begins in text; entry 0 is "" */
+    WG_ARRAY(char) text;       /* scope paths and names met, zero-terminated */
+    WG_ARRAY(uint32_t) scopes; /* entry i: where path i begins in text; entry 0 is "" */
     WG_ARRAY(uint32_t) scope_stack;
     wg_table name_table, state_table;
-    uint32_t unstamped;                /* nodes from here on may lack a site */
-    uint32_t site_now;                 /* the site that nodes get as they are recorded; 0: none */
+    uint32_t unstamped; /* nodes from here on may lack a site */
+    uint32_t site_now;  /* the site that nodes get as they are recorded; 0: none */
     uint32_t scope_now;
-    uint32_t unopened_scopes;          /* calls of wg_scope that failed and whose end is still to come */
+    uint32_t unopened_scopes; /* calls of wg_scope that failed and whose end is still to come */
 
     /* canonical order, left by wg_order */
-    WG_ARRAY(uint32_t) order;          /* node ids, inputs before users */
-    WG_ARRAY(uint64_t) rank;           /* by node id: walk number, then place in order */
+    WG_ARRAY(uint32_t) order; /* node ids, inputs before users */
+    WG_ARRAY(uint64_t) rank;  /* by node id: walk number, then place in order */
     WG_ARRAY(uint64_t) stack;
     uint32_t walk;
 
     /* while differentiating, by place in the order */
     WG_ARRAY(uint8_t) paths;
-    WG_ARRAY(uint32_t) cotangents;     /* the latest contribution, then the sum's node; WG_ABSENT: none */
-    WG_ARRAY(uint64_t) contributions;  /* a cotangent's node, and the contribution before it */
+    WG_ARRAY(uint32_t) cotangents;    /* the latest contribution, then the sum's node; WG_ABSENT: none */
+    WG_ARRAY(uint64_t) contributions; /* a cotangent's node, and the contribution before it */
 
-    WG_ARRAY(uint64_t) key;            /* what a plan is found by: see lower/key.c */
-    void *scratch; /* of the rooms that evaluate: see run/eval.c */
+    WG_ARRAY(uint64_t) key; /* what a plan is found by: see lower/key.c */
+    void *scratch;          /* of the rooms that evaluate: see run/eval.c */
     void (*free_scratch)(void *scratch);
 
-    wg_error error;      /* status 0: none. The message without scope and site */
+    wg_error error; /* status 0: none. The message without scope and site */
     uint32_t error_scope;
     wg_site error_site;
-    char message[1400];  /* the text last handed out */
+    char message[1400]; /* the text last handed out */
 };
 
 /* Makes room for `more` items at the end of an array of the tape; else puts WG_ERROR_MEMORY on it. */
-#define WG_TAPE_ROOM(tape, array, more)                                                            \
-    (WG_RESERVE(&(tape)->array.at, &(tape)->array.capacity, (tape)->array.count + (more)) ||       \
+#define WG_TAPE_ROOM(tape, array, more)                                                      \
+    (WG_RESERVE(&(tape)->array.at, &(tape)->array.capacity, (tape)->array.count + (more)) || \
      (wg_tape_no_memory(tape), false))
 
 bool wg_tape_no_memory(wg_tape *tape); /* returns false */
@@ -130,8 +137,15 @@ wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, const u
 /* --- leaf.c: ops without inputs that stand for something outside ------------------------------ */
 
 extern const wg_op wg_op_input, wg_op_state, wg_op_scalar, wg_op_full;
-typedef struct input_attributes { int64_t index; int64_t dense; wg_dtype dtype; wg_type shape; } input_attributes;
-typedef struct scalar_attributes { double value; } scalar_attributes;
+typedef struct input_attributes {
+    int64_t index;
+    int64_t dense;
+    wg_dtype dtype;
+    wg_type shape;
+} input_attributes;
+typedef struct scalar_attributes {
+    double value;
+} scalar_attributes;
 static inline bool wg_is_leaf(const wg_op *op) { return op == &wg_op_input || op == &wg_op_state; }
 
 /* --- state.c ---------------------------------------------------------------------------------- */
@@ -145,7 +159,8 @@ struct wg_state {
 /* Does an evaluation start from this node's value instead of computing it? The first of several outputs
  * does not count: the others may be needed, and one kernel writes all. */
 static inline bool wg_at_hand(const wg_tape *tape, const wg_node *node) {
-    return node->value && tape->values.at[node->value].tensor && (node->output_count == 1 || node->output > 0);
+    return node->value && tape->values.at[node->value].tensor &&
+           (node->output_count == 1 || node->output > 0);
 }
 
 /* --- order.c ---------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* The third sample of docs/design.md: an op that the library does not have, with the functions that it names. */
+/* The third sample of docs/design.md: an op that the library does not have, with the functions that it names.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -27,7 +27,8 @@ typedef struct wg_product {
     int64_t batch_extent[WG_MAX_RANK], a_batch[WG_MAX_RANK], b_batch[WG_MAX_RANK];
 } wg_product;
 
-static inline void wg_product_strides(const wg_type *operand, int matrix_rank, int batch_rank, int64_t *strides) {
+static inline void wg_product_strides(const wg_type *operand, int matrix_rank, int batch_rank,
+                                      int64_t *strides) {
     const int own = operand->rank > matrix_rank ? operand->rank - matrix_rank : 0;
     int64_t stride = 1;
     for (int i = operand->rank - 1; i >= own; i--) stride *= operand->extent[i];
@@ -86,7 +87,9 @@ typedef struct wg_convolution {
 static inline wg_convolution wg_convolution_of(const wg_call *call, const wg_type *x, const wg_type *weight,
                                                const wg_type *y) {
     const wg_conv2d_attributes *attributes = call->attributes;
-    wg_convolution c = {.images = x->extent[0], .groups = attributes->groups, .channels = weight->extent[1],
+    wg_convolution c = {.images = x->extent[0],
+                        .groups = attributes->groups,
+                        .channels = weight->extent[1],
                         .filters = weight->extent[0] / attributes->groups};
     for (int i = 0; i < 2; i++) {
         c.in[i] = x->extent[2 + i], c.out[i] = y->extent[2 + i], c.taps[i] = weight->extent[2 + i];

@@ -11,8 +11,7 @@
 
 enum { MOST_ROWS = 144, ROW_STEP = 12, WIDE = 256, NARROW = 64, MANY = 8, SPARE = 64 };
 
-/* --- The micro-kernel ------------------------------------------------------------------------------------
- */
+/* --- The micro-kernel ---------------------------------------------------------------------------- */
 
 enum { TILE_ROWS = VEC_REGISTERS == 32 ? 12 : 6, TILE_VECTORS = 2, TILE_COLUMNS = TILE_VECTORS * VEC_LANES };
 
@@ -59,8 +58,7 @@ static const wg_micro_kernel *micro_kernel(void) {
     return blis ? blis : &own;
 }
 
-/* --- Blocks ----------------------------------------------------------------------------------------------
- */
+/* --- Blocks -------------------------------------------------------------------------------------- */
 
 typedef struct layout {
     wg_product p;

@@ -6,8 +6,8 @@
 #include "kernels/cpu/blocks.h"
 #include "kernels/cpu/vector.h"
 
-/* Are the sizes such that memory is made for `channels` planes with zeros around, and that counting them cannot
- * overflow? What is beyond is left to the plain kernel. */
+/* Are the sizes such that memory is made for `channels` planes with zeros around, and that counting them
+ * cannot overflow? What is beyond is left to the plain kernel. */
 WG_INLINE bool planes_fit(const wg_convolution *c, int64_t channels) {
     double area = 1, phases = 1, weights = (double)c->channels * (double)c->filters;
     for (int i = 0; i < 2; i++) {
