@@ -123,6 +123,56 @@ START_TEST(the_order_of_recording_changes_neither_bits_nor_plan) {
 }
 END_TEST
 
+enum { STEPS = 3, MOST_WEIGHTS = 200 };
+
+static wg_var branch(wg_model *model, wg_var x, const char *name) {
+    wg_scope(x.tape, name);
+    wg_var y = wg_tanh(wg_linear(model, "fc", wg_dropout(model, "drop", x, 0.3), 5));
+    wg_scope_end(x.tape);
+    return y;
+}
+
+/* Steps of a fresh model of two branches, one recorded before the other or after it; how many weights it has. */
+static int train_branches(wg_engine *engine, bool reversed, double weights[MOST_WEIGHTS]) {
+    static const float numbers[] = {0.5f, -1, 2, 0.25f, 1, 3, -2, 0.75f};
+    wg_model *model = wg_model_new(.seed = 5);
+    wg_optimizer *adam = wg_adamw(model, 1e-2, .clip_norm = 0.5);
+    wg_tape *own = wg_tape_new(.engine = engine);
+    for (int step = 0; step < STEPS; step++, wg_tape_clear(own)) {
+        wg_var x = wg_array(own, WG_F32, WG_SHAPE(2, 4), numbers), left, right;
+        if (reversed)
+            right = branch(model, x, "right"), left = branch(model, x, "left");
+        else
+            left = branch(model, x, "left"), right = branch(model, x, "right");
+        wg_var loss = wg_mean(wg_square(wg_sub(left, wg_mul(right, left))), WG_ALL_AXES);
+        wg_minimize(adam, loss);
+        ck_assert_msg(wg_eval(loss) == WG_OK, "%s", wg_tape_message(own));
+    }
+    int count = 0;
+    for (int i = 0; i < wg_model_count(model); i++) {
+        const wg_tensor *tensor = wg_state_tensor(wg_model_parameter(model, i)->state);
+        for (int64_t k = 0; k < wg_tensor_count(tensor) && count < MOST_WEIGHTS; k++)
+            weights[count++] = wg_tensor_get(tensor, k);
+    }
+    wg_tape_free(own);
+    wg_optimizer_free(adam);
+    wg_model_free(model);
+    return count;
+}
+
+START_TEST(training_steps_recorded_in_two_orders_have_the_same_bits_and_plans) {
+    double one[MOST_WEIGHTS], other[MOST_WEIGHTS];
+    wg_engine *engine = wg_engine_new(NULL, .threads = 2);
+    const int count = train_branches(engine, false, one);
+    const uint64_t made = wg_engine_count(engine).plans_made;
+    ck_assert_int_eq(count, 2 * (4 * 5 + 5));
+    ck_assert_int_eq(train_branches(engine, true, other), count);
+    ck_assert_int_eq(memcmp(one, other, (size_t)count * sizeof *one), 0);
+    ck_assert_uint_eq(wg_engine_count(engine).plans_made, made);
+    wg_engine_free(engine);
+}
+END_TEST
+
 START_TEST(a_weak_scalar_takes_the_dtype_of_the_tensor_it_meets) {
     const float single[] = {1, 2};
     wg_var x = wg_array(tape, WG_F32, WG_SHAPE(2), single), two = wg_scalar(tape, 2);
@@ -251,6 +301,7 @@ WG_TAPE_SUITE("tape/record", ops_are_found_by_name_and_by_number,
               attributes_lie_within_their_struct_and_presets_within_their_range,
               an_op_is_recorded_by_its_name_with_attributes_as_text, wrong_names_and_wrong_texts_are_errors,
               attributes_are_written_as_they_are_read, the_order_of_recording_changes_neither_bits_nor_plan,
+              training_steps_recorded_in_two_orders_have_the_same_bits_and_plans,
               a_weak_scalar_takes_the_dtype_of_the_tensor_it_meets,
               no_path_a_stopped_path_and_a_blocked_path_are_told_apart,
               one_open_path_beside_a_stopped_and_a_blocked_one_is_the_gradient,
