@@ -5,7 +5,12 @@
 static wg_error error;
 static bool wrong; /* a batch; Check's own assertions take memory and have to wait */
 
-enum { LENGTH = 10, BATCH = 4 };
+enum { LENGTH = 10, BATCH = 4, EPOCHS = 4 };
+
+/* What a program keeps: the loader then takes other memory. */
+static wg_tensor *kept[2 * EPOCHS * (LENGTH / BATCH + 1)];
+static int kept_count;
+static bool keeping;
 
 static int give(void *context, int64_t index, void *x, void *y, wg_error *told) {
     const float number = (float)index;
@@ -31,21 +36,30 @@ static int epoch_of(wg_loader *loader, int64_t *order) {
         wg_batch b;
         if (!wg_loader_next(loader, &b))
             errors += wg_loader_recover(loader, &error) != WG_OK;
-        else
+        else {
             for (int i = 0; i < wg_tensor_count(b.y); i++) {
                 order[count] = (int64_t)wg_tensor_get(b.y, i);
                 wrong |= wg_tensor_get(b.x, i) != (double)order[count++] - 1;
             }
+            if (keeping) {
+                kept[kept_count++] = wg_tensor_retain(b.x);
+                kept[kept_count++] = wg_tensor_retain(b.y);
+            }
+        }
     }
     wrong |= count != LENGTH;
     return errors;
 }
 
-/* Makes each allocation of making a loader and running two epochs fail in turn. */
+static void let_go(void) {
+    while (kept_count) wg_tensor_free(kept[--kept_count]);
+}
+
+/* Makes each allocation of making a loader and running some epochs, whose batches are kept, fail in turn. */
 static void assert_survives(int prefetch) {
-    int64_t expected[2][LENGTH], order[2][LENGTH];
+    int64_t expected[EPOCHS][LENGTH], order[EPOCHS][LENGTH];
     wg_loader *loader = new_loader(prefetch);
-    for (int e = 0; e < 2; e++) ck_assert_int_eq(epoch_of(loader, expected[e]), 0);
+    for (int e = 0; e < EPOCHS; e++) ck_assert_int_eq(epoch_of(loader, expected[e]), 0);
     wg_loader_free(loader);
     const faults_held before = faults_hold();
     int refused = 0, recovered = 0;
@@ -53,12 +67,15 @@ static void assert_survives(int prefetch) {
     for (long n = 0; hit; n++) {
         faults_arm(n);
         loader = new_loader(prefetch);
-        for (int e = 0; loader && e < 2; e++) {
+        keeping = true;
+        for (int e = 0; loader && e < EPOCHS; e++) {
             recovered += epoch_of(loader, order[e]);
             wrong |= memcmp(order[e], expected[e], sizeof order[e]) != 0;
         }
+        keeping = false;
         refused += !loader;
         wg_loader_free(loader);
+        let_go();
         hit = faults_disarm();
         ck_assert_msg(faults_same(before, faults_hold()), "leak after %s", faults_describe());
         ck_assert_msg(!wrong, "wrong after %s", faults_describe());

@@ -59,56 +59,13 @@ static wg_type batch_type(const wg_type *sample, int64_t rows) {
     return type;
 }
 
-/* Batches of an epoch, and does one fit in memory that can be addressed? */
-static int count_batches(wg_batches *batches, bool drop_last, wg_error *error) {
-    const int64_t length = wg_dataset_length(batches->dataset), size = batches->batch_size;
-    const wg_type x = wg_dataset_x(batches->dataset), y = wg_dataset_y(batches->dataset);
-    const wg_type x_batch = batch_type(&x, wg_min(size, length)),
-                  y_batch = batch_type(&y, wg_min(size, length));
-    char text[WG_TEXT_SIZE];
-    const wg_type *large = !wg_type_fits(&x_batch) ? &x_batch : !wg_type_fits(&y_batch) ? &y_batch : NULL;
-    if (large)
-        return wg_error_set(error, WG_ERROR_SHAPE, "a batch is %s, more than 2^63 bytes",
-                            wg_type_text(text, large, true));
-    batches->count = length / size + (!drop_last && length % size ? 1 : 0);
-    if (batches->count > 0) return WG_OK;
-    return wg_error_set(error, WG_ERROR_SHAPE, "a loader without a batch: %lld samples in batches of %lld%s",
-                        (long long)length, (long long)size, drop_last ? ", the last one dropped" : "");
-}
-
-int wg_batches_init(wg_batches *batches, wg_dataset *dataset, int64_t batch_size, int ahead,
-                    const wg_loader_options *options, wg_error *error) {
-    *batches =
-        (wg_batches){.dataset = wg_dataset_retain(dataset), .batch_size = batch_size, .seed = options->seed};
-    int status = count_batches(batches, options->drop_last, error);
-    if (!status) status = init_normalisation(batches, options, error);
-    if (status) return status;
-    if (options->shuffle) {
-        batches->order = calloc((size_t)wg_dataset_length(dataset), sizeof *batches->order);
-        if (!batches->order) return no_memory(error);
-    }
-    /* Full batches and last ones have memory of their own. */
-    batches->slot_count = 2 * (ahead + 2) + KEPT_SLOTS;
-    batches->slots = calloc((size_t)batches->slot_count, sizeof *batches->slots);
-    return batches->slots ? WG_OK : no_memory(error);
-}
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 static void empty_slot(wg_slot *slot) {
     wg_tensor_free(slot->x);
     wg_tensor_free(slot->y);
     *slot = (wg_slot){.busy = slot->busy};
 }
-
-void wg_batches_free(wg_batches *batches) {
-    for (int i = 0; batches->slots && i < batches->slot_count; i++) empty_slot(&batches->slots[i]);
-    free(batches->slots);
-    free(batches->order);
-    free(batches->mean);
-    free(batches->std);
-    wg_dataset_free(batches->dataset);
-}
-
-/* --- Memory ----------------------------------------------------------------------------------- */
 
 static int64_t next_rows(const wg_batches *batches) {
     const int64_t begin = batches->next * batches->batch_size;
@@ -155,6 +112,64 @@ static int provide(const wg_batches *batches, wg_slot *slot, int64_t rows, wg_er
     }
     empty_slot(slot);
     return WG_ERROR_MEMORY;
+}
+
+/* Takes all memory that batches need while nobody keeps one: of `busy` batches in a row, so that how far
+ * ahead they are made, which is a matter of time, never asks for more. */
+static int reserve(wg_batches *batches, bool drop_last, int busy, wg_error *error) {
+    const int64_t length = wg_dataset_length(batches->dataset), size = batches->batch_size;
+    const int64_t rest = drop_last ? 0 : length % size, epochs = (busy + batches->count - 1) / batches->count;
+    int slot = 0, status = WG_OK;
+    for (int i = 0; i < busy && length >= size && !status; i++)
+        status = provide(batches, &batches->slots[slot++], size, error);
+    for (int64_t i = 0; i < epochs && rest && !status; i++)
+        status = provide(batches, &batches->slots[slot++], rest, error);
+    return status;
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+/* Batches of an epoch, and does one fit in memory that can be addressed? */
+static int count_batches(wg_batches *batches, bool drop_last, wg_error *error) {
+    const int64_t length = wg_dataset_length(batches->dataset), size = batches->batch_size;
+    const wg_type x = wg_dataset_x(batches->dataset), y = wg_dataset_y(batches->dataset);
+    const wg_type x_batch = batch_type(&x, wg_min(size, length)),
+                  y_batch = batch_type(&y, wg_min(size, length));
+    char text[WG_TEXT_SIZE];
+    const wg_type *large = !wg_type_fits(&x_batch) ? &x_batch : !wg_type_fits(&y_batch) ? &y_batch : NULL;
+    if (large)
+        return wg_error_set(error, WG_ERROR_SHAPE, "a batch is %s, more than 2^63 bytes",
+                            wg_type_text(text, large, true));
+    batches->count = length / size + (!drop_last && length % size ? 1 : 0);
+    if (batches->count > 0) return WG_OK;
+    return wg_error_set(error, WG_ERROR_SHAPE, "a loader without a batch: %lld samples in batches of %lld%s",
+                        (long long)length, (long long)size, drop_last ? ", the last one dropped" : "");
+}
+
+int wg_batches_init(wg_batches *batches, wg_dataset *dataset, int64_t batch_size, int ahead,
+                    const wg_loader_options *options, wg_error *error) {
+    *batches =
+        (wg_batches){.dataset = wg_dataset_retain(dataset), .batch_size = batch_size, .seed = options->seed};
+    int status = count_batches(batches, options->drop_last, error);
+    if (!status) status = init_normalisation(batches, options, error);
+    if (status) return status;
+    if (options->shuffle) {
+        batches->order = calloc((size_t)wg_dataset_length(dataset), sizeof *batches->order);
+        if (!batches->order) return no_memory(error);
+    }
+    /* Full batches and last ones have memory of their own. */
+    batches->slot_count = 2 * (ahead + 2) + KEPT_SLOTS;
+    batches->slots = calloc((size_t)batches->slot_count, sizeof *batches->slots);
+    return batches->slots ? reserve(batches, options->drop_last, ahead + 2, error) : no_memory(error);
+}
+
+void wg_batches_free(wg_batches *batches) {
+    for (int i = 0; batches->slots && i < batches->slot_count; i++) empty_slot(&batches->slots[i]);
+    free(batches->slots);
+    free(batches->order);
+    free(batches->mean);
+    free(batches->std);
+    wg_dataset_free(batches->dataset);
 }
 
 /* --- Numbers ---------------------------------------------------------------------------------- */
