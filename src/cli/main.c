@@ -1,0 +1,28 @@
+/* main — the `wengert` command: finds the subcommand and hands it the rest of the line. */
+#include "cli/cli.h"
+
+static const struct command {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"info", "what the library was built with, and what it would run on here", cli_info},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void usage(FILE *stream) {
+    fprintf(stream, "usage: wengert COMMAND [OPTION]…\n\n");
+    for (int i = 0; i < COMMANDS; i++) fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(stream, "\n`wengert COMMAND --help` says more.\n");
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+        usage(stdout);
+        return EXIT_GOOD;
+    }
+    for (int i = 0; argc > 1 && i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+    if (argc > 1) fprintf(stderr, "wengert: there is no command \"%s\"\n", argv[1]);
+    usage(stderr);
+    return EXIT_USAGE;
+}
