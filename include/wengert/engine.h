@@ -23,7 +23,17 @@ typedef struct wg_engine_options {
     const char *isa WG_DEFAULT_;      /* "avx512", "avx2", "neon", "portable"; default: WG_ISA, else the best there is */
     int cached_plans WG_DEFAULT_;     /* plans kept, least recently used out; default 256 */
     wg_executor executor WG_DEFAULT_;
+    const char *disable WG_DEFAULT_;  /* passes switched off, "fuse,group"; default: WG_DISABLE, else none */
+    bool poison WG_DEFAULT_;          /* bytes that no live value holds are filled with signalling NaNs, at all times */
 } wg_engine_options;
+
+/* A pass of lowering or planning. Those of planning never change a bit of any value. */
+typedef struct wg_pass_info {
+    const char *name;
+    bool lowers;         /* works on the lowered graph; else on the plan */
+    const char *meaning; /* in a line */
+} wg_pass_info;
+WG_API const wg_pass_info *wg_pass_at(int index); /* in the order in which they work; NULL out of range */
 
 /* A new engine; NULL on failure: an instruction set that this machine or build lacks, no memory. A child made by fork
  * may use it too, on the one thread it has, unless another thread was evaluating at the time of the fork: what that

@@ -136,6 +136,25 @@ WG_API int wg_eval_list(const wg_var *vars);
 /* The same without carrying out assigns. */
 WG_API int wg_peek_list(const wg_var *vars);
 
+/* Plans what wg_eval of the same vars would do, without doing it and without taking memory for it: wg_plan_report and
+ * the like then tell of this plan, and wg_eval finds it again. Values of earlier evaluations that are not kept are let
+ * go, as by wg_eval. Returns a wg_status. */
+WG_API int wg_prepare_list(const wg_var *vars);
+
+/* Does the latest evaluation once more, from what inputs and states hold now: the same vars, the same assigns, no
+ * recording, no planning. Kept values that it started from count as they are. The tape must not have been cleared
+ * since. Returns a wg_status. */
+WG_API int wg_rerun(wg_tape *tape);
+
+/* From now on the input stands for this tensor, of the same dtype and shape, which the tape holds by reference. Values
+ * that exist already do not change. Returns a wg_status. */
+WG_API int wg_bind(wg_var input, wg_tensor *tensor);
+
+/* While a plan runs the tape asks `should_stop`, on the thread that evaluates, between its waves; true ends the
+ * evaluation with WG_ERROR_STOPPED, no state changed. It is asked for the last time before the first state changes.
+ * NULL: nobody is asked. */
+WG_API void wg_set_stop(wg_tape *tape, bool (*should_stop)(void *context), void *context);
+
 /* Keeps the var's value, once evaluated, until the tape is cleared; later evaluations start from it. */
 WG_API wg_var wg_keep(wg_var var);
 
@@ -206,6 +225,10 @@ template <class... V> static inline int wg_eval(V... vars) {
     const wg_var list[] = {vars..., WG_END_};
     return wg_eval_list(list);
 }
+template <class... V> static inline int wg_prepare(V... vars) {
+    const wg_var list[] = {vars..., WG_END_};
+    return wg_prepare_list(list);
+}
 template <class... V> static inline int wg_peek(V... vars) {
     const wg_var list[] = {vars..., WG_END_};
     return wg_peek_list(list);
@@ -214,5 +237,6 @@ template <class... V> static inline int wg_peek(V... vars) {
 #define WG_VARS(...) ((const wg_var[]){__VA_ARGS__, WG_END_})
 #define wg_eval(...) wg_eval_list(WG_VARS(__VA_ARGS__))
 #define wg_peek(...) wg_peek_list(WG_VARS(__VA_ARGS__))
+#define wg_prepare(...) wg_prepare_list(WG_VARS(__VA_ARGS__))
 #endif
 #endif

@@ -1,6 +1,7 @@
 /* key — by what a plan is found again: the structure of what was recorded, as words.
  *
- * In it: ops, structural attributes, edges in canonical numbering, types of leaves, roots. Not in it:
+ * In it: ops, structural attributes, edges in canonical numbering, types of leaves, roots,
+ * which leaf reads a state that is assigned. Not in it:
  * labels, lines, addresses of tensors and states, value attributes. Types of other nodes follow from
  * these through the shape rules, so they are left out. */
 #include "lower/lower.h"
@@ -71,12 +72,25 @@ static bool add_node(wg_tape *tape, uint32_t id) {
     return true;
 }
 
-bool wg_write_key(wg_tape *tape, const uint32_t *roots, size_t root_count, size_t result_count) {
+/* Which leaf an assigned state is read by, if any: the plan may write the new content over the old. */
+static uint64_t read_by(const wg_tape *tape, const wg_state *state) {
+    const uint32_t id = wg_read_of(tape, state);
+    const uint32_t place = id == WG_ABSENT ? WG_UNRANKED : wg_rank(tape, id);
+    return place == WG_UNRANKED || wg_at_hand(tape, &tape->nodes.at[id]) ? WG_ABSENT : place;
+}
+
+bool wg_write_key(wg_tape *tape, const uint32_t *roots, const wg_root_counts *count,
+                  const wg_lower_settings *settings) {
     tape->key.count = 0;
     for (size_t at = 0; at < tape->order.count; at++)
         if (!add_node(tape, tape->order.at[at])) return false;
-    if (!WG_TAPE_ROOM(tape, key, root_count + 1)) return false;
-    for (size_t i = 0; i < root_count; i++) add(tape, wg_rank(tape, roots[i]));
-    add(tape, (uint64_t)root_count << 32 | result_count);
+    const size_t all = wg_root_count(count);
+    if (!WG_TAPE_ROOM(tape, key, all + count->assigns + 4)) return false;
+    for (size_t i = 0; i < all; i++) add(tape, wg_rank(tape, roots[i]));
+    for (size_t i = 0; i < count->assigns; i++) add(tape, read_by(tape, tape->assigns.at[i].state));
+    add(tape, count->results);
+    add(tape, count->assigns);
+    add(tape, count->guards);
+    add(tape, settings->disabled);
     return true;
 }

@@ -5,7 +5,7 @@
 
 typedef struct lowering {
     wg_tape *tape;
-    wg_isa isa;
+    const wg_lower_settings *settings;
     wg_lowered *low;
     uint32_t *value_of; /* by place in the canonical order */
     wg_table known;     /* nodes by what they compute */
@@ -60,7 +60,7 @@ static bool same(const lowering *l, const wg_low_node *a, const wg_low_node *b) 
 /* An earlier node that computes the same, or `node` itself, entered for later ones; -1: no memory. */
 static int64_t merge(lowering *l, uint32_t node) {
     const wg_low_node *n = &l->low->nodes.at[node];
-    if (n->leaf || !may_merge(n->op)) return node;
+    if (n->leaf || !may_merge(n->op) || !wg_pass_on(l->settings->disabled, WG_PASS_MERGE)) return node;
     const uint64_t hash =
         wg_hash(l->low->edges.at + n->inputs, n->input_count * sizeof(uint32_t), (uint64_t)(uintptr_t)n->op);
     size_t probe = 0;
@@ -166,7 +166,7 @@ static bool pick_kernels(lowering *l) {
         node->dtype = low->values.at[typed_by == WG_ABSENT ? node->outputs : typed_by].type.dtype;
         wg_call call;
         wg_low_call(low, node, attributes_of(l, node), operands, &call);
-        node->kernel = wg_kernel_pick(&call, l->isa);
+        node->kernel = wg_kernel_pick(&call, l->settings->isa);
     }
     free(operands);
     return true;
@@ -174,16 +174,30 @@ static bool pick_kernels(lowering *l) {
 
 /* --- The graph -------------------------------------------------------------------------------- */
 
-int wg_lower(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count, wg_lowered *lowered) {
-    *lowered = (wg_lowered){0};
-    lowering l = {.tape = tape, .isa = isa, .low = lowered};
+static void lower_roots(lowering *l, const uint32_t *roots) {
+    wg_tape *tape = l->tape;
+    wg_lowered *low = l->low;
+    for (size_t i = 0; i < wg_root_count(&low->count); i++)
+        low->roots[i] = l->value_of[wg_rank(tape, roots[i])];
+    for (size_t i = 0; i < low->count.assigns; i++) {
+        const uint32_t id = wg_read_of(tape, tape->assigns.at[i].state);
+        const uint32_t place = id == WG_ABSENT ? WG_UNRANKED : wg_rank(tape, id);
+        const bool is_read = place != WG_UNRANKED && !wg_at_hand(tape, &tape->nodes.at[id]);
+        low->read_by[i] = is_read ? low->values.at[l->value_of[place]].node : WG_ABSENT;
+    }
+}
+
+int wg_lower(wg_tape *tape, const wg_lower_settings *settings, const uint32_t *roots, const wg_root_counts *count,
+             wg_lowered *lowered) {
+    *lowered = (wg_lowered){.count = *count};
+    lowering l = {.tape = tape, .settings = settings, .low = lowered};
     l.value_of = malloc((tape->order.count + 1) * sizeof *l.value_of);
-    lowered->roots = malloc((root_count + 1) * sizeof *lowered->roots);
-    bool good = (l.value_of && lowered->roots) || no_memory(&l);
+    lowered->roots = malloc((wg_root_count(count) + 1) * sizeof *lowered->roots);
+    lowered->read_by = malloc((count->assigns + 1) * sizeof *lowered->read_by);
+    bool good = (l.value_of && lowered->roots && lowered->read_by) || no_memory(&l);
     for (uint32_t place = 0; good && place < tape->order.count; place++) good = lower_node(&l, place);
     good = good && pick_kernels(&l);
-    for (size_t i = 0; good && i < root_count; i++) lowered->roots[i] = l.value_of[wg_rank(tape, roots[i])];
-    lowered->root_count = root_count;
+    if (good) lower_roots(&l, roots);
     wg_table_free(&l.known);
     free(l.value_of);
     if (!good) wg_lowered_free(lowered);
@@ -195,5 +209,6 @@ void wg_lowered_free(wg_lowered *lowered) {
     free(lowered->edges.at);
     free(lowered->values.at);
     free(lowered->roots);
+    free(lowered->read_by);
     *lowered = (wg_lowered){0};
 }

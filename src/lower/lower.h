@@ -7,6 +7,7 @@
 #define WG_LOWER_LOWER_H
 
 #include "kernels/table.h"
+#include "lower/pass.h"
 #include "tape/tape.h"
 
 typedef enum wg_leaf {
@@ -15,6 +16,19 @@ typedef enum wg_leaf {
     WG_LEAF_STATE, /* what a state holds */
     WG_LEAF_VALUE  /* a value from an earlier evaluation */
 } wg_leaf;
+
+/* What an evaluation asks for, in this order. */
+typedef struct wg_root_counts {
+    size_t results, assigns, guards;
+} wg_root_counts;
+static inline size_t wg_root_count(const wg_root_counts *count) {
+    return count->results + count->assigns + count->guards;
+}
+
+typedef struct wg_lower_settings {
+    wg_isa isa;
+    uint32_t disabled; /* passes, by bit */
+} wg_lower_settings;
 
 typedef struct wg_low_node {
     const wg_op *op;
@@ -38,12 +52,14 @@ typedef struct wg_lowered {
     WG_ARRAY(wg_low_node) nodes; /* inputs before users */
     WG_ARRAY(uint32_t) edges;    /* values; WG_ABSENT: left out */
     WG_ARRAY(wg_low_value) values;
-    uint32_t *roots; /* values, in the order in which they were asked for */
-    size_t root_count;
+    uint32_t *roots; /* values: results, then assigned values, then guards */
+    wg_root_counts count;
+    uint32_t *read_by; /* by assign: the leaf that reads the same state; WG_ABSENT: none does */
 } wg_lowered;
 
 /* Lowers what tape->order holds. `roots` are node ids. A wg_status, sticking to the tape. */
-int wg_lower(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count, wg_lowered *lowered);
+int wg_lower(wg_tape *tape, const wg_lower_settings *settings, const uint32_t *roots, const wg_root_counts *count,
+             wg_lowered *lowered);
 void wg_lowered_free(wg_lowered *lowered);
 
 /* The value itself, or the one that it is a view of. */
@@ -64,6 +80,7 @@ void wg_low_call(const wg_lowered *lowered, const wg_low_node *node, const void 
 /* Writes all that a lowered graph depends on, and nothing else, to tape->key: ops, structural
  * attributes, edges in canonical numbering, types of leaves, roots. Two recordings with equal keys have
  * the same lowered graph and the same plan. */
-bool wg_write_key(wg_tape *tape, const uint32_t *roots, size_t root_count, size_t result_count);
+bool wg_write_key(wg_tape *tape, const uint32_t *roots, const wg_root_counts *count,
+                  const wg_lower_settings *settings);
 
 #endif

@@ -1,8 +1,8 @@
 /* fuse — puts nodes into steps: elementwise nodes of one shape share a step, which runs all of them on one
  * tile after the other, so that what passes between them never leaves the first-level cache.
  *
- * Assumes: the lowered graph, inputs before users. Leaves: steps in the order in which they run, the
- * members of each, step_of each node. A node may join the latest step of many elements if all that it
+ * Assumes: plan->order, inputs before users. Leaves: steps in the order in which they run, the members of each, step_of
+ * each node, the first step of the tail, which nothing from before it joins. A node may join the latest step of many elements if all that it
  * needs is ready before that step or made in it; scalars join the earliest step of scalars that may have
  * them, so that they do not stand between the others. */
 #include "plan/plan.h"
@@ -91,6 +91,11 @@ static bool put_elementwise(fusing *f, uint32_t index) {
     const wg_low_node *node = &f->plan->low.nodes.at[index];
     const wg_type *type = type_of(f, node);
     const int64_t elements = wg_type_count(type);
+    if (!wg_plan_pass_on(f->plan, WG_PASS_FUSE)) {
+        if (!add_step(f, WG_STEP_TILES, elements)) return false;
+        join(f, index, (uint32_t)f->plan->steps.count - 1);
+        return true;
+    }
     if (elements == 1) {
         uint32_t step = scalar_step(f, node, latest_maker(f, node));
         if (step == WG_ABSENT) {
@@ -118,12 +123,25 @@ static bool put_elementwise(fusing *f, uint32_t index) {
 
 static bool put(fusing *f, uint32_t index) {
     const wg_low_node *node = &f->plan->low.nodes.at[index];
-    f->plan->step_of[index] = WG_ABSENT;
-    if (node->leaf ? node->dense : (node->op->flags & WG_VIEW) != 0) return true;
     if (wg_is_tiled(node)) return put_elementwise(f, index);
     f->latest = (uint32_t)f->plan->steps.count;
     if (!add_step(f, node->leaf ? WG_STEP_GATHER : WG_STEP_KERNEL, 0)) return false;
     join(f, index, f->latest);
+    return true;
+}
+
+static bool put_all(fusing *f) {
+    wg_plan *plan = f->plan;
+    for (size_t i = 0; i < plan->low.nodes.count; i++) plan->step_of[i] = WG_ABSENT;
+    for (size_t i = 0; i < plan->order.count; i++) {
+        if (i == plan->tail) {
+            plan->tail_step = (uint32_t)plan->steps.count;
+            f->latest = WG_ABSENT;
+            f->scalars.count = 0;
+        }
+        if (!put(f, plan->order.at[i])) return false;
+    }
+    if (plan->tail == plan->order.count) plan->tail_step = (uint32_t)plan->steps.count;
     return true;
 }
 
@@ -135,7 +153,7 @@ bool wg_plan_fuse(wg_plan *plan, wg_tape *tape) {
     bool good =
         (plan->step_of && f.next_member && WG_RESERVE(&plan->members.at, &plan->members.capacity, nodes)) ||
         wg_tape_no_memory(tape);
-    for (uint32_t i = 0; good && i < nodes; i++) good = put(&f, i);
+    good = good && put_all(&f);
     for (size_t s = 0; good && s < plan->steps.count; s++) { /* the lists as arrays */
         plan->steps.at[s].first = (uint32_t)plan->members.count;
         for (uint32_t node = f.first_last.at[2 * s]; node != WG_ABSENT; node = f.next_member[node])

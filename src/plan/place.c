@@ -1,15 +1,15 @@
-/* place — says where the bytes of every value lie: in a leaf's own memory, in a result's, in a tile, or at
- * an offset of the arena.
+/* place — says where the bytes of every value lie: in a leaf's own memory, in a result's, in a state's, in a tile, or
+ * at an offset of the arena.
  *
- * Assumes: steps fixed. Leaves: plan->places, copies, arena_bytes and the slots of each tile step. A value
- * lives from the step that makes it to the last step that reads it; assigned values live to the end. An
- * elementwise output takes over the buffer of an input that is read there for the last time. The arena is
- * filled in the order of steps: the smallest hole that is large enough, at a tie the lowest, else the
- * end; so equal plans are equal. */
+ * Assumes: steps and waves fixed. Leaves: plan->places, copies, buffers, arena_bytes and the slots of each tile step.
+ * A buffer lives from the wave that makes it to the last wave that reads it; assigned values in the arena live to the
+ * end. An elementwise output takes over the buffer of an input that is read there for the last time. The arena is
+ * filled in the order of waves: the smallest hole that is large enough, at a tie the lowest, else the end; so equal
+ * plans are equal. */
 #include "plan/plan.h"
 #include <stdlib.h>
 
-#define END (UINT32_MAX - 1) /* the step after all others */
+#define END (UINT32_MAX - 1) /* the wave after all others */
 
 typedef struct hole {
     uint64_t offset, size;
@@ -18,10 +18,12 @@ typedef struct hole {
 typedef struct placing {
     wg_plan *plan;
     wg_tape *tape;
-    uint32_t *last;   /* by value: the last step that reads its bytes; WG_ABSENT: none does */
+    uint32_t *last;   /* by value: the last wave that reads its bytes; WG_ABSENT: none does */
+    uint32_t *reader; /* by value: a step of that wave which reads them */
+    uint8_t *shared;  /* by value: another step of that wave reads them too */
     uint8_t *exposed; /* by value: is read outside of tiles of its own step */
     uint32_t *buffer; /* by value: the value whose buffer it has: itself, or the one it took over */
-    uint32_t *dying;  /* by step: list of buffers that end there, linked by dies_with */
+    uint32_t *dying;  /* by wave: list of buffers that end there, linked by dies_with */
     uint32_t *dies_with;
     WG_ARRAY(hole) holes;
     uint64_t end; /* of the arena so far */
@@ -36,8 +38,14 @@ static size_t bytes_of(const placing *p, uint32_t value) {
 
 static void note_use(placing *p, uint32_t value, uint32_t step, bool tiled) {
     const wg_lowered *low = &p->plan->low;
-    const uint32_t own = wg_bytes_of(low, value);
-    if (p->last[own] == WG_ABSENT || p->last[own] < step) p->last[own] = step;
+    const uint32_t own = wg_bytes_of(low, value), wave = p->plan->steps.at[step].wave;
+    if (p->last[own] == WG_ABSENT || p->last[own] < wave) {
+        p->last[own] = wave;
+        p->reader[own] = step;
+        p->shared[own] = false;
+    } else if (p->last[own] == wave && p->reader[own] != step) {
+        p->shared[own] = true;
+    }
     if (!tiled || own != value || p->plan->step_of[low->values.at[own].node] != step) p->exposed[own] = true;
 }
 
@@ -45,40 +53,110 @@ static void find_lifetimes(placing *p) {
     const wg_plan *plan = p->plan;
     for (uint32_t i = 0; i < plan->low.nodes.count; i++) {
         const wg_low_node *node = &plan->low.nodes.at[i];
-        if (plan->step_of[i] == WG_ABSENT || node->leaf) continue;
-        for (int k = 0; k < node->input_count; k++) {
-            const uint32_t value = plan->low.edges.at[node->inputs + (uint32_t)k];
-            if (value != WG_ABSENT) note_use(p, value, plan->step_of[i], wg_is_tiled(node));
+        if (plan->step_of[i] == WG_ABSENT) continue;
+        const bool tiled = wg_is_tiled(node);
+        for (uint32_t k = 0; k < node->input_count; k++) {
+            const uint32_t value = plan->low.edges.at[node->inputs + k];
+            if (value != WG_ABSENT) note_use(p, value, plan->step_of[i], tiled);
         }
+        for (uint32_t k = 0; !tiled && k < node->output_count; k++) p->exposed[node->outputs + k] = true;
     }
 }
 
 /* --- Results and assigns: the roots ----------------------------------------------------------- */
 
-/* The first result that asks for a value's bytes gets them made in its own tensor; all others are copies. An
- * assigned leaf is copied to the arena first, for the state that it is read from may be assigned too. */
-static bool place_roots(placing *p) {
+static bool is_leaf_bytes(const placing *p, uint32_t own) { return p->plan->places[own].kind == WG_PLACE_LEAF; }
+
+static void copy(placing *p, wg_place from, wg_place to, size_t bytes) {
+    if (bytes) p->plan->copies.at[p->plan->copies.count++] = (wg_copy){from, to, bytes};
+}
+
+/* The first result that asks for a value's bytes gets them made in its own tensor; all others are copies: those of
+ * leaves early, before any state may change. `again` is the second round, of those that are made. */
+static void place_results(placing *p, bool again) {
     wg_plan *plan = p->plan;
-    if (!WG_RESERVE(&plan->copies.at, &plan->copies.capacity, plan->low.root_count))
-        return wg_tape_no_memory(p->tape);
-    for (size_t i = 0; i < plan->low.root_count; i++) {
+    for (size_t i = 0; i < plan->low.count.results; i++) {
         const uint32_t own = wg_bytes_of(&plan->low, plan->low.roots[i]);
         wg_place *place = &plan->places[own];
+        if (!again && place->kind == WG_PLACE_NONE) *place = (wg_place){WG_PLACE_RESULT, i};
+        const bool lies_there = place->kind == WG_PLACE_RESULT && place->offset == i;
+        if (!lies_there && again != is_leaf_bytes(p, own))
+            copy(p, *place, (wg_place){WG_PLACE_RESULT, i}, wg_type_bytes(&plan->low.values.at[own].type));
+    }
+}
+
+static void expose_roots(placing *p) {
+    for (size_t i = 0; i < wg_root_count(&p->plan->low.count); i++) {
+        const uint32_t own = wg_bytes_of(&p->plan->low, p->plan->low.roots[i]);
+        if (is_leaf_bytes(p, own)) continue; /* copied early */
         p->last[own] = END;
         p->exposed[own] = true;
-        if (i >= plan->result_count) continue;
-        if (place->kind == WG_PLACE_NONE)
-            *place = (wg_place){WG_PLACE_RESULT, i};
-        else
-            plan->copies.at[plan->copies.count++] = (wg_copy){own, (uint32_t)i};
     }
-    return true;
 }
 
 static void place_leaves(placing *p) {
     for (uint32_t i = 0; i < p->plan->low.nodes.count; i++) {
         const wg_low_node *node = &p->plan->low.nodes.at[i];
         if (node->leaf && node->dense) p->plan->places[node->outputs] = (wg_place){WG_PLACE_LEAF, i};
+    }
+}
+
+/* --- New content of states -------------------------------------------------------------------- */
+
+/* In the step that makes `output` as member `at`: is `input` read by no later member, and element for element? */
+static bool reads_before(const wg_plan *plan, const wg_step *step, uint32_t at, uint32_t output, uint32_t input) {
+    const wg_lowered *low = &plan->low;
+    for (uint32_t m = 0; m < step->count; m++) {
+        const wg_low_node *node = &low->nodes.at[plan->members.at[step->first + m]];
+        for (uint32_t k = 0; k < node->input_count; k++) {
+            const uint32_t value = low->edges.at[node->inputs + k];
+            if (value == WG_ABSENT || wg_bytes_of(low, value) != input) continue;
+            if (m > at || !wg_shape_equal(&low->values.at[value].type, &low->values.at[output].type)) return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t member_of(const wg_plan *plan, const wg_step *step, uint32_t node) {
+    uint32_t m = 0;
+    while (plan->members.at[step->first + m] != node) m++;
+    return m;
+}
+
+/* May the value be made where the state's old content lies, which `leaf` reads? It must be made element by element in
+ * the tail, and everything else that reads the old content must be over. */
+static bool may_update(const placing *p, uint32_t value, uint32_t leaf) {
+    const wg_plan *plan = p->plan;
+    const uint32_t maker = plan->low.values.at[value].node, index = plan->step_of[maker];
+    if (!wg_plan_pass_on(plan, WG_PASS_UPDATE) || plan->places[value].kind != WG_PLACE_NONE ||
+        index < plan->tail_step || !wg_is_tiled(&plan->low.nodes.at[maker]))
+        return false;
+    if (leaf == WG_ABSENT) return true;
+    const uint32_t old = plan->low.nodes.at[leaf].outputs;
+    const wg_step *step = &plan->steps.at[index];
+    if (p->last[old] == WG_ABSENT || p->last[old] < step->wave) return true;
+    return p->last[old] == step->wave && p->reader[old] == index && !p->shared[old] &&
+           reads_before(plan, step, member_of(plan, step, maker), value, old);
+}
+
+static void place_states(placing *p) {
+    wg_plan *plan = p->plan;
+    for (size_t i = 0; i < plan->low.count.assigns; i++) {
+        const uint32_t own = wg_bytes_of(&plan->low, plan->low.roots[plan->low.count.results + i]);
+        if (!is_leaf_bytes(p, own) && may_update(p, own, plan->low.read_by[i]))
+            plan->places[own] = (wg_place){WG_PLACE_STATE, i};
+    }
+}
+
+/* What was not made in place is copied when all is over. What a leaf holds has been set aside by then, in buffers
+ * that `aside` lists by assign: the leaf may be a state that is assigned itself. */
+static void copy_to_states(placing *p, const uint64_t *aside) {
+    const wg_plan *plan = p->plan;
+    for (size_t i = 0; i < plan->low.count.assigns; i++) {
+        const uint32_t own = wg_bytes_of(&plan->low, plan->low.roots[plan->low.count.results + i]);
+        const wg_place place = is_leaf_bytes(p, own) ? (wg_place){WG_PLACE_ARENA, aside[i]} : plan->places[own];
+        if (place.kind != WG_PLACE_STATE || place.offset != i)
+            copy(p, place, (wg_place){WG_PLACE_STATE, i}, wg_type_bytes(&plan->low.values.at[own].type));
     }
 }
 
@@ -96,24 +174,16 @@ static bool may_overwrite(const placing *p, const wg_step *step, uint32_t at, ui
     const wg_plan *plan = p->plan;
     const wg_low_value *out = &plan->low.values.at[output], *in = &plan->low.values.at[input];
     const uint32_t index = (uint32_t)(step - plan->steps.at);
-    if (!in_arena(p, input) || p->last[input] != index || plan->step_of[in->node] == index ||
-        p->last[p->buffer[input]] == END)
+    if (!in_arena(p, input) || p->last[input] != step->wave || p->reader[input] != index || p->shared[input] ||
+        plan->step_of[in->node] == index || p->last[p->buffer[input]] == END)
         return false;
     if (wg_dtype_size(in->type.dtype) != wg_dtype_size(out->type.dtype)) return false;
     for (uint32_t m = 0; m < step->count; m++) {
-        const uint32_t member = plan->members.at[step->first + m];
-        const wg_low_node *node = &plan->low.nodes.at[member];
-        for (int k = 0; k < node->input_count; k++) {
-            const uint32_t value = plan->low.edges.at[node->inputs + (uint32_t)k];
-            if (value == WG_ABSENT || wg_bytes_of(&plan->low, value) != input) continue;
-            if (m > at || !wg_shape_equal(&plan->low.values.at[value].type, &out->type)) return false;
-        }
-        for (int k = 0; k < node->output_count; k++) /* taken over already? */
-            if (node->outputs + (uint32_t)k != output &&
-                p->buffer[node->outputs + (uint32_t)k] == p->buffer[input])
-                return false;
+        const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
+        for (uint32_t v = node->outputs; v < node->outputs + node->output_count; v++) /* taken over already? */
+            if (v != output && p->buffer[v] == p->buffer[input]) return false;
     }
-    return true;
+    return reads_before(plan, step, at, output, input);
 }
 
 static void share_in_step(placing *p, const wg_step *step) {
@@ -238,80 +308,126 @@ static void join_lifetimes(placing *p) {
     }
 }
 
-static bool place_step(placing *p, uint32_t index) {
+static bool make_buffer(placing *p, uint32_t value, uint32_t first, uint32_t last, uint64_t *offset) {
     wg_plan *plan = p->plan;
-    const wg_step *step = &plan->steps.at[index];
-    for (uint32_t m = 0; m < step->count; m++) {
-        const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
-        for (int k = 0; k < node->output_count; k++) {
-            const uint32_t value = node->outputs + (uint32_t)k, b = p->buffer[value];
-            if (plan->places[value].kind != WG_PLACE_NONE) continue;
-            if (b != value) {
-                plan->places[value] = plan->places[b];
-                continue;
-            }
-            plan->places[value] = (wg_place){WG_PLACE_ARENA, take(p, bytes_of(p, value))};
-            if (p->end > INT64_MAX)
-                return wg_tape_fail(p->tape, WG_ERROR_MEMORY,
-                                    "wg_eval: its buffers together have more bytes than 64 bits can count"),
-                       false;
-            const uint32_t last = p->last[value] == WG_ABSENT ? index : p->last[value];
-            if (last == END) continue;
-            p->dies_with[value] = p->dying[last];
-            p->dying[last] = value;
-        }
+    if (!WG_RESERVE(&plan->buffers.at, &plan->buffers.capacity, plan->buffers.count + 1))
+        return wg_tape_no_memory(p->tape);
+    *offset = take(p, bytes_of(p, value));
+    if (p->end > INT64_MAX)
+        return wg_tape_fail(p->tape, WG_ERROR_MEMORY,
+                            "wg_eval: its buffers together have more bytes than 64 bits can count"),
+               false;
+    const uint64_t bytes = wg_type_bytes(&plan->low.values.at[value].type);
+    plan->buffers.at[plan->buffers.count++] =
+        (wg_buffer){value, first, last == END ? (uint32_t)plan->waves.count : last, *offset, bytes};
+    if (plan->arena_bytes < *offset + bytes) plan->arena_bytes = *offset + bytes;
+    return true;
+}
+
+static bool place_value(placing *p, uint32_t value, uint32_t wave) {
+    wg_plan *plan = p->plan;
+    const uint32_t b = p->buffer[value];
+    if (plan->places[value].kind != WG_PLACE_NONE) return true;
+    if (b != value) {
+        plan->places[value] = plan->places[b];
+        return true;
     }
-    for (uint32_t value = p->dying[index]; value != WG_ABSENT; value = p->dies_with[value])
+    const uint32_t last = p->last[value] == WG_ABSENT ? wave : p->last[value];
+    plan->places[value].kind = WG_PLACE_ARENA;
+    if (!make_buffer(p, value, wave, last, &plan->places[value].offset)) return false;
+    if (last != END) {
+        p->dies_with[value] = p->dying[last];
+        p->dying[last] = value;
+    }
+    return true;
+}
+
+static bool place_wave(placing *p, uint32_t index) {
+    wg_plan *plan = p->plan;
+    const wg_wave *wave = &plan->waves.at[index];
+    const wg_step *first = &plan->steps.at[wave->first], *last = &plan->steps.at[wave->first + wave->count - 1];
+    for (uint32_t m = first->first; m < last->first + last->count; m++) {
+        const wg_low_node *node = &plan->low.nodes.at[plan->members.at[m]];
+        for (uint32_t k = 0; k < node->output_count; k++)
+            if (!place_value(p, node->outputs + k, index)) return false;
+    }
+    for (uint32_t value = p->dying[index]; value != WG_ABSENT && wg_plan_pass_on(plan, WG_PASS_REUSE);
+         value = p->dies_with[value])
         if (!give_back(p, plan->places[value].offset, bytes_of(p, value))) return false;
     return true;
 }
 
-static bool place_all(placing *p) {
+/* Before the first wave that may write to a state: room for what states get that other leaves hold. */
+static bool set_aside(placing *p, uint64_t *aside) {
+    const wg_plan *plan = p->plan;
+    for (size_t i = 0; i < plan->low.count.assigns; i++) {
+        const uint32_t own = wg_bytes_of(&plan->low, plan->low.roots[plan->low.count.results + i]);
+        if (!is_leaf_bytes(p, own)) continue;
+        if (!make_buffer(p, own, plan->commit, END, &aside[i])) return false;
+        copy(p, plan->places[own], (wg_place){WG_PLACE_ARENA, aside[i]},
+             wg_type_bytes(&plan->low.values.at[own].type));
+    }
+    return true;
+}
+
+static bool place_arena(placing *p, uint64_t *aside) {
+    wg_plan *plan = p->plan;
+    for (size_t i = 0; i < plan->waves.count; i++) p->dying[i] = WG_ABSENT;
+    p->holes.count = 0;
+    for (uint32_t i = 0; i < plan->waves.count; i++)
+        if ((i == plan->commit && !set_aside(p, aside)) || !place_wave(p, i)) return false;
+    if (plan->commit == plan->waves.count && !set_aside(p, aside)) return false;
+    plan->early_copies = plan->copies.count;
+    return true;
+}
+
+static bool place_all(placing *p, uint64_t *aside) {
     wg_plan *plan = p->plan;
     find_lifetimes(p);
     place_leaves(p);
-    if (!place_roots(p)) return false;
-    for (size_t i = 0; i < plan->steps.count; i++)
-        if (plan->steps.at[i].kind != WG_STEP_TILES)
-            for (uint32_t v = plan->low.nodes.at[plan->members.at[plan->steps.at[i].first]].outputs, n = 0;
-                 n < plan->low.nodes.at[plan->members.at[plan->steps.at[i].first]].output_count; n++)
-                p->exposed[v + n] = true;
+    expose_roots(p);
+    place_results(p, false);
+    place_states(p);
     uint32_t *last_member = p->dies_with; /* not used yet */
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];
         if (step->kind != WG_STEP_TILES) continue;
         if (!place_tiles(p, step, last_member)) return false;
-        if (step->elements > 1) share_in_step(p, step);
+        if (step->elements > 1 && wg_plan_pass_on(plan, WG_PASS_OVERWRITE)) share_in_step(p, step);
     }
     join_lifetimes(p);
-    for (size_t i = 0; i < plan->steps.count; i++) p->dying[i] = WG_ABSENT;
-    p->holes.count = 0;
-    for (uint32_t i = 0; i < plan->steps.count; i++)
-        if (!place_step(p, i)) return false;
-    plan->arena_bytes = p->end;
+    if (!place_arena(p, aside)) return false;
+    place_results(p, true);
+    copy_to_states(p, aside);
     return true;
 }
 
 bool wg_plan_place(wg_plan *plan, wg_tape *tape) {
     placing p = {.plan = plan, .tape = tape};
-    const size_t values = plan->low.values.count + 1;
+    const size_t values = plan->low.values.count + 1, assigns = plan->low.count.assigns;
     plan->places = calloc(values, sizeof *plan->places);
-    p.last = malloc(values * sizeof *p.last);
-    p.exposed = calloc(values, 1);
-    p.buffer = malloc(values * sizeof *p.buffer);
-    p.dies_with = malloc(values * sizeof *p.dies_with);
-    p.dying = malloc((plan->steps.count + 1) * sizeof *p.dying);
-    bool good = plan->places && p.last && p.exposed && p.buffer && p.dies_with && p.dying;
-    for (uint32_t v = 0; good && v < values; v++) {
-        p.last[v] = WG_ABSENT;
-        p.buffer[v] = v;
+    uint32_t *words = malloc((4 * values + plan->waves.count + 1) * sizeof *words);
+    uint8_t *bytes = calloc(2 * values, 1);
+    uint64_t *aside = malloc((assigns + 1) * sizeof *aside);
+    bool good = plan->places && words && bytes && aside &&
+                WG_RESERVE(&plan->copies.at, &plan->copies.capacity, plan->low.count.results + 2 * assigns + 1);
+    if (good) {
+        p.last = words;
+        p.reader = p.last + values;
+        p.buffer = p.reader + values;
+        p.dies_with = p.buffer + values;
+        p.dying = p.dies_with + values;
+        p.exposed = bytes;
+        p.shared = p.exposed + values;
+        for (uint32_t v = 0; v < values; v++) {
+            p.last[v] = WG_ABSENT;
+            p.buffer[v] = v;
+        }
     }
-    good = good ? place_all(&p) : wg_tape_no_memory(tape);
-    free(p.last);
-    free(p.exposed);
-    free(p.buffer);
-    free(p.dies_with);
-    free(p.dying);
+    good = good ? place_all(&p, aside) : wg_tape_no_memory(tape);
+    free(words);
+    free(bytes);
+    free(aside);
     free(p.holes.at);
     return good;
 }

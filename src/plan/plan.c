@@ -1,4 +1,5 @@
-/* plan — from the tape's canonical order to a plan: lower, fuse, place; and the life of a plan. */
+/* plan — from the tape's canonical order to a plan: lower, order, fuse, group, place; and the life of
+ * a plan. */
 #include "plan/plan.h"
 #include <stdlib.h>
 
@@ -7,40 +8,53 @@ enum { GRAIN_BYTES = 1 << 16 };
 
 static size_t slot_bytes(const wg_step *step) { return step->elements == 1 ? 8 : (size_t)WG_TILE * 8; }
 
-/* Units, how many a thread takes at a time, and the scratch memory that each thread needs. */
+static void size_kernel(const wg_plan *plan, const wg_tape *tape, wg_step *step, wg_operand *operands) {
+    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first]];
+    const void *attributes = wg_node_attributes(tape, &tape->nodes.at[tape->order.at[node->source]]);
+    wg_call call;
+    wg_low_call(&plan->low, node, attributes, operands, &call);
+    step->units = node->kernel.units ? node->kernel.units(&call) : 1;
+    if (node->kernel.workspace) step->workspace = wg_round_up(node->kernel.workspace(&call), WG_ALIGNMENT);
+    size_t bytes = 0;
+    for (int k = 0; k < node->input_count + node->output_count; k++) bytes += wg_type_bytes(&operands[k].type);
+    const int64_t unit_bytes = (int64_t)(bytes / (size_t)wg_max_int(step->units, 1)) + 1;
+    step->grain = wg_max_int(1, GRAIN_BYTES / unit_bytes);
+}
+
+/* Units, and how many a thread takes at a time. */
 static bool size_steps(wg_plan *plan, wg_tape *tape) {
-    wg_operand *operands = malloc((plan->most_operands + 1) * sizeof *operands);
+    uint32_t most = 0;
+    for (size_t i = 0; i < plan->low.nodes.count; i++) {
+        const wg_low_node *node = &plan->low.nodes.at[i];
+        if (most < (uint32_t)node->input_count + node->output_count) most = (uint32_t)node->input_count + node->output_count;
+    }
+    wg_operand *operands = malloc((most + 1) * sizeof *operands);
     if (!operands) return wg_tape_no_memory(tape);
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];
-        size_t workspace = 0;
+        if (step->kind == WG_STEP_KERNEL) size_kernel(plan, tape, step, operands);
+        if (step->kind != WG_STEP_TILES) continue;
+        step->units = (step->elements + WG_TILE - 1) / WG_TILE;
+        step->grain = GRAIN_BYTES / (WG_TILE * 8);
+    }
+    free(operands);
+    return true;
+}
+
+/* The scratch memory that each thread needs: for tiles, their slots, and one for each input to be spread out. */
+static void size_workspace(wg_plan *plan) {
+    for (size_t i = 0; i < plan->steps.count; i++) {
+        wg_step *step = &plan->steps.at[i];
         if (step->kind == WG_STEP_TILES) {
             uint32_t most_inputs = 0;
             for (uint32_t m = 0; m < step->count; m++) {
                 const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
                 if (most_inputs < node->input_count) most_inputs = node->input_count;
             }
-            step->units = (step->elements + WG_TILE - 1) / WG_TILE;
-            step->grain = wg_max_int(1, GRAIN_BYTES / (WG_TILE * 8));
-            workspace = (step->slots + most_inputs) * slot_bytes(step);
-        } else if (step->kind == WG_STEP_KERNEL) {
-            const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first]];
-            const void *attributes = wg_node_attributes(tape, &tape->nodes.at[tape->order.at[node->source]]);
-            wg_call call;
-            wg_low_call(&plan->low, node, attributes, operands, &call);
-            step->units = node->kernel.units ? node->kernel.units(&call) : 1;
-            if (node->kernel.workspace) workspace = node->kernel.workspace(&call);
-            size_t bytes = 0;
-            for (int k = 0; k < node->input_count + node->output_count; k++)
-                bytes += wg_type_bytes(&operands[k].type);
-            const int64_t unit_bytes = (int64_t)(bytes / (size_t)wg_max_int(step->units, 1)) + 1;
-            step->grain = wg_max_int(1, GRAIN_BYTES / unit_bytes);
+            step->workspace = wg_round_up((step->slots + most_inputs) * slot_bytes(step), WG_ALIGNMENT);
         }
-        workspace = wg_round_up(workspace, WG_ALIGNMENT);
-        if (plan->workspace_bytes < workspace) plan->workspace_bytes = workspace;
+        if (plan->workspace_bytes < step->workspace) plan->workspace_bytes = step->workspace;
     }
-    free(operands);
-    return true;
 }
 
 static bool keep_key(wg_plan *plan, wg_tape *tape) {
@@ -52,21 +66,19 @@ static bool keep_key(wg_plan *plan, wg_tape *tape) {
     return true;
 }
 
-wg_plan *wg_plan_make(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count,
-                      size_t result_count) {
+wg_plan *wg_plan_make(wg_tape *tape, const wg_plan_settings *settings, const uint32_t *roots,
+                      const wg_root_counts *count) {
     wg_plan *plan = calloc(1, sizeof *plan);
     if (!plan) return wg_tape_no_memory(tape), NULL;
     atomic_init(&plan->owners, 1);
-    plan->result_count = result_count;
-    bool good = wg_lower(tape, isa, roots, root_count, &plan->low) == WG_OK;
-    for (size_t i = 0; good && i < plan->low.nodes.count; i++) {
-        const uint32_t operands =
-            (uint32_t)plan->low.nodes.at[i].input_count + plan->low.nodes.at[i].output_count;
-        if (plan->most_operands < operands) plan->most_operands = operands;
+    plan->disabled = settings->lower.disabled;
+    const bool good = wg_lower(tape, &settings->lower, roots, count, &plan->low) == WG_OK && keep_key(plan, tape) &&
+                      wg_plan_order(plan, tape) && wg_plan_fuse(plan, tape) && size_steps(plan, tape) &&
+                      wg_plan_group(plan, tape) && wg_plan_place(plan, tape);
+    if (good) {
+        size_workspace(plan);
+        return plan;
     }
-    good = good && keep_key(plan, tape) && wg_plan_fuse(plan, tape) && wg_plan_place(plan, tape) &&
-           size_steps(plan, tape);
-    if (good) return plan;
     wg_plan_free(plan);
     return NULL;
 }
@@ -82,6 +94,9 @@ void wg_plan_free(wg_plan *plan) {
     free(plan->key);
     free(plan->steps.at);
     free(plan->members.at);
+    free(plan->order.at);
+    free(plan->waves.at);
+    free(plan->buffers.at);
     free(plan->copies.at);
     free(plan->step_of);
     free(plan->places);

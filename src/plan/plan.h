@@ -1,8 +1,9 @@
-/* plan — the fourth room: when and where. Which nodes run together, in which step, and at which place of
- * one arena every buffer lies. Nothing here touches rounding: whatever is decided, the bits are those of
- * the lowered graph computed node by node.
+/* plan — the fourth room: when and where. In which order nodes run, which of them together, and at which place of
+ * one arena every buffer lies. Nothing here touches rounding: whatever is decided, the bits are those of the
+ * lowered graph computed node by node.
  *
- * The passes, each a file: fuse (steps), place (buffers, in-place, offsets); cache finds plans again. */
+ * The passes, each a file, in the order in which they work: order, fuse, group, place; then verify proves the plan.
+ * Cache finds plans again. */
 #ifndef WG_PLAN_PLAN_H
 #define WG_PLAN_PLAN_H
 
@@ -19,6 +20,7 @@ typedef enum wg_place_kind {
     WG_PLACE_ARENA,    /* at `offset` of the arena */
     WG_PLACE_LEAF,     /* the leaf's own memory; `offset` is the node */
     WG_PLACE_RESULT,   /* in the tensor of result number `offset` */
+    WG_PLACE_STATE,    /* in the state that assign number `offset` changes */
     WG_PLACE_TILE      /* only ever in a tile, in slot number `offset` of its step */
 } wg_place_kind;
 
@@ -37,45 +39,75 @@ typedef struct wg_step {
     wg_step_kind kind;
     uint32_t first, count; /* its nodes, in plan->members */
     uint32_t slots;        /* tiles that it needs at once */
+    uint32_t wave;         /* that it runs in */
     int64_t elements;      /* of a tile step */
     int64_t units;         /* independent parts; of a tile step: tiles */
     int64_t grain;         /* units that a thread takes at a time */
+    size_t workspace;      /* bytes that each thread needs */
 } wg_step;
 
-/* After a successful run these bytes are copied: results that alias something else, and assigns. */
+/* Steps that run side by side: none of them reads what another one writes. Waves run one after the other. */
+typedef struct wg_wave {
+    uint32_t first, count; /* steps */
+} wg_wave;
+
+/* A piece of the arena, and the waves in which it is in use, both included. */
+typedef struct wg_buffer {
+    uint32_t value; /* that made it first; others may have taken it over */
+    uint32_t first, last;
+    uint64_t offset, bytes;
+} wg_buffer;
+
+/* Bytes moved outside of any step. */
 typedef struct wg_copy {
-    uint32_t value, result;
+    wg_place from, to;
+    size_t bytes;
 } wg_copy;
+
+typedef struct wg_plan_settings {
+    wg_lower_settings lower;
+} wg_plan_settings;
 
 typedef struct wg_plan {
     atomic_int owners;
     uint64_t hash, used; /* `used`: when last, for the cache */
     uint64_t *key;
     size_t key_count;
+    uint32_t disabled; /* passes that were off, by bit */
     wg_lowered low;
-    size_t result_count; /* the first roots are results, the others are assigned or only checked */
+    WG_ARRAY(uint32_t) order; /* the nodes that have work to do, as they run */
+    size_t tail;              /* nodes of the order from here on only compute what states will hold: see order.c */
     WG_ARRAY(wg_step) steps;
     WG_ARRAY(uint32_t) members;
-    WG_ARRAY(wg_copy) copies;
+    WG_ARRAY(wg_wave) waves;
+    uint32_t tail_step;  /* the first step of the tail; as many as there are steps: none */
+    uint32_t commit;     /* the first wave that may write to a state: all that can fail or stop is over */
+    WG_ARRAY(wg_copy) copies; /* results that alias something else, and assigns */
+    size_t early_copies;      /* so many of them are done before the commit: what they read may be overwritten */
+    WG_ARRAY(wg_buffer) buffers; /* in the order in which they come to life */
     uint32_t *step_of;      /* by node; WG_ABSENT: no step */
     wg_place *places;       /* by value */
     size_t arena_bytes;     /* the peak of all buffers */
     size_t workspace_bytes; /* for each thread */
-    uint32_t most_operands;
+    uint32_t most_operands; /* of all steps of a wave together */
+    uint32_t most_steps;    /* of a wave */
 } wg_plan;
 
-/* Plans what the tape's order, key and roots say; NULL: error on the tape. The first `result_count` roots
- * are results. */
-wg_plan *wg_plan_make(wg_tape *tape, wg_isa isa, const uint32_t *roots, size_t root_count,
-                      size_t result_count);
+/* Plans what the tape's order, key and roots say; NULL: error on the tape. */
+wg_plan *wg_plan_make(wg_tape *tape, const wg_plan_settings *settings, const uint32_t *roots,
+                      const wg_root_counts *count);
 wg_plan *wg_plan_retain(wg_plan *plan);
 void wg_plan_free(wg_plan *plan);
 
 /* --- the passes; false: no memory ------------------------------------------------------------- */
 
-/* Forms steps: plan->steps, members, step_of. */
+/* In which order nodes run: plan->order, tail. */
+bool wg_plan_order(wg_plan *plan, wg_tape *tape);
+/* Forms steps: plan->steps, members, step_of, tail_step. */
 bool wg_plan_fuse(wg_plan *plan, wg_tape *tape);
-/* Gives every value its place: plan->places, copies, arena_bytes; needs the steps. */
+/* Forms waves of steps whose units and grain are known: plan->waves, commit. */
+bool wg_plan_group(wg_plan *plan, wg_tape *tape);
+/* Gives every value its place: plan->places, copies, buffers, arena_bytes; and steps their slots. */
 bool wg_plan_place(wg_plan *plan, wg_tape *tape);
 
 /* --- cache.c ---------------------------------------------------------------------------------- */
@@ -96,5 +128,10 @@ void wg_cache_free(wg_cache *cache);
 static inline bool wg_is_tiled(const wg_low_node *node) {
     return !node->leaf && node->op->flags & WG_ELEMENTWISE;
 }
+/* Has the node anything to do when the plan runs? Views and dense leaves have not. */
+static inline bool wg_has_work(const wg_low_node *node) {
+    return node->leaf ? !node->dense : !(node->op->flags & WG_VIEW);
+}
+static inline bool wg_plan_pass_on(const wg_plan *plan, wg_pass pass) { return wg_pass_on(plan->disabled, pass); }
 
 #endif

@@ -1,5 +1,6 @@
 /* engine — made from options and environment, and the one default engine of the process. */
 #include "run/engine.h"
+#include "base/options.h"
 #include "kernels/cpu/product.h"
 #include <stdlib.h>
 
@@ -8,7 +9,7 @@ enum { CACHED_PLANS = 256, MOST_THREADS = 1024 };
 /* Of the options, else of the environment, else one for each processor. A wg_status. */
 static int count_threads(const wg_engine_options *options, int *threads, wg_error *error) {
     const char *text = getenv("WG_THREADS");
-    *threads = options ? options->threads : 0;
+    *threads = options->threads;
     if (*threads < 0 || *threads > MOST_THREADS)
         return wg_error_set(error, WG_ERROR_ATTRIBUTE,
                             "wg_engine_new: threads is %d; expected 1 to %d, or 0: one for each processor",
@@ -26,10 +27,19 @@ static int count_threads(const wg_engine_options *options, int *threads, wg_erro
     return WG_OK;
 }
 
-wg_engine *(wg_engine_new)(wg_error *error, const wg_engine_options *options) {
+static int choose_passes(const wg_engine_options *options, uint32_t *disabled, wg_error *error) {
+    const bool given = options->disable;
+    return wg_passes_parse(given ? options->disable : getenv("WG_DISABLE"),
+                           given ? "wg_engine_new: disable" : "WG_DISABLE", disabled, error);
+}
+
+wg_engine *(wg_engine_new)(wg_error *error, const wg_engine_options *given) {
+    WG_OPTIONS_READ(wg_engine_options, options, given);
     wg_isa isa;
     int threads;
-    if (wg_isa_choose(options ? options->isa : NULL, &isa, error) || count_threads(options, &threads, error))
+    uint32_t disabled;
+    if (wg_isa_choose(options.isa, &isa, error) || count_threads(&options, &threads, error) ||
+        choose_passes(&options, &disabled, error))
         return NULL;
     wg_blis_micro_kernel(isa,
                          WG_F32); /* BLIS is set up here, not while a plan runs: it aborts without memory */
@@ -42,8 +52,10 @@ wg_engine *(wg_engine_new)(wg_error *error, const wg_engine_options *options) {
     }
     pthread_mutex_init(&engine->lock, NULL);
     engine->isa = isa;
-    engine->executor = options ? options->executor : WG_PLANNED;
-    engine->cache.bound = options && options->cached_plans > 0 ? (size_t)options->cached_plans : CACHED_PLANS;
+    engine->executor = options.executor;
+    engine->disabled = disabled;
+    engine->poison = options.poison;
+    engine->cache.bound = options.cached_plans > 0 ? (size_t)options.cached_plans : CACHED_PLANS;
     return engine;
 }
 

@@ -15,6 +15,8 @@ typedef struct wg_arena {
 struct wg_engine {
     wg_isa isa;
     wg_executor executor;
+    uint32_t disabled; /* passes, by bit */
+    bool poison;
     wg_pool *pool;
     pthread_mutex_t lock; /* of all below */
     wg_cache cache;

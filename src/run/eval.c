@@ -1,119 +1,49 @@
-/* eval — what wg_eval does: roots, canonical order, plan (found again or made), run, then the assigns. */
+/* eval — what wg_eval does: roots, canonical order, plan (found again or made), run; and the same once more. */
+#include "run/evaluation.h"
 #include "run/float_mode.h"
-#include "run/run.h"
 #include <stdlib.h>
 #include <time.h>
-
-/* Memory of a tape's evaluations, kept from one to the next. */
-typedef struct scratch {
-    WG_ARRAY(uint32_t) roots; /* results, then assigned values, then guards */
-    WG_ARRAY(wg_tensor *) results;
-    WG_ARRAY(wg_operand) operands;
-    WG_ARRAY(void *) assigned; /* where the assigned values' bytes are, after the run */
-    WG_ARRAY(void *) aside;    /* copies of those that another assign would overwrite; else NULL */
-} scratch;
-
-static void free_scratch(void *memory) {
-    scratch *s = memory;
-    free(s->roots.at);
-    free(s->results.at);
-    free(s->operands.at);
-    free(s->assigned.at);
-    free(s->aside.at);
-    free(s);
-}
 
 #define ROOM(tape, array, more) \
     (WG_RESERVE(&(array).at, &(array).capacity, (array).count + (more)) || wg_tape_no_memory(tape))
 
-/* --- Values of earlier evaluations ------------------------------------------------------------ */
+/* --- The tape's evaluation -------------------------------------------------------------------- */
 
-/* Drops values that were not to be kept; their tensors may serve again. */
-static bool drop_values(wg_tape *tape) {
-    if (!WG_TAPE_ROOM(tape, spare, tape->values.count)) return false;
-    size_t left = 1;
-    for (size_t i = 1; i < tape->values.count; i++) {
-        wg_value_entry entry = tape->values.at[i];
-        if (entry.kept) {
-            tape->nodes.at[entry.id].value = (uint32_t)left;
-            tape->values.at[left++] = entry;
-            continue;
-        }
-        tape->nodes.at[entry.id].value = 0;
-        if (wg_tensor_owners(entry.tensor) > 1)
-            wg_tensor_free(entry.tensor);
-        else if (entry.tensor)
-            tape->spare.at[tape->spare.count++] = entry.tensor;
+static void forget(wg_evaluation *e) {
+    for (size_t i = 0; i < e->states.count; i++) wg_state_free(e->states.at[i]);
+    e->states.count = 0;
+    wg_plan_free(e->plan);
+    e->plan = NULL;
+    e->ran = false;
+}
+
+static void free_evaluation(void *memory) {
+    wg_evaluation *e = memory;
+    forget(e);
+    free(e->roots.at);
+    free(e->order.at);
+    free(e->states.at);
+    free(e->results.at);
+    free(e->operands.at);
+    free(e->jobs.at);
+    free(e);
+}
+
+wg_evaluation *wg_evaluation_of(wg_tape *tape) {
+    if (!tape->scratch) {
+        tape->scratch = calloc(1, sizeof(wg_evaluation));
+        tape->free_scratch = free_evaluation;
+        if (!tape->scratch) wg_tape_no_memory(tape);
     }
-    tape->values.count = left;
-    return true;
+    return tape->scratch;
 }
 
-static wg_tensor *result_tensor(wg_tape *tape, const wg_type *type) {
-    for (size_t i = tape->spare.count; i-- > 0;) {
-        wg_tensor *tensor = tape->spare.at[i];
-        if (!wg_type_equal(&tensor->type, type)) continue;
-        tape->spare.at[i] = tape->spare.at[--tape->spare.count];
-        return tensor;
-    }
-    wg_error error;
-    wg_tensor *tensor = wg_tensor_of_type(type, &error);
-    if (!tensor) wg_tape_fail(tape, error.status, "%s", error.message);
-    return tensor;
+wg_evaluation *wg_evaluation_latest(const wg_tape *tape) {
+    wg_evaluation *e = tape->scratch;
+    return e && e->plan && e->epoch == tape->epoch ? e : NULL;
 }
 
-enum { SPARE_TENSORS = 64 };
-
-static void trim_spare(wg_tape *tape) {
-    while (tape->spare.count > SPARE_TENSORS) wg_tensor_free(tape->spare.at[--tape->spare.count]);
-}
-
-/* --- Roots ------------------------------------------------------------------------------------ */
-
-static bool add_root(wg_tape *tape, scratch *s, uint32_t id) {
-    if (!ROOM(tape, s->roots, 1)) return false;
-    s->roots.at[s->roots.count++] = id;
-    return true;
-}
-
-/* The vars asked for, each once; those whose value is kept need nothing. */
-static bool add_vars(wg_tape *tape, scratch *s, const wg_var *vars) {
-    for (const wg_var *var = vars; var->tape || var->id != UINT32_MAX; var++) {
-        if (!wg_tape_owns(tape, *var, "wg_eval: an argument")) return false;
-        wg_node *node = &tape->nodes.at[var->id];
-        if (node->value && tape->values.at[node->value].tensor) continue;
-        bool known = false;
-        for (size_t i = 0; i < s->roots.count && !known; i++) known = s->roots.at[i] == var->id;
-        if (!known && !add_root(tape, s, var->id)) return false;
-    }
-    return true;
-}
-
-/* Fills s->roots and tape->order; *results says how many of the roots are results. */
-static bool find_roots(wg_tape *tape, scratch *s, const wg_var *vars, bool assign, size_t *results) {
-    s->roots.count = 0;
-    if (!add_vars(tape, s, vars)) return false;
-    const size_t asked = s->roots.count;
-    for (size_t i = 0; assign && i < tape->assigns.count; i++)
-        if (!add_root(tape, s, tape->assigns.at[i].value)) return false;
-    for (size_t i = 0; assign && i < tape->guards.count; i++)
-        if (!add_root(tape, s, tape->guards.at[i])) return false;
-    if (!wg_order(tape, s->roots.at, s->roots.count, true)) return false;
-    /* What is to be kept and is computed on the way is a result as well: it goes behind those asked for. */
-    *results = asked;
-    for (size_t i = 1; i < tape->values.count; i++) {
-        const wg_value_entry *entry = &tape->values.at[i];
-        if (entry->tensor || wg_rank(tape, entry->id) == WG_UNRANKED) continue;
-        bool known = false;
-        for (size_t k = 0; k < asked && !known; k++) known = s->roots.at[k] == entry->id;
-        if (known) continue;
-        if (!add_root(tape, s, entry->id)) return false;
-        memmove(s->roots.at + *results + 1, s->roots.at + *results,
-                (s->roots.count - 1 - *results) * sizeof *s->roots.at);
-        s->roots.at[(*results)++] = entry->id;
-    }
-    return true;
-}
+/* --- States ----------------------------------------------------------------------------------- */
 
 /* States that the run reads must be as they were when they were read. */
 static bool check_versions(wg_tape *tape) {
@@ -131,6 +61,27 @@ static bool check_versions(wg_tape *tape) {
     return true;
 }
 
+static bool overlap(const wg_tensor *input, const wg_tensor *state) {
+    uintptr_t low = (uintptr_t)input->data, high = low; /* an input may be strided, backwards too */
+    const size_t size = wg_dtype_size(input->type.dtype);
+    for (int i = 0; i < input->type.rank; i++) {
+        if (input->type.extent[i] == 0) return false;
+        const int64_t reach = (input->type.extent[i] - 1) * input->strides[i] * (int64_t)size;
+        if (reach < 0) low -= (uintptr_t)-reach;
+        else high += (uintptr_t)reach;
+    }
+    const uintptr_t begin = (uintptr_t)state->data, end = begin + wg_type_bytes(&state->type);
+    return low < end && begin < high + size;
+}
+
+/* Does an input of the program's lie in a state that will change? Then it must change after all is over. */
+static bool states_are_inputs(const wg_tape *tape, const wg_evaluation *e) {
+    for (size_t i = 0; i < tape->inputs.count; i++)
+        for (size_t k = 0; k < e->states.count; k++)
+            if (overlap(tape->inputs.at[i], e->states.at[k]->tensor)) return true;
+    return false;
+}
+
 /* --- The plan --------------------------------------------------------------------------------- */
 
 static uint64_t now_ns(void) {
@@ -139,22 +90,54 @@ static uint64_t now_ns(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-static wg_plan *find_plan(wg_tape *tape, const scratch *s, size_t results) {
+static wg_plan *find_plan(wg_tape *tape, const wg_evaluation *e) {
     wg_engine *engine = tape->engine;
-    if (!wg_write_key(tape, s->roots.at, s->roots.count, results)) return NULL;
+    wg_plan_settings settings = {{engine->isa, engine->disabled}};
+    if (states_are_inputs(tape, e)) settings.lower.disabled |= 1u << WG_PASS_UPDATE;
+    if (!wg_write_key(tape, e->roots.at, &e->count, &settings.lower)) return NULL;
     const uint64_t hash = wg_hash(tape->key.at, tape->key.count * sizeof *tape->key.at, 0);
     pthread_mutex_lock(&engine->lock);
     wg_plan *plan = wg_cache_find(&engine->cache, tape->key.at, tape->key.count, hash);
     pthread_mutex_unlock(&engine->lock);
     if (plan) return plan;
     const uint64_t start = now_ns();
-    plan = wg_plan_make(tape, engine->isa, s->roots.at, s->roots.count, results);
+    plan = wg_plan_make(tape, &settings, e->roots.at, &e->count);
     if (!plan) return NULL;
     pthread_mutex_lock(&engine->lock);
     wg_cache_add(&engine->cache, plan);
     engine->planning_ns += now_ns() - start;
     pthread_mutex_unlock(&engine->lock);
     return plan;
+}
+
+/* The plan's nodes name the tape's by their place in the canonical order: it is kept beside the plan. */
+static void keep_order(wg_tape *tape, wg_evaluation *e) {
+    uint32_t *at = e->order.at;
+    const size_t capacity = e->order.capacity;
+    e->order.at = tape->order.at;
+    e->order.capacity = tape->order.capacity;
+    e->order.count = tape->order.count;
+    tape->order.at = at;
+    tape->order.capacity = capacity;
+    tape->order.count = 0;
+}
+
+/* The tape of the first var that is on one: it is told of those that are not. */
+static wg_tape *tape_of(const wg_var *vars) {
+    while (vars && !vars->tape && vars->id != UINT32_MAX) vars++;
+    return vars ? vars->tape : NULL;
+}
+
+/* What is to be run for these vars; NULL: error on the tape. */
+static wg_evaluation *prepare(wg_tape *tape, const wg_var *vars, bool assign) {
+    wg_evaluation *e = tape->error.status ? NULL : wg_evaluation_of(tape);
+    if (!e) return NULL;
+    forget(e);
+    if (!wg_drop_values(tape) || !wg_find_roots(tape, e, vars, assign) || !check_versions(tape)) return NULL;
+    e->plan = find_plan(tape, e);
+    e->epoch = tape->epoch;
+    keep_order(tape, e);
+    return e->plan ? e : NULL;
 }
 
 /* --- The run ---------------------------------------------------------------------------------- */
@@ -165,7 +148,7 @@ static void name_culprit(wg_run *run) {
     wg_failure *failure = run->failure;
     wg_failure found = {.lock = PTHREAD_MUTEX_INITIALIZER};
     run->failure = &found;
-    if (wg_run_nodes(run, true, NULL) == WG_ERROR_NOT_FINITE) {
+    if (wg_run_nodes(run, true) == WG_ERROR_NOT_FINITE) {
         memcpy(failure->message, found.message, sizeof found.message);
         failure->node = found.node;
     }
@@ -173,152 +156,127 @@ static void name_culprit(wg_run *run) {
     pthread_mutex_destroy(&found.lock);
 }
 
-/* Runs the plan; afterwards s->assigned points at what is to be assigned. */
-static int carry_out(wg_tape *tape, scratch *s, const wg_plan *plan, wg_arena *arena) {
-    wg_engine *engine = tape->engine;
+static int carry_out(wg_tape *tape, wg_evaluation *e, const wg_arena *arena) {
     wg_failure failure = {.lock = PTHREAD_MUTEX_INITIALIZER};
     wg_run run = {.tape = tape,
-                  .engine = engine,
-                  .plan = plan,
-                  .results = s->results.at,
-                  .operands = s->operands.at,
+                  .engine = tape->engine,
+                  .plan = e->plan,
+                  .order = e->order.at,
+                  .results = e->results.at,
+                  .states = e->states.at,
+                  .operands = e->operands.at,
+                  .jobs = e->jobs.at,
                   .arena = arena->memory,
-                  .workspace = (char *)arena->memory + plan->arena_bytes,
+                  .workspace = (char *)arena->memory + wg_round_up(e->plan->arena_bytes, WG_ALIGNMENT),
                   .failure = &failure};
     const uint64_t mode = wg_float_mode_get();
     wg_float_mode_set(WG_FLOAT_MODE_DEFAULT);
-    int status =
-        engine->executor == WG_NODE_BY_NODE ? wg_run_nodes(&run, false, s->assigned.at) : wg_run_steps(&run);
+    const int status =
+        tape->engine->executor == WG_NODE_BY_NODE ? wg_run_nodes(&run, false) : wg_run_plan(&run);
     if (status == WG_ERROR_NOT_FINITE) name_culprit(&run);
     wg_float_mode_set(mode);
     if (status && !atomic_load(&failure.status))
         wg_tape_no_memory(tape);
+    else if (status == WG_ERROR_STOPPED)
+        wg_tape_fail(tape, status, "%s", failure.message);
     else if (status)
         wg_tape_fail_at(tape, failure.node, status, "%s", failure.message);
-    for (size_t i = 0;
-         !status && engine->executor == WG_PLANNED && i < plan->low.root_count - plan->result_count; i++)
-        s->assigned.at[i] = wg_value_address(&run, plan->low.roots[plan->result_count + i]);
     pthread_mutex_destroy(&failure.lock);
     return status;
 }
 
-/* A state may get what another one holds that is assigned too: such content is set aside first. */
-static int set_aside(wg_tape *tape, scratch *s) {
-    for (size_t i = 0; i < tape->assigns.count; i++)
-        for (size_t k = 0; k < tape->assigns.count && !s->aside.at[i]; k++) {
-            const wg_tensor *tensor = tape->assigns.at[k].state->tensor;
-            const size_t bytes = wg_type_bytes(&tensor->type);
-            if (k == i || s->assigned.at[i] != tensor->data || !bytes) continue;
-            if (!(s->aside.at[i] = malloc(bytes))) return wg_tape_no_memory(tape), WG_ERROR_MEMORY;
-            s->assigned.at[i] = memcpy(s->aside.at[i], tensor->data, bytes);
-        }
-    return WG_OK;
-}
-
-/* The one place where state changes. Nothing here can fail once the first state has been touched. */
-static void apply_assigns(wg_tape *tape, scratch *s) {
-    for (size_t i = 0; i < tape->assigns.count; i++) {
-        wg_state *state = tape->assigns.at[i].state;
-        const size_t bytes = wg_type_bytes(&state->tensor->type);
-        if (bytes && s->assigned.at[i] != state->tensor->data)
-            memcpy(state->tensor->data, s->assigned.at[i], bytes);
-        atomic_fetch_add(&state->version, 1);
-        wg_state_free(state);
-    }
-    tape->assigns.count = tape->guards.count = 0;
-}
-
-static int assign_all(wg_tape *tape, scratch *s) {
-    const size_t count = tape->assigns.count;
-    if (!ROOM(tape, s->aside, count)) return tape->error.status;
-    for (size_t i = 0; i < count; i++) s->aside.at[i] = NULL;
-    const int status = set_aside(tape, s);
-    if (!status) apply_assigns(tape, s);
-    for (size_t i = 0; i < count; i++) free(s->aside.at[i]);
-    return status;
-}
-
-static bool make_results(wg_tape *tape, scratch *s, size_t count) {
-    s->results.count = 0;
-    if (!ROOM(tape, s->results, count) || !WG_TAPE_ROOM(tape, values, count) ||
-        !WG_TAPE_ROOM(tape, spare, count))
+static bool take_memory(wg_tape *tape, wg_evaluation *e, wg_arena *arena) {
+    const wg_plan *plan = e->plan;
+    const size_t threads = (size_t)wg_pool_threads(tape->engine->pool);
+    e->operands.count = e->jobs.count = 0;
+    if (!wg_make_results(tape, e) || !ROOM(tape, e->operands, plan->most_operands + 1) ||
+        !ROOM(tape, e->jobs, plan->most_steps + 1))
         return false;
-    for (size_t i = 0; i < count; i++) {
-        const wg_type type = wg_node_type(tape, &tape->nodes.at[s->roots.at[i]]);
-        wg_tensor *tensor = result_tensor(tape, &type);
-        if (!tensor) return false;
-        s->results.at[s->results.count++] = tensor;
-    }
-    return true;
+    if (wg_arena_take(tape->engine,
+                      wg_round_up(plan->arena_bytes, WG_ALIGNMENT) + threads * plan->workspace_bytes + 1, arena))
+        return true;
+    wg_tape_fail(tape, WG_ERROR_MEMORY, "wg_eval: no memory for %zu bytes of buffers", plan->arena_bytes);
+    return false;
 }
 
-/* Results become values, or, after a failure, spare tensors. */
-static void hand_over_results(wg_tape *tape, scratch *s, bool success) {
-    for (size_t i = 0; i < s->results.count; i++) {
-        wg_node *node = &tape->nodes.at[s->roots.at[i]];
-        if (!success) {
-            tape->spare.at[tape->spare.count++] = s->results.at[i];
-        } else if (node->value) {
-            tape->values.at[node->value].tensor = s->results.at[i];
-        } else {
-            node->value = (uint32_t)tape->values.count;
-            tape->values.at[tape->values.count++] =
-                (wg_value_entry){.id = s->roots.at[i], .tensor = s->results.at[i]};
-        }
-    }
-    s->results.count = 0;
-}
-
-static int run_plan(wg_tape *tape, scratch *s, const wg_plan *plan, size_t results, bool assign) {
-    wg_engine *engine = tape->engine;
+static int run(wg_tape *tape, wg_evaluation *e) {
     wg_arena arena = {0};
-    const size_t others = s->roots.count - results;
-    bool good = make_results(tape, s, results) && ROOM(tape, s->operands, plan->most_operands + 1) &&
-                ROOM(tape, s->assigned, others + 1);
-    const bool room = good;
-    if (good) memset(s->assigned.at, 0, (others + 1) * sizeof *s->assigned.at);
-    if (good &&
-        !wg_arena_take(engine,
-                       plan->arena_bytes + (size_t)wg_pool_threads(engine->pool) * plan->workspace_bytes + 1,
-                       &arena)) {
-        wg_tape_fail(tape, WG_ERROR_MEMORY, "wg_eval: no memory for %zu bytes of buffers", plan->arena_bytes);
-        good = false;
-    }
-    good = good && carry_out(tape, s, plan, &arena) == WG_OK;
-    good = good && (!assign || assign_all(tape, s) == WG_OK);
-    for (size_t i = 0; room && engine->executor == WG_NODE_BY_NODE && i < others; i++)
-        free(s->assigned.at[i]); /* its copies */
-    wg_arena_return(engine, &arena);
-    hand_over_results(tape, s, good);
+    const bool good = take_memory(tape, e, &arena) && carry_out(tape, e, &arena) == WG_OK;
+    wg_arena_return(tape->engine, &arena);
+    wg_hand_over_results(tape, e, good);
+    for (size_t i = 0; good && i < e->states.count; i++) atomic_fetch_add(&e->states.at[i]->version, 1);
+    e->ran = good;
     return good ? WG_OK : tape->error.status;
 }
 
-/* The tape of the first var that is on one: it is told of those that are not. */
-static wg_tape *tape_of(const wg_var *vars) {
-    while (vars && !vars->tape && vars->id != UINT32_MAX) vars++;
-    return vars ? vars->tape : NULL;
+enum { SPARE_TENSORS = 64 };
+
+static void trim_spare(wg_tape *tape) {
+    while (tape->spare.count > SPARE_TENSORS) wg_tensor_free(tape->spare.at[--tape->spare.count]);
 }
 
 static int evaluate(const wg_var *vars, bool assign) {
     wg_tape *tape = tape_of(vars);
     if (!tape) return WG_ERROR_TAPE;
-    if (tape->error.status) return tape->error.status;
-    if (!tape->scratch) {
-        tape->scratch = calloc(1, sizeof(scratch));
-        tape->free_scratch = free_scratch;
-        if (!tape->scratch) return wg_tape_no_memory(tape), tape->error.status;
+    wg_evaluation *e = prepare(tape, vars, assign);
+    if (!e || run(tape, e)) return tape->error.status;
+    if (assign) { /* carried out */
+        for (size_t i = 0; i < tape->assigns.count; i++) wg_state_free(tape->assigns.at[i].state);
+        tape->assigns.count = tape->guards.count = 0;
     }
-    scratch *s = tape->scratch;
-    size_t results;
-    if (!drop_values(tape) || !find_roots(tape, s, vars, assign, &results) || !check_versions(tape))
-        return tape->error.status;
-    wg_plan *plan = find_plan(tape, s, results);
-    if (!plan) return tape->error.status;
-    const int status = run_plan(tape, s, plan, results, assign);
-    wg_plan_free(plan);
     trim_spare(tape);
-    return status;
+    return WG_OK;
 }
 
 int wg_eval_list(const wg_var *vars) { return evaluate(vars, true); }
 int wg_peek_list(const wg_var *vars) { return evaluate(vars, false); }
+
+int wg_prepare_list(const wg_var *vars) {
+    wg_tape *tape = tape_of(vars);
+    if (!tape) return WG_ERROR_TAPE;
+    return prepare(tape, vars, true) ? WG_OK : tape->error.status;
+}
+
+/* --- Again ------------------------------------------------------------------------------------ */
+
+int wg_rerun(wg_tape *tape) {
+    if (!tape) return WG_ERROR_TAPE;
+    if (tape->error.status) return tape->error.status;
+    wg_evaluation *e = wg_evaluation_latest(tape);
+    if (!e || !e->ran)
+        return wg_tape_fail(tape, WG_ERROR_STALE,
+                            "wg_rerun: nothing has been evaluated on this tape since it was cleared");
+    return run(tape, e);
+}
+
+int wg_bind(wg_var input, wg_tensor *tensor) {
+    wg_tape *tape = input.tape;
+    if (!tape) return WG_ERROR_TAPE;
+    if (!wg_tape_owns(tape, input, "wg_bind: the input")) return tape->error.status;
+    const wg_node *node = &tape->nodes.at[input.id];
+    if (node->op != &wg_op_input || !tensor)
+        return wg_tape_fail_at(tape, input.id, WG_ERROR_TAPE,
+                               tensor ? "wg_bind: the var is not an input but a %s" : "wg_bind: the tensor is NULL",
+                               node->op->name);
+    const input_attributes *a = wg_node_attributes(tape, node);
+    const wg_type type = wg_node_type(tape, node);
+    char have[WG_TEXT_SIZE], want[WG_TEXT_SIZE];
+    if (!wg_type_equal(&type, &tensor->type))
+        return wg_tape_fail_at(tape, input.id, WG_ERROR_SHAPE, "wg_bind: the tensor is %s, the input is %s",
+                               wg_type_text(have, &tensor->type, true), wg_type_text(want, &type, true));
+    if ((bool)a->dense != tensor->dense)
+        return wg_tape_fail_at(tape, input.id, WG_ERROR_SHAPE,
+                               "wg_bind: the tensor is %s, the one recorded is %s; they must be alike",
+                               tensor->dense ? "dense" : "strided", a->dense ? "dense" : "strided");
+    wg_tensor **bound = &tape->inputs.at[a->index];
+    wg_tensor_retain(tensor);
+    wg_tensor_free(*bound);
+    *bound = tensor;
+    return WG_OK;
+}
+
+void wg_set_stop(wg_tape *tape, bool (*should_stop)(void *context), void *context) {
+    if (!tape) return;
+    tape->should_stop = should_stop;
+    tape->stop_context = context;
+}

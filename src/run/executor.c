@@ -1,4 +1,4 @@
-/* executor — carries out a plan step by step, each step on all threads. */
+/* executor — carries out a plan wave by wave, each on all threads. */
 #include "run/run.h"
 
 void wg_call_fail(const wg_call *call, int status, const char *format, ...) {
@@ -26,16 +26,16 @@ const wg_tensor *wg_leaf_tensor(const wg_run *run, const wg_low_node *leaf) {
     return leaf->leaf == WG_LEAF_STATE ? tape->reads.at[a->index].state->tensor : tape->inputs.at[a->index];
 }
 
-void *wg_value_address(const wg_run *run, uint32_t value) {
-    const wg_plan *plan = run->plan;
-    const wg_place place = plan->places[wg_bytes_of(&plan->low, value)];
+void *wg_place_address(const wg_run *run, wg_place place) {
     switch (place.kind) {
     case WG_PLACE_ARENA:
         return run->arena + place.offset;
     case WG_PLACE_RESULT:
         return run->results[place.offset]->data;
+    case WG_PLACE_STATE:
+        return run->states[place.offset]->tensor->data;
     case WG_PLACE_LEAF:
-        return wg_leaf_tensor(run, &plan->low.nodes.at[place.offset])->data;
+        return wg_leaf_tensor(run, &run->plan->low.nodes.at[place.offset])->data;
     case WG_PLACE_NONE:
     case WG_PLACE_TILE:
         break;
@@ -43,68 +43,126 @@ void *wg_value_address(const wg_run *run, uint32_t value) {
     return NULL;
 }
 
-typedef struct kernel_job {
-    const wg_run *run;
-    const wg_low_node *node;
-    const wg_call *call;
-    const wg_step *step;
-} kernel_job;
+/* --- A wave ----------------------------------------------------------------------------------- */
 
-static void do_units(void *context, int worker, int64_t begin, int64_t end) {
-    const kernel_job *job = context;
-    if (job->step->kind == WG_STEP_TILES) {
-        wg_run_tiles(job->run, job->step, worker, begin, end);
-        return;
-    }
-    wg_call call = *job->call;
-    call.begin = begin;
-    call.end = end;
-    call.workspace = job->run->workspace + (size_t)worker * job->run->plan->workspace_bytes;
-    job->node->kernel.run(&call);
-}
-
-static void run_kernel(wg_run *run, const wg_step *step) {
+/* A kernel's call, its operands where they lie; returns how many operands it took. */
+static size_t prepare_kernel(const wg_run *run, wg_job *job, wg_operand *operands) {
     const wg_plan *plan = run->plan;
-    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first]];
-    struct wg_call_state state = {run->failure, wg_tape_node(run, node)};
-    wg_call call;
-    wg_low_call(&plan->low, node, wg_run_attributes(run, node), run->operands, &call);
-    call.state_ = &state;
+    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[job->step->first]];
+    job->state = (struct wg_call_state){run->failure, wg_tape_node(run, node)};
+    wg_low_call(&plan->low, node, wg_run_attributes(run, node), operands, &job->call);
+    job->call.state_ = &job->state;
     for (uint32_t i = 0; i < node->input_count; i++) {
         const uint32_t value = plan->low.edges.at[node->inputs + i];
-        if (value != WG_ABSENT) run->operands[i].data = wg_value_address(run, value);
+        if (value != WG_ABSENT) operands[i].data = wg_value_address(run, value);
     }
     for (uint32_t i = 0; i < node->output_count; i++)
-        run->operands[node->input_count + i].data = wg_value_address(run, node->outputs + i);
-    kernel_job job = {run, node, &call, step};
-    wg_pool_run(run->engine->pool, do_units, &job, step->units, step->grain);
+        operands[node->input_count + i].data = wg_value_address(run, node->outputs + i);
+    return (size_t)node->input_count + node->output_count;
 }
 
-int wg_run_steps(wg_run *run) {
+static void do_units(const wg_run *run, const wg_job *job, int worker, int64_t begin, int64_t end) {
+    const wg_low_node *node = &run->plan->low.nodes.at[run->plan->members.at[job->step->first]];
+    switch (job->step->kind) {
+    case WG_STEP_TILES:
+        wg_run_tiles(run, job->step, worker, begin, end);
+        break;
+    case WG_STEP_KERNEL: {
+        wg_call call = job->call;
+        call.begin = begin;
+        call.end = end;
+        call.workspace = run->workspace + (size_t)worker * run->plan->workspace_bytes;
+        node->kernel.run(&call);
+        break;
+    }
+    case WG_STEP_GATHER:
+        wg_tensor_gather(wg_leaf_tensor(run, node), wg_value_address(run, node->outputs));
+        break;
+    }
+}
+
+typedef struct wave_work {
+    const wg_run *run;
+    const wg_wave *wave;
+} wave_work;
+
+static void do_only_step(void *context, int worker, int64_t begin, int64_t end) {
+    const wave_work *work = context;
+    do_units(work->run, &work->run->jobs[0], worker, begin, end);
+}
+
+/* Pieces of all steps, one after the other. */
+static void do_pieces(void *context, int worker, int64_t begin, int64_t end) {
+    const wave_work *work = context;
+    const wg_job *job = work->run->jobs, *last = job + work->wave->count - 1;
+    for (int64_t piece = begin; piece < end; piece++) {
+        while (job < last && job[1].first_piece <= piece) job++;
+        const int64_t unit = (piece - job->first_piece) * job->step->grain;
+        do_units(work->run, job, worker, unit, wg_min(unit + job->step->grain, job->step->units));
+    }
+}
+
+static void run_wave(const wg_run *run, const wg_wave *wave) {
     const wg_plan *plan = run->plan;
-    for (size_t i = 0; i < plan->steps.count; i++) {
-        const wg_step *step = &plan->steps.at[i];
-        kernel_job tiles = {.run = run, .step = step};
-        switch (step->kind) {
-        case WG_STEP_KERNEL:
-            run_kernel(run, step);
-            break;
-        case WG_STEP_TILES:
-            wg_pool_run(run->engine->pool, do_units, &tiles, step->units, step->grain);
-            break;
-        case WG_STEP_GATHER: {
-            const wg_low_node *leaf = &plan->low.nodes.at[plan->members.at[step->first]];
-            wg_tensor_gather(wg_leaf_tensor(run, leaf), wg_value_address(run, leaf->outputs));
-            break;
-        }
-        }
-        const int status = atomic_load_explicit(&run->failure->status, memory_order_relaxed);
+    size_t operands = 0;
+    int64_t pieces = 0;
+    for (uint32_t i = 0; i < wave->count; i++) {
+        wg_job *job = &run->jobs[i];
+        job->step = &plan->steps.at[wave->first + i];
+        job->first_piece = pieces;
+        pieces += (job->step->units + job->step->grain - 1) / job->step->grain;
+        if (job->step->kind == WG_STEP_KERNEL) operands += prepare_kernel(run, job, run->operands + operands);
+    }
+    wave_work work = {run, wave};
+    if (wave->count == 1)
+        wg_pool_run(run->engine->pool, do_only_step, &work, run->jobs[0].step->units, run->jobs[0].step->grain);
+    else
+        wg_pool_run(run->engine->pool, do_pieces, &work, pieces, 1);
+}
+
+/* --- The plan --------------------------------------------------------------------------------- */
+
+static void copy(const wg_run *run, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++) {
+        const wg_copy *copy = &run->plan->copies.at[i];
+        memcpy(wg_place_address(run, copy->to), wg_place_address(run, copy->from), copy->bytes);
+    }
+}
+
+/* What the wave was the last to use holds no live value from here on. */
+static void poison_dead(const wg_run *run, uint32_t wave) {
+    for (size_t i = 0; i < run->plan->buffers.count; i++) {
+        const wg_buffer *buffer = &run->plan->buffers.at[i];
+        if (buffer->last == wave) wg_poison(run->arena + buffer->offset, buffer->bytes);
+    }
+}
+
+/* Before the commit: has data failed, or does the program want to stop? */
+static int stopped(const wg_run *run) {
+    const wg_tape *tape = run->tape;
+    const int status = atomic_load_explicit(&run->failure->status, memory_order_relaxed);
+    if (status || !tape->should_stop || !tape->should_stop(tape->stop_context)) return status;
+    snprintf(run->failure->message, sizeof run->failure->message, "wg_eval: stopped; nothing was assigned");
+    run->failure->node = WG_ABSENT;
+    atomic_store(&run->failure->status, WG_ERROR_STOPPED);
+    return WG_ERROR_STOPPED;
+}
+
+int wg_run_plan(wg_run *run) {
+    const wg_plan *plan = run->plan;
+    if (run->engine->poison) {
+        wg_poison(run->arena, plan->arena_bytes);
+        for (size_t i = 0; i < plan->low.count.results; i++)
+            wg_poison(run->results[i]->data, wg_type_bytes(&run->results[i]->type));
+    }
+    for (uint32_t i = 0; i <= plan->waves.count; i++) {
+        const int status = i <= plan->commit ? stopped(run) : WG_OK;
         if (status) return status;
+        if (i == plan->commit) copy(run, 0, plan->early_copies);
+        if (i == plan->waves.count) break;
+        run_wave(run, &plan->waves.at[i]);
+        if (run->engine->poison) poison_dead(run, i);
     }
-    for (size_t i = 0; i < plan->copies.count; i++) {
-        const wg_copy copy = plan->copies.at[i];
-        const size_t bytes = wg_type_bytes(&plan->low.values.at[copy.value].type);
-        if (bytes) memcpy(run->results[copy.result]->data, wg_value_address(run, copy.value), bytes);
-    }
+    copy(run, plan->early_copies, plan->copies.count);
     return WG_OK;
 }

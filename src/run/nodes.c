@@ -11,12 +11,16 @@ typedef struct by_node {
     bool *own;
 } by_node;
 
+void wg_poison(void *memory, size_t bytes) {
+    const uint64_t nan = 0x7FF4DEAD7FA4DEADu;
+    for (size_t i = 0; i < bytes; i += 8) memcpy((char *)memory + i, &nan, bytes - i < 8 ? bytes - i : 8);
+}
+
 static void *poisoned(const wg_type *type) {
     const size_t bytes = wg_round_up(wg_type_bytes(type) + 1, WG_ALIGNMENT);
     void *memory = NULL;
     if (posix_memalign(&memory, WG_ALIGNMENT, bytes)) return NULL;
-    const uint64_t nan = 0x7FF4DEAD7FA4DEADu; /* signalling as f64 and as f32 */
-    for (size_t i = 0; i < bytes / 8; i++) memcpy((char *)memory + 8 * i, &nan, 8);
+    wg_poison(memory, bytes);
     return memory;
 }
 
@@ -121,7 +125,33 @@ static int run_node(by_node *b, const wg_low_node *node, bool finite_only) {
     return status;
 }
 
-int wg_run_nodes(wg_run *run, bool finite_only, void **assigned) {
+/* Copies what was asked for. What states get is copied once more before the first of them changes, for it may lie in
+ * another one. */
+static int hand_over(const by_node *b) {
+    const wg_run *run = b->run;
+    const wg_lowered *low = &run->plan->low;
+    const uint32_t *assigned = low->roots + low->count.results;
+    void **content = calloc(low->count.assigns + 1, sizeof *content);
+    int status = content ? WG_OK : WG_ERROR_MEMORY;
+    for (size_t i = 0; !status && i < low->count.results; i++) {
+        const size_t bytes = wg_type_bytes(&run->results[i]->type);
+        if (bytes) memcpy(run->results[i]->data, b->memory[low->roots[i]], bytes);
+    }
+    for (size_t i = 0; !status && i < low->count.assigns; i++) {
+        const size_t bytes = wg_type_bytes(&low->values.at[assigned[i]].type);
+        if (!(content[i] = poisoned(&low->values.at[assigned[i]].type))) status = WG_ERROR_MEMORY;
+        if (content[i] && bytes) memcpy(content[i], b->memory[assigned[i]], bytes);
+    }
+    for (size_t i = 0; content && i < low->count.assigns; i++) {
+        const size_t bytes = wg_type_bytes(&low->values.at[assigned[i]].type);
+        if (!status && bytes) memcpy(run->states[i]->tensor->data, content[i], bytes);
+        free(content[i]);
+    }
+    free(content);
+    return status;
+}
+
+int wg_run_nodes(wg_run *run, bool finite_only) {
     const wg_plan *plan = run->plan;
     const size_t values = plan->low.values.count;
     by_node b = {
@@ -129,18 +159,7 @@ int wg_run_nodes(wg_run *run, bool finite_only, void **assigned) {
     int status = b.memory && b.own ? WG_OK : WG_ERROR_MEMORY;
     for (size_t i = 0; !status && i < plan->low.nodes.count; i++)
         status = run_node(&b, &plan->low.nodes.at[i], finite_only);
-    for (size_t i = 0; !status && i < plan->low.root_count; i++) {
-        const uint32_t value = plan->low.roots[i], own = wg_bytes_of(&plan->low, value);
-        const size_t bytes = wg_type_bytes(&plan->low.values.at[value].type);
-        if (i < plan->result_count) {
-            if (bytes) memcpy(run->results[i]->data, b.memory[value], bytes);
-        } else if (assigned) { /* handed over, a copy where somebody else has it too */
-            if ((assigned[i - plan->result_count] = poisoned(&plan->low.values.at[value].type)) == NULL)
-                status = WG_ERROR_MEMORY;
-            else if (bytes)
-                memcpy(assigned[i - plan->result_count], b.memory[own], bytes);
-        }
-    }
+    if (!status && !finite_only) status = hand_over(&b);
     for (size_t i = 0; b.memory && b.own && i < values; i++)
         if (b.own[i]) free(b.memory[i]);
     free(b.memory);

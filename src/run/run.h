@@ -13,26 +13,37 @@ typedef struct wg_failure {
     char message[900];
 } wg_failure;
 
-/* One run of a plan for a tape. */
-typedef struct wg_run {
-    wg_tape *tape;
-    wg_engine *engine;
-    const wg_plan *plan;
-    wg_tensor *const *results; /* the plan's first roots */
-    char *arena, *workspace;   /* workspace: plan->workspace_bytes for each thread */
-    wg_operand *operands;
-    wg_failure *failure;
-} wg_run;
-
 /* What a kernel's wg_call_fail finds its way by. */
 struct wg_call_state {
     wg_failure *failure;
     uint32_t node;
 };
 
+/* One run of a plan for a tape. */
+typedef struct wg_run {
+    wg_tape *tape;
+    wg_engine *engine;
+    const wg_plan *plan;
+    const uint32_t *order;     /* the canonical order in which the plan's nodes name those of the tape */
+    wg_tensor *const *results; /* the plan's first roots */
+    wg_state *const *states;   /* that get the values of the next roots; NULL: run only to find a culprit */
+    char *arena, *workspace;   /* workspace: plan->workspace_bytes for each thread */
+    wg_operand *operands;      /* plan->most_operands */
+    struct wg_job *jobs;       /* plan->most_steps */
+    wg_failure *failure;
+} wg_run;
+
+/* A step of a wave, ready to be run. */
+typedef struct wg_job {
+    const wg_step *step;
+    wg_call call; /* of a kernel */
+    struct wg_call_state state;
+    int64_t first_piece; /* of the wave's; a piece is as many units as a thread takes at a time */
+} wg_job;
+
 /* The node's attributes and its id on the tape at hand. */
 static inline uint32_t wg_tape_node(const wg_run *run, const wg_low_node *node) {
-    return run->tape->order.at[node->source];
+    return run->order[node->source];
 }
 static inline const void *wg_run_attributes(const wg_run *run, const wg_low_node *node) {
     return wg_node_attributes(run->tape, &run->tape->nodes.at[wg_tape_node(run, node)]);
@@ -40,17 +51,23 @@ static inline const void *wg_run_attributes(const wg_run *run, const wg_low_node
 /* The tensor that a leaf stands for. */
 const wg_tensor *wg_leaf_tensor(const wg_run *run, const wg_low_node *leaf);
 
-/* Where a value's bytes are while a plan runs; not of values in tiles. */
-void *wg_value_address(const wg_run *run, uint32_t value);
+/* Where bytes are while a plan runs; not those in tiles. */
+void *wg_place_address(const wg_run *run, wg_place place);
+static inline void *wg_value_address(const wg_run *run, uint32_t value) {
+    return wg_place_address(run, run->plan->places[wg_bytes_of(&run->plan->low, value)]);
+}
 
-/* Carries out the steps; a wg_status, the failure says more. */
-int wg_run_steps(wg_run *run);
+/* Carries out the plan: afterwards results have their values and states their new content. A wg_status, the failure
+ * says more; after one no state has changed. */
+int wg_run_plan(wg_run *run);
 
 /* The same, node by node on one thread, each value in poisoned memory of its own: the meaning of a plan,
- * against which wg_run_steps is tested. With `finite_only` it stops at the first node that makes a number
- * that is not finite: the one to name. Copies results; assigned values are handed to `assigned` if not NULL.
- */
-int wg_run_nodes(wg_run *run, bool finite_only, void **assigned);
+ * against which wg_run_plan is tested. With `finite_only` it stops at the first node that makes a number
+ * that is not finite: the one to name. */
+int wg_run_nodes(wg_run *run, bool finite_only);
+
+/* Fills memory with numbers that are signalling NaNs as f32 and as f64. */
+void wg_poison(void *memory, size_t bytes);
 
 /* tiles.c: elements begin … begin+count-1 of `from` broadcast to `to`, written densely. */
 void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_type *to, int64_t begin,

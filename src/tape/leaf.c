@@ -97,25 +97,36 @@ wg_var (wg_full)(wg_tape *tape, wg_dtype dtype, const wg_shape *shape, double va
 
 /* --- State ------------------------------------------------------------------------------------ */
 
+static uint64_t hash_of(const wg_state *state, uint64_t version) {
+    return wg_hash(&state, sizeof state, version);
+}
+
+uint32_t wg_read_of(const wg_tape *tape, const wg_state *state) {
+    const uint64_t version = atomic_load(&state->version);
+    size_t probe = 0;
+    for (uint32_t id; (id = wg_table_next(&tape->state_table, hash_of(state, version), &probe)) != UINT32_MAX;) {
+        const input_attributes *a = wg_node_attributes(tape, &tape->nodes.at[id]);
+        const wg_read_entry *read = &tape->reads.at[a->index];
+        if (read->state == state && read->version == version) return id;
+    }
+    return WG_ABSENT;
+}
+
 wg_var (wg_read)(wg_tape *tape, wg_state *state) {
     if (!tape || tape->error.status) return wg_invalid(tape);
     if (!state)
         return wg_fail(tape, WG_ERROR_TAPE,
                        "wg_read: the state is NULL; the call that should have made it failed");
-    const uint64_t version = atomic_load(&state->version), hash = wg_hash(&state, sizeof state, version);
-    size_t probe = 0;
-    for (uint32_t id; (id = wg_table_next(&tape->state_table, hash, &probe)) != UINT32_MAX;) {
-        const input_attributes *a = wg_node_attributes(tape, &tape->nodes.at[id]);
-        const wg_read_entry *read = &tape->reads.at[a->index];
-        if (read->state == state && read->version == version) return wg_var_of(tape, id);
-    }
+    const uint32_t known = wg_read_of(tape, state);
+    if (known != WG_ABSENT) return wg_var_of(tape, known);
+    const uint64_t version = atomic_load(&state->version);
     if (!WG_TAPE_ROOM(tape, reads, 1)) return wg_invalid(tape);
     const wg_tensor *tensor = state->tensor;
     input_attributes a = {
         .index = (int64_t)tape->reads.count, .dense = 1, .dtype = tensor->type.dtype, .shape = tensor->type};
     const wg_var var = wg_record(tape, &wg_op_state, &a, NULL, 0);
     if (var.id == WG_INVALID_ID) return var;
-    if (!wg_table_add(&tape->state_table, hash, var.id)) return wg_tape_no_memory(tape), wg_invalid(tape);
+    if (!wg_table_add(&tape->state_table, hash_of(state, version), var.id)) return wg_tape_no_memory(tape), wg_invalid(tape);
     tape->reads.at[tape->reads.count++] = (wg_read_entry){wg_state_retain(state), version};
     return var;
 }

@@ -95,7 +95,9 @@ struct wg_tape {
     WG_ARRAY(uint64_t) contributions; /* a cotangent's node, and the contribution before it */
 
     WG_ARRAY(uint64_t) key; /* what a plan is found by: see lower/key.c */
-    void *scratch;          /* of the rooms that evaluate: see run/eval.c */
+    bool (*should_stop)(void *context); /* asked while a plan runs; NULL: nobody is */
+    void *stop_context;
+    void *scratch;          /* of the rooms that evaluate: see run/evaluation.h */
     void (*free_scratch)(void *scratch);
 
     wg_error error; /* status 0: none. The message without scope and site */
@@ -147,6 +149,9 @@ typedef struct scalar_attributes {
     double value;
 } scalar_attributes;
 static inline bool wg_is_leaf(const wg_op *op) { return op == &wg_op_input || op == &wg_op_state; }
+
+/* The node that reads the state's present content; WG_ABSENT: none does. */
+uint32_t wg_read_of(const wg_tape *tape, const wg_state *state);
 
 /* --- state.c ---------------------------------------------------------------------------------- */
 
