@@ -12,6 +12,7 @@
 #include <wengert/op.h>
 #include <wengert/ops.h>
 #include <wengert/optim.h>
+#include <wengert/plan.h>
 #include <wengert/tape.h>
 #include <wengert/tensor.h>
 

@@ -94,7 +94,7 @@ const wg_op wg_op_mul = {
 
 const wg_op wg_op_div = {
     .name = "div", .formula = "y = a / b", .onnx = "Div", .torch = "div",
-    .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_CAN_FAIL, .linear_in = 1 << 0,
+    .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_INTEGERS_FAIL, .linear_in = 1 << 0,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(div), .backward = div_backward,
     .samples = div_samples,
 };

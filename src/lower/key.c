@@ -63,7 +63,7 @@ static bool add_node(wg_tape *tape, uint32_t id) {
         return true;
     }
     add(tape, (uint64_t)(uintptr_t)node->op);
-    add(tape, node->input_count);
+    add(tape, (uint64_t)node->flags << 32 | node->input_count);
     for (int i = 0; i < node->input_count; i++) {
         const uint32_t edge = wg_edge(tape, node, i);
         add(tape, edge == WG_ABSENT ? WG_ABSENT : wg_rank(tape, edge));

@@ -149,13 +149,27 @@ void wg_low_call(const wg_lowered *low, const wg_low_node *node, const void *att
             (wg_operand){NULL, low->values.at[node->outputs + (uint32_t)i].type};
 }
 
+size_t wg_most_operands(const wg_lowered *low) {
+    size_t most = 0;
+    for (size_t i = 0; i < low->nodes.count; i++) {
+        const size_t operands = (size_t)low->nodes.at[i].input_count + low->nodes.at[i].output_count;
+        if (most < operands) most = operands;
+    }
+    return most;
+}
+
+wg_cost wg_low_cost(const wg_lowered *low, const wg_low_node *node, const void *attributes, wg_operand *operands) {
+    wg_call call;
+    wg_low_call(low, node, attributes, operands, &call);
+    if (node->op->cost) return node->op->cost(&call);
+    wg_cost cost = {.flops = (double)wg_type_count(&call.outputs[0].type)};
+    for (int i = 0; i < call.input_count + call.output_count; i++) cost.bytes += (double)wg_type_bytes(&operands[i].type);
+    return cost;
+}
+
 static bool pick_kernels(lowering *l) {
     wg_lowered *low = l->low;
-    size_t most = 0;
-    for (size_t i = 0; i < low->nodes.count; i++)
-        if (most < (size_t)low->nodes.at[i].input_count + low->nodes.at[i].output_count)
-            most = (size_t)low->nodes.at[i].input_count + low->nodes.at[i].output_count;
-    wg_operand *operands = malloc((most ? most : 1) * sizeof *operands);
+    wg_operand *operands = malloc((wg_most_operands(low) + 1) * sizeof *operands);
     if (!operands) return no_memory(l);
     for (size_t i = 0; i < low->nodes.count; i++) {
         wg_low_node *node = &low->nodes.at[i];

@@ -75,6 +75,13 @@ static inline const wg_low_node *wg_maker(const wg_lowered *lowered, uint32_t va
 void wg_low_call(const wg_lowered *lowered, const wg_low_node *node, const void *attributes,
                  wg_operand *operands, wg_call *call);
 
+/* The most operands that a node has. */
+size_t wg_most_operands(const wg_lowered *lowered);
+
+/* What a node that is no leaf costs; `operands` has room for its operands. */
+wg_cost wg_low_cost(const wg_lowered *lowered, const wg_low_node *node, const void *attributes,
+                    wg_operand *operands);
+
 /* --- key.c ------------------------------------------------------------------------------------ */
 
 /* Writes all that a lowered graph depends on, and nothing else, to tape->key: ops, structural

@@ -61,11 +61,13 @@ static void list_readers(ordering *o) {
 /* --- The tail --------------------------------------------------------------------------------- */
 
 static bool may_be_late(const wg_low_node *node) {
-    return wg_is_tiled(node) && !(node->op->flags & WG_CAN_FAIL);
+    const unsigned failing = wg_dtype_real(node->dtype) ? WG_CAN_FAIL : WG_CAN_FAIL | WG_INTEGERS_FAIL;
+    return wg_is_tiled(node) && !(node->op->flags & failing);
 }
 
 /* Finds, for every value, the one buffer that it is computed from element by element, itself at least; a node that
- * has more than one joins them, and is marked DONE until `find_tail` has seen it. */
+ * has more than one joins them, and is marked DONE until `find_tail` has seen it. Of single elements any number may be
+ * kept. */
 static void find_sources(ordering *o, uint32_t *source) {
     const wg_lowered *low = &o->plan->low;
     for (size_t i = 0; i < low->nodes.count; i++) {
@@ -73,7 +75,7 @@ static void find_sources(ordering *o, uint32_t *source) {
         const int64_t count = wg_type_count(&low->values.at[node->outputs].type);
         uint32_t from = WG_ABSENT;
         bool joins = !may_be_late(node);
-        for (int k = 0; !joins && k < node->input_count; k++) {
+        for (int k = 0; !joins && count > 1 && k < node->input_count; k++) {
             const uint32_t value = buffer_of(low, node, k);
             if (value == WG_ABSENT || wg_type_count(&low->values.at[value].type) != count) continue;
             const uint32_t other = source[value];

@@ -23,12 +23,7 @@ static void size_kernel(const wg_plan *plan, const wg_tape *tape, wg_step *step,
 
 /* Units, and how many a thread takes at a time. */
 static bool size_steps(wg_plan *plan, wg_tape *tape) {
-    uint32_t most = 0;
-    for (size_t i = 0; i < plan->low.nodes.count; i++) {
-        const wg_low_node *node = &plan->low.nodes.at[i];
-        if (most < (uint32_t)node->input_count + node->output_count) most = (uint32_t)node->input_count + node->output_count;
-    }
-    wg_operand *operands = malloc((most + 1) * sizeof *operands);
+    wg_operand *operands = malloc((wg_most_operands(&plan->low) + 1) * sizeof *operands);
     if (!operands) return wg_tape_no_memory(tape);
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];

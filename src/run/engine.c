@@ -95,16 +95,25 @@ wg_engine_counters wg_engine_count(wg_engine *engine) {
 
 /* --- Arenas ----------------------------------------------------------------------------------- */
 
+size_t wg_workspace_of(const wg_engine *engine, const wg_plan *plan) {
+    return (size_t)wg_pool_threads(engine->pool) * plan->workspace_bytes;
+}
+
+size_t wg_memory_of(const wg_engine *engine, const wg_plan *plan) {
+    return wg_workspace_of(engine, plan) + plan->arena_bytes;
+}
+
 bool wg_arena_take(wg_engine *engine, size_t bytes, wg_arena *arena) {
     *arena = (wg_arena){0};
     pthread_mutex_lock(&engine->lock);
     if (engine->arenas.count) *arena = engine->arenas.at[--engine->arenas.count];
     pthread_mutex_unlock(&engine->lock);
-    if (arena->bytes >= bytes) return true;
+    if (arena->memory && arena->bytes >= bytes) return true;
     free(arena->memory);
     *arena = (wg_arena){0};
-    if (posix_memalign(&arena->memory, 4096, wg_round_up(bytes, 4096))) return false;
-    arena->bytes = wg_round_up(bytes, 4096);
+    bytes = wg_round_up(bytes ? bytes : 1, 4096);
+    if (posix_memalign(&arena->memory, 4096, bytes)) return false;
+    arena->bytes = bytes;
     return true;
 }
 

@@ -166,8 +166,8 @@ static int carry_out(wg_tape *tape, wg_evaluation *e, const wg_arena *arena) {
                   .states = e->states.at,
                   .operands = e->operands.at,
                   .jobs = e->jobs.at,
-                  .arena = arena->memory,
-                  .workspace = (char *)arena->memory + wg_round_up(e->plan->arena_bytes, WG_ALIGNMENT),
+                  .workspace = arena->memory,
+                  .arena = (char *)arena->memory + wg_workspace_of(tape->engine, e->plan),
                   .failure = &failure};
     const uint64_t mode = wg_float_mode_get();
     wg_float_mode_set(WG_FLOAT_MODE_DEFAULT);
@@ -187,14 +187,11 @@ static int carry_out(wg_tape *tape, wg_evaluation *e, const wg_arena *arena) {
 
 static bool take_memory(wg_tape *tape, wg_evaluation *e, wg_arena *arena) {
     const wg_plan *plan = e->plan;
-    const size_t threads = (size_t)wg_pool_threads(tape->engine->pool);
     e->operands.count = e->jobs.count = 0;
     if (!wg_make_results(tape, e) || !ROOM(tape, e->operands, plan->most_operands + 1) ||
         !ROOM(tape, e->jobs, plan->most_steps + 1))
         return false;
-    if (wg_arena_take(tape->engine,
-                      wg_round_up(plan->arena_bytes, WG_ALIGNMENT) + threads * plan->workspace_bytes + 1, arena))
-        return true;
+    if (wg_arena_take(tape->engine, wg_memory_of(tape->engine, plan), arena)) return true;
     wg_tape_fail(tape, WG_ERROR_MEMORY, "wg_eval: no memory for %zu bytes of buffers", plan->arena_bytes);
     return false;
 }

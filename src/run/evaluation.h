@@ -23,6 +23,9 @@ wg_evaluation *wg_evaluation_of(wg_tape *tape);
 /* The tape's latest, with a plan, or NULL. */
 wg_evaluation *wg_evaluation_latest(const wg_tape *tape);
 
+/* Was the node recorded while differentiating? */
+bool wg_is_adjoint(const wg_tape *tape, const wg_evaluation *evaluation, const wg_low_node *node);
+
 /* --- roots.c ---------------------------------------------------------------------------------- */
 
 /* Lets go of the values of earlier evaluations that were not to be kept; their tensors may serve again. */

@@ -112,10 +112,10 @@ static void apply_rule(wg_tape *tape, uint32_t id, const wg_var *cotangents) {
     if (inputs != few) free(inputs);
 }
 
-bool wg_reverse(wg_tape *tape, wg_var y, wg_var seed) {
+static void reverse(wg_tape *tape, wg_var y, wg_var seed) {
     const size_t count = tape->order.count;
     tape->cotangents.count = tape->contributions.count = 0;
-    if (!WG_TAPE_ROOM(tape, cotangents, count)) return false;
+    if (!WG_TAPE_ROOM(tape, cotangents, count)) return;
     for (size_t at = 0; at < count; at++) tape->cotangents.at[at] = WG_ABSENT;
     contribute(tape, wg_rank(tape, y.id), seed.id);
     for (size_t at = count; at-- > 0 && !tape->error.status;) {
@@ -137,5 +137,12 @@ bool wg_reverse(wg_tape *tape, wg_var y, wg_var seed) {
         }
         if (any) apply_rule(tape, id, cotangents);
     }
+}
+
+bool wg_reverse(wg_tape *tape, wg_var y, wg_var seed) {
+    const uint8_t flags = tape->flags_now;
+    tape->flags_now = WG_NODE_ADJOINT;
+    reverse(tape, y, seed);
+    tape->flags_now = flags;
     return !tape->error.status;
 }

@@ -156,7 +156,8 @@ static wg_var append(const pending *p) {
         node.rank = (uint8_t)type->rank;
         node.dtype = (uint8_t)type->dtype;
         node.extents = place_extents(p, type);
-        node.flags = p->weak && wg_dtype_real(type->dtype) && p->op != &wg_op_state ? WG_NODE_WEAK : 0;
+        const bool weak = p->weak && wg_dtype_real(type->dtype) && p->op != &wg_op_state;
+        node.flags = (uint8_t)(tape->flags_now | (weak ? WG_NODE_WEAK : 0));
         tape->nodes.at[tape->nodes.count++] = node;
         node.input_count = 0;
     }

@@ -57,7 +57,8 @@ void wg_tape_clear(wg_tape *tape) {
     tape->walk = 0;
     wg_table_clear(&tape->name_table);
     wg_table_clear(&tape->state_table);
-    tape->unstamped = tape->site_now = tape->scope_now = tape->unopened_scopes = 0;
+    tape->unstamped = tape->site_now = tape->scope_now = tape->unopened_scopes = tape->regions = 0;
+    tape->flags_now = 0;
     tape->error_scope = 0; /* its text is gone */
     if (++tape->epoch == 0) tape->epoch = 1;
 }

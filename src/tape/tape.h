@@ -13,7 +13,9 @@
 #define WG_INVALID_ID (UINT32_MAX - 1) /* the id of the var that an op returns after an error */
 
 typedef enum wg_node_flags {
-    WG_NODE_WEAK = 1 << 0, /* a scalar that takes the dtype of what it meets */
+    WG_NODE_WEAK = 1 << 0,     /* a scalar that takes the dtype of what it meets */
+    WG_NODE_ADJOINT = 1 << 1,  /* recorded while differentiating */
+    WG_NODE_RECOMPUTE = 1 << 2 /* in a region of which the backward pass is to find nothing in memory */
 } wg_node_flags;
 
 /* One recorded operation. Its further outputs are the nodes right after it, with `output` 1, 2, …
@@ -81,6 +83,8 @@ struct wg_tape {
     uint32_t unstamped; /* nodes from here on may lack a site */
     uint32_t site_now;  /* the site that nodes get as they are recorded; 0: none */
     uint32_t scope_now;
+    uint32_t regions;  /* wg_recompute_begin without its end yet */
+    uint8_t flags_now; /* that nodes get as they are recorded */
     uint32_t unopened_scopes; /* calls of wg_scope that failed and whose end is still to come */
 
     /* canonical order, left by wg_order */
@@ -95,6 +99,7 @@ struct wg_tape {
     WG_ARRAY(uint64_t) contributions; /* a cotangent's node, and the contribution before it */
 
     WG_ARRAY(uint64_t) key; /* what a plan is found by: see lower/key.c */
+    size_t budget; /* bytes that a plan may take; 0: any number */
     bool (*should_stop)(void *context); /* asked while a plan runs; NULL: nobody is */
     void *stop_context;
     void *scratch;          /* of the rooms that evaluate: see run/evaluation.h */
