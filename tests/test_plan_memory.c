@@ -1,5 +1,5 @@
-/* What a plan says before it runs is what is measured afterwards: the arena's high-water mark to the byte. And what
- * states will hold is written where it belongs, when all that reads the old content is over. */
+/* What a plan says before it runs is what is measured afterwards: the arena's high-water mark to the byte.
+ * And what states will hold is written where it belongs, when all that reads the old content is over. */
 #include "run/evaluation.h"
 #include "suite.h"
 #include <math.h>
@@ -29,7 +29,8 @@ static size_t high_water(const wg_plan *plan, const char *arena) {
 
 static wg_var network(wg_model *model, wg_var x) {
     x = wg_max_pool2d(wg_relu(wg_conv2d_layer(model, "conv1", x, 8, .kernel = 3, .padding = 1)), .kernel = 2);
-    x = wg_max_pool2d(wg_relu(wg_conv2d_layer(model, "conv2", x, 16, .kernel = 3, .padding = 1)), .kernel = 2);
+    x = wg_max_pool2d(wg_relu(wg_conv2d_layer(model, "conv2", x, 16, .kernel = 3, .padding = 1)),
+                      .kernel = 2);
     x = wg_relu(wg_linear(model, "fc1", wg_flatten(x, 1), 32));
     return wg_linear(model, "fc2", x, 10);
 }
@@ -67,8 +68,10 @@ START_TEST(the_arena_is_written_up_to_the_byte_that_was_foretold) {
     ck_assert_int_eq(wg_eval(loss), WG_OK);
     ck_assert_uint_eq(wg_engine_count(engine).plans_found, 1);
     ck_assert_uint_eq(high_water(plan, (const char *)arena.memory + info.workspace), info.arena);
-    printf("parameters %zu, activations %zu, gradients %zu, arena %zu, workspace %zu, peak %zu bytes; %.0f FLOPs\n",
-           info.parameters, info.activations, info.gradients, info.arena, info.workspace, info.peak, info.flops);
+    printf("parameters %zu, activations %zu, gradients %zu, arena %zu, workspace %zu, peak %zu bytes; %.0f "
+           "FLOPs\n",
+           info.parameters, info.activations, info.gradients, info.arena, info.workspace, info.peak,
+           info.flops);
     ck_assert_uint_le(info.live, info.arena);
     wg_plan_buffer buffers[64];
     const size_t live = wg_plan_live(tape, info.peak_moment, buffers, 64);
@@ -103,7 +106,9 @@ static wg_state *state_of(double a, double b) {
     return state;
 }
 
-static double held(const wg_state *state, int64_t index) { return wg_tensor_get(wg_state_tensor(state), index); }
+static double held(const wg_state *state, int64_t index) {
+    return wg_tensor_get(wg_state_tensor(state), index);
+}
 
 /* u, v <- v, u + 10 v; and what reads the old u after v is computed still finds it. */
 START_TEST(assigns_read_the_old_content_of_one_another) {
@@ -111,7 +116,8 @@ START_TEST(assigns_read_the_old_content_of_one_another) {
     wg_var old_u = wg_read(tape, u), old_v = wg_read(tape, v);
     wg_assign(u, old_v);
     wg_assign(v, wg_add(old_u, wg_mul(old_v, wg_scalar(tape, 10))));
-    wg_var reversed = wg_slice(old_u, 0, -1, WG_SLICE_TO_FRONT, .step = -1), same = wg_reshape(old_u, WG_SHAPE(1, 2));
+    wg_var reversed = wg_slice(old_u, 0, -1, WG_SLICE_TO_FRONT, .step = -1),
+           same = wg_reshape(old_u, WG_SHAPE(1, 2));
     ck_assert_int_eq(wg_eval(reversed, same, old_v), WG_OK);
     ck_assert_double_eq(held(u, 0), 3);
     ck_assert_double_eq(held(u, 1), 4);
@@ -129,7 +135,8 @@ END_TEST
 START_TEST(an_input_that_lies_in_a_state_is_read_before_it_changes) {
     wg_state *u = state_of(1, 2);
     const double *memory = wg_tensor_data(wg_state_tensor(u));
-    wg_tensor *backwards = wg_tensor_over(WG_F64, WG_SHAPE(2), memory + 1, NULL, .strides = (const int64_t[]){-1});
+    wg_tensor *backwards =
+        wg_tensor_over(WG_F64, WG_SHAPE(2), memory + 1, NULL, .strides = (const int64_t[]){-1});
     wg_tensor *part = wg_tensor_over(WG_F64, WG_SHAPE(1), memory, NULL);
     wg_var x = wg_input(tape, backwards), first = wg_input(tape, part);
     wg_assign(u, wg_add(wg_mul(wg_read(tape, u), wg_scalar(tape, 100)), wg_add(x, first)));
@@ -208,7 +215,8 @@ START_TEST(a_stopped_step_changes_nothing) {
         wg_set_stop(tape, count_down, &c);
         status = wg_eval(record_step(model, optimizer));
         const bool same = memcmp(before, wg_tensor_data(wg_state_tensor(weight)), bytes) == 0;
-        if (status != WG_OK && !same) ck_abort_msg("stopped at question %d, and the weights have changed", stops);
+        if (status != WG_OK && !same)
+            ck_abort_msg("stopped at question %d, and the weights have changed", stops);
         if (status == WG_OK && same) ck_abort_msg("not stopped, and the weights have not changed");
         wg_tape_recover(tape, NULL);
     }

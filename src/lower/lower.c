@@ -105,8 +105,11 @@ static bool lower_node(lowering *l, uint32_t place) {
                      .source = place,
                      .inputs = (uint32_t)low->edges.count,
                      .outputs = (uint32_t)low->values.count,
+                     .given = (uint32_t)low->edges.count,
+                     .clone_of = WG_ABSENT,
                      .input_count = (uint16_t)inputs,
-                     .output_count = (uint16_t)outputs};
+                     .output_count = (uint16_t)outputs,
+                     .flags = node->flags};
     for (int i = 0; i < inputs; i++) {
         const uint32_t edge = wg_edge(tape, node, i);
         low->edges.at[low->edges.count + (size_t)i] =
@@ -158,12 +161,14 @@ size_t wg_most_operands(const wg_lowered *low) {
     return most;
 }
 
-wg_cost wg_low_cost(const wg_lowered *low, const wg_low_node *node, const void *attributes, wg_operand *operands) {
+wg_cost wg_low_cost(const wg_lowered *low, const wg_low_node *node, const void *attributes,
+                    wg_operand *operands) {
     wg_call call;
     wg_low_call(low, node, attributes, operands, &call);
     if (node->op->cost) return node->op->cost(&call);
     wg_cost cost = {.flops = (double)wg_type_count(&call.outputs[0].type)};
-    for (int i = 0; i < call.input_count + call.output_count; i++) cost.bytes += (double)wg_type_bytes(&operands[i].type);
+    for (int i = 0; i < call.input_count + call.output_count; i++)
+        cost.bytes += (double)wg_type_bytes(&operands[i].type);
     return cost;
 }
 
@@ -201,8 +206,8 @@ static void lower_roots(lowering *l, const uint32_t *roots) {
     }
 }
 
-int wg_lower(wg_tape *tape, const wg_lower_settings *settings, const uint32_t *roots, const wg_root_counts *count,
-             wg_lowered *lowered) {
+int wg_lower(wg_tape *tape, const wg_lower_settings *settings, const uint32_t *roots,
+             const wg_root_counts *count, wg_lowered *lowered) {
     *lowered = (wg_lowered){.count = *count};
     lowering l = {.tape = tape, .settings = settings, .low = lowered};
     l.value_of = malloc((tape->order.count + 1) * sizeof *l.value_of);

@@ -34,12 +34,15 @@ typedef struct wg_low_node {
     const wg_op *op;
     wg_kernel kernel;
     wg_leaf leaf;
-    bool dense;       /* a leaf whose memory can be used as it is */
-    wg_dtype dtype;   /* what the kernel is typed by */
-    uint32_t source;  /* place in the canonical order of the node whose attributes, line and tensor it has */
-    uint32_t inputs;  /* first of its edges */
-    uint32_t outputs; /* first of its values */
+    bool dense;        /* a leaf whose memory can be used as it is */
+    wg_dtype dtype;    /* what the kernel is typed by */
+    uint32_t source;   /* place in the canonical order of the node whose attributes, line and tensor it has */
+    uint32_t inputs;   /* first of its edges */
+    uint32_t given;    /* the same, before the plan replaced what it reads by clones */
+    uint32_t clone_of; /* the node that it computes again; WG_ABSENT: none */
+    uint32_t outputs;  /* first of its values */
     uint16_t input_count, output_count;
+    uint8_t flags; /* wg_node_flags */
 } wg_low_node;
 
 typedef struct wg_low_value {
@@ -58,8 +61,8 @@ typedef struct wg_lowered {
 } wg_lowered;
 
 /* Lowers what tape->order holds. `roots` are node ids. A wg_status, sticking to the tape. */
-int wg_lower(wg_tape *tape, const wg_lower_settings *settings, const uint32_t *roots, const wg_root_counts *count,
-             wg_lowered *lowered);
+int wg_lower(wg_tape *tape, const wg_lower_settings *settings, const uint32_t *roots,
+             const wg_root_counts *count, wg_lowered *lowered);
 void wg_lowered_free(wg_lowered *lowered);
 
 /* The value itself, or the one that it is a view of. */

@@ -3,16 +3,27 @@
 
 static const wg_pass_info passes[WG_PASS_COUNT] = {
     [WG_PASS_MERGE] = {"merge", true, "equal nodes are computed once"},
-    [WG_PASS_ORDER] = {"order", false, "nodes that free memory run as soon as they can, updates of states last"},
+    [WG_PASS_ORDER] = {"order", false,
+                       "nodes that free memory run as soon as they can, updates of states last"},
+    [WG_PASS_RECOMPUTE] = {"recompute", false,
+                           "what a budget or a region asks for is computed again instead of kept"},
     [WG_PASS_FUSE] = {"fuse", false, "elementwise nodes run together, tile by tile"},
     [WG_PASS_GROUP] = {"group", false, "small independent steps run side by side"},
     [WG_PASS_UPDATE] = {"update", false, "a state's new content is written where the old one lies"},
-    [WG_PASS_OVERWRITE] = {"overwrite", false, "an output takes over the buffer of an input read for the last time"},
+    [WG_PASS_OVERWRITE] = {"overwrite", false,
+                           "an output takes over the buffer of an input read for the last time"},
     [WG_PASS_REUSE] = {"reuse", false, "buffers whose lives do not overlap share memory"},
 };
 
 const wg_pass_info *wg_pass_at(int index) {
     return index >= 0 && index < WG_PASS_COUNT ? &passes[index] : NULL;
+}
+
+uint32_t wg_planning_passes(void) {
+    uint32_t bits = 0;
+    for (int i = 0; i < WG_PASS_COUNT; i++)
+        if (!passes[i].lowers) bits |= 1u << i;
+    return bits;
 }
 
 int wg_passes_parse(const char *text, const char *source, uint32_t *disabled, wg_error *error) {
@@ -24,9 +35,10 @@ int wg_passes_parse(const char *text, const char *source, uint32_t *disabled, wg
                (strlen(passes[pass].name) != length || memcmp(passes[pass].name, text, length) != 0))
             pass++;
         if (pass == WG_PASS_COUNT && length) {
-            char names[200] = "";
+            char names[400] = "";
             for (int i = 0; i < WG_PASS_COUNT; i++)
-                snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", passes[i].name);
+                snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "",
+                         passes[i].name);
             return wg_error_set(error, WG_ERROR_ATTRIBUTE, "%s names the pass \"%.*s\"; there are %s", source,
                                 (int)wg_min((int64_t)length, 40), text, names);
         }

@@ -1,10 +1,10 @@
 /* fuse — puts nodes into steps: elementwise nodes of one shape share a step, which runs all of them on one
  * tile after the other, so that what passes between them never leaves the first-level cache.
  *
- * Assumes: plan->order, inputs before users. Leaves: steps in the order in which they run, the members of each, step_of
- * each node, the first step of the tail, which nothing from before it joins. A node may join the latest step of many elements if all that it
- * needs is ready before that step or made in it; scalars join the earliest step of scalars that may have
- * them, so that they do not stand between the others. */
+ * Assumes: plan->order, inputs before users. Leaves: steps in the order in which they run, the members of
+ * each, step_of each node, the first step of the tail, which nothing from before it joins. A node may join
+ * the latest step of many elements if all that it needs is ready before that step or made in it; scalars join
+ * the earliest step of scalars that may have them, so that they do not stand between the others. */
 #include "plan/plan.h"
 #include <stdlib.h>
 

@@ -1,9 +1,10 @@
 /* group — puts steps into waves: what lies in one wave may run at the same time.
  *
- * Assumes: steps in the order in which they run, their units and grain known. Leaves plan->waves, commit, each step's
- * wave, most_operands, most_steps. A small step, one that a single thread would do anyway, joins the wave before it
- * if it reads nothing that is made there: the threads then share out the steps, and a fork and a join are saved. Of
- * the tail any step may join, since nothing is placed there that could grow the arena. */
+ * Assumes: steps in the order in which they run, their units and grain known. Leaves plan->waves, commit,
+ * each step's wave, most_operands, most_steps. A small step, one that a single thread would do anyway, joins
+ * the wave before it if it reads nothing that is made there: the threads then share out the steps, and a fork
+ * and a join are saved. Of the tail any step may join, since nothing is placed there that could grow the
+ * arena. */
 #include "plan/plan.h"
 
 /* Is everything that the step reads made before step `first`, or in the step itself? */
@@ -35,7 +36,8 @@ bool wg_plan_group(wg_plan *plan, wg_tape *tape) {
         wg_step *step = &plan->steps.at[i];
         wg_wave *wave = plan->waves.count ? &plan->waves.at[plan->waves.count - 1] : NULL;
         const bool joins = wave && wg_plan_pass_on(plan, WG_PASS_GROUP) && i != plan->tail_step &&
-                           (step->units <= step->grain || i > plan->tail_step) && is_ready_before(plan, i, wave->first);
+                           (step->units <= step->grain || i > plan->tail_step) &&
+                           is_ready_before(plan, i, wave->first);
         if (joins) {
             wave->count++;
         } else {

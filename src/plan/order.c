@@ -1,13 +1,14 @@
-/* order — decides in which order nodes run. Assumes the lowered graph, inputs before users. Leaves plan->order and
- * plan->tail.
+/* order — decides in which order nodes run. Assumes the lowered graph, inputs before users. Leaves
+ * plan->order and plan->tail.
  *
- * The canonical order walks from the roots along the inputs, so it would come to the gradients of a network's last
- * weights when the whole backward pass is over, with every cotangent still in memory. Here a node runs as soon as its
- * inputs are there if that frees at least as many bytes as it takes; the others keep their canonical order.
+ * The canonical order walks from the roots along the inputs, so it would come to the gradients of a network's
+ * last weights when the whole backward pass is over, with every cotangent still in memory. Here a node runs
+ * as soon as its inputs are there if that frees at least as many bytes as it takes; the others keep their
+ * canonical order.
  *
- * The tail holds what only computes new content of states, element by element: it runs after everything else. By
- * then nothing can fail, and whoever reads the old content has done so, so that the new may be written over it. What
- * joins several buffers into one is not put off, for that would keep them all. */
+ * The tail holds what only computes new content of states, element by element: it runs after everything else.
+ * By then nothing can fail, and whoever reads the old content has done so, so that the new may be written
+ * over it. What joins several buffers into one is not put off, for that would keep them all. */
 #include "plan/plan.h"
 #include <stdlib.h>
 
@@ -15,7 +16,8 @@ enum { DONE = 1, LATE = 2 };
 
 typedef struct ordering {
     wg_plan *plan;
-    uint32_t *begin;   /* by value, of those that own bytes: its first reader in `readers`; one more than values */
+    uint32_t
+        *begin; /* by value, of those that own bytes: its first reader in `readers`; one more than values */
     uint32_t *readers; /* nodes with work, each once for each time that it names the value */
     uint32_t *left;    /* by value: readings of it that are still to come; roots have one that never comes */
     uint32_t *waiting; /* by node: inputs, named each time, that are not made yet */
@@ -34,12 +36,12 @@ static uint32_t buffer_of(const wg_lowered *low, const wg_low_node *node, int wh
 /* --- Who reads what --------------------------------------------------------------------------- */
 
 /* Every reading of a buffer, in the order of nodes; one that names it twice reads it twice. */
-#define EACH_READING(low, node, value)                                           \
-    for (uint32_t node = 0; node < (low)->nodes.count; node++)                   \
-        for (int k_ = 0; wg_has_work(&(low)->nodes.at[node]) &&                  \
-                         k_ < (low)->nodes.at[node].input_count; k_++)           \
-            for (uint32_t value = buffer_of((low), &(low)->nodes.at[node], k_),  \
-                          once_ = 1; once_ && value != WG_ABSENT; once_ = 0)
+#define EACH_READING(low, node, value)                                                                  \
+    for (uint32_t node = 0; node < (low)->nodes.count; node++)                                          \
+        for (int k_ = 0; wg_has_work(&(low)->nodes.at[node]) && k_ < (low)->nodes.at[node].input_count; \
+             k_++)                                                                                      \
+            for (uint32_t value = buffer_of((low), &(low)->nodes.at[node], k_), once_ = 1;              \
+                 once_ && value != WG_ABSENT; once_ = 0)
 
 static void list_readers(ordering *o) {
     const wg_lowered *low = &o->plan->low;
@@ -65,9 +67,9 @@ static bool may_be_late(const wg_low_node *node) {
     return wg_is_tiled(node) && !(node->op->flags & failing);
 }
 
-/* Finds, for every value, the one buffer that it is computed from element by element, itself at least; a node that
- * has more than one joins them, and is marked DONE until `find_tail` has seen it. Of single elements any number may be
- * kept. */
+/* Finds, for every value, the one buffer that it is computed from element by element, itself at least; a node
+ * that has more than one joins them, and is marked DONE until `find_tail` has seen it. Of single elements any
+ * number may be kept. */
 static void find_sources(ordering *o, uint32_t *source) {
     const wg_lowered *low = &o->plan->low;
     for (size_t i = 0; i < low->nodes.count; i++) {
@@ -120,7 +122,8 @@ static bool frees(const ordering *o, const wg_low_node *node) {
     const wg_lowered *low = &o->plan->low;
     size_t taken = 0, freed = 0;
     if (node->input_count > FEW_INPUTS) return false;
-    for (uint32_t v = 0; v < node->output_count; v++) taken += wg_type_bytes(&low->values.at[node->outputs + v].type);
+    for (uint32_t v = 0; v < node->output_count; v++)
+        taken += wg_type_bytes(&low->values.at[node->outputs + v].type);
     for (int k = 0; k < node->input_count; k++) {
         const uint32_t value = buffer_of(low, node, k);
         uint32_t named = 0;
@@ -130,7 +133,8 @@ static bool frees(const ordering *o, const wg_low_node *node) {
             named += same;
             if (same && n < k) first = false;
         }
-        if (value != WG_ABSENT && first && o->left[value] == named) freed += wg_type_bytes(&low->values.at[value].type);
+        if (value != WG_ABSENT && first && o->left[value] == named)
+            freed += wg_type_bytes(&low->values.at[value].type);
     }
     return freed >= taken;
 }
@@ -188,7 +192,8 @@ static void order_with(ordering *o, uint8_t *root, uint32_t *source) {
 }
 
 bool wg_plan_order(wg_plan *plan, wg_tape *tape) {
-    const size_t nodes = plan->low.nodes.count, values = plan->low.values.count, edges = plan->low.edges.count;
+    const size_t nodes = plan->low.nodes.count, values = plan->low.values.count,
+                 edges = plan->low.edges.count;
     if (!WG_RESERVE(&plan->order.at, &plan->order.capacity, nodes + 1)) return wg_tape_no_memory(tape);
     if (!wg_plan_pass_on(plan, WG_PASS_ORDER)) return as_recorded(plan), true;
     ordering o = {.plan = plan};

@@ -1,38 +1,27 @@
-/* place — says where the bytes of every value lie: in a leaf's own memory, in a result's, in a state's, in a tile, or
- * at an offset of the arena.
+/* place — says where the bytes of every value lie: in a leaf's own memory, in a result's, in a state's, in a
+ * tile, or at an offset of the arena.
  *
- * Assumes: steps and waves fixed. Leaves: plan->places, copies, buffers, arena_bytes and the slots of each tile step.
- * A buffer lives from the wave that makes it to the last wave that reads it; assigned values in the arena live to the
- * end. An elementwise output takes over the buffer of an input that is read there for the last time. The arena is
- * filled in the order of waves: the smallest hole that is large enough, at a tie the lowest, else the end; so equal
- * plans are equal. */
+ * Assumes: steps and waves fixed. Leaves: plan->places, copies, buffers, arena_bytes and the slots of each
+ * tile step. A buffer lives from the wave that makes it to the last wave that reads it; assigned values in
+ * the arena live to the end. An elementwise output takes over the buffer of an input that is read there for
+ * the last time. Where in the arena a buffer lies is said by offsets.c. */
 #include "plan/plan.h"
 #include <stdlib.h>
 
 #define END (UINT32_MAX - 1) /* the wave after all others */
 
-typedef struct hole {
-    uint64_t offset, size;
-} hole;
-
 typedef struct placing {
     wg_plan *plan;
     wg_tape *tape;
-    uint32_t *last;   /* by value: the last wave that reads its bytes; WG_ABSENT: none does */
-    uint32_t *reader; /* by value: a step of that wave which reads them */
-    uint8_t *shared;  /* by value: another step of that wave reads them too */
-    uint8_t *exposed; /* by value: is read outside of tiles of its own step */
-    uint32_t *buffer; /* by value: the value whose buffer it has: itself, or the one it took over */
-    uint32_t *dying;  /* by wave: list of buffers that end there, linked by dies_with */
-    uint32_t *dies_with;
-    WG_ARRAY(hole) holes;
-    uint64_t end; /* of the arena so far */
+    uint32_t *last;        /* by value: the last wave that reads its bytes; WG_ABSENT: none does */
+    uint32_t *reader;      /* by value: a step of that wave which reads them */
+    uint32_t *buffer;      /* by value: the value whose buffer it has: itself, or the one it took over */
+    uint32_t *last_member; /* by value in a tile: the last member of its step that reads it */
+    size_t *aside;         /* by assign of what a leaf holds: the buffer that it is set aside in */
+    uint8_t *shared;       /* by value: another step of that wave reads them too */
+    uint8_t *exposed;      /* by value: is read outside of tiles of its own step */
+    WG_ARRAY(uint32_t) free_slots;
 } placing;
-
-static size_t bytes_of(const placing *p, uint32_t value) {
-    const size_t bytes = wg_type_bytes(&p->plan->low.values.at[value].type);
-    return wg_round_up(bytes ? bytes : 1, WG_ALIGNMENT);
-}
 
 /* --- Lifetimes -------------------------------------------------------------------------------- */
 
@@ -65,23 +54,30 @@ static void find_lifetimes(placing *p) {
 
 /* --- Results and assigns: the roots ----------------------------------------------------------- */
 
-static bool is_leaf_bytes(const placing *p, uint32_t own) { return p->plan->places[own].kind == WG_PLACE_LEAF; }
+static bool is_leaf_bytes(const placing *p, uint32_t own) {
+    return p->plan->places[own].kind == WG_PLACE_LEAF;
+}
 
 static void copy(placing *p, wg_place from, wg_place to, size_t bytes) {
     if (bytes) p->plan->copies.at[p->plan->copies.count++] = (wg_copy){from, to, bytes};
 }
 
-/* The first result that asks for a value's bytes gets them made in its own tensor; all others are copies: those of
- * leaves early, before any state may change. `again` is the second round, of those that are made. */
-static void place_results(placing *p, bool again) {
-    wg_plan *plan = p->plan;
+/* The first result that asks for a value's bytes gets them made in its own tensor; all others are copies. */
+static void place_results(placing *p) {
+    for (size_t i = 0; i < p->plan->low.count.results; i++) {
+        wg_place *place = &p->plan->places[wg_bytes_of(&p->plan->low, p->plan->low.roots[i])];
+        if (place->kind == WG_PLACE_NONE) *place = (wg_place){WG_PLACE_RESULT, i};
+    }
+}
+
+/* Early: of leaves, before any state may change. Late: of all that is made. */
+static void copy_results(placing *p, bool early) {
+    const wg_plan *plan = p->plan;
     for (size_t i = 0; i < plan->low.count.results; i++) {
         const uint32_t own = wg_bytes_of(&plan->low, plan->low.roots[i]);
-        wg_place *place = &plan->places[own];
-        if (!again && place->kind == WG_PLACE_NONE) *place = (wg_place){WG_PLACE_RESULT, i};
-        const bool lies_there = place->kind == WG_PLACE_RESULT && place->offset == i;
-        if (!lies_there && again != is_leaf_bytes(p, own))
-            copy(p, *place, (wg_place){WG_PLACE_RESULT, i}, wg_type_bytes(&plan->low.values.at[own].type));
+        const wg_place place = plan->places[own];
+        if (early == is_leaf_bytes(p, own) && !(place.kind == WG_PLACE_RESULT && place.offset == i))
+            copy(p, place, (wg_place){WG_PLACE_RESULT, i}, wg_type_bytes(&plan->low.values.at[own].type));
     }
 }
 
@@ -103,15 +99,18 @@ static void place_leaves(placing *p) {
 
 /* --- New content of states -------------------------------------------------------------------- */
 
-/* In the step that makes `output` as member `at`: is `input` read by no later member, and element for element? */
-static bool reads_before(const wg_plan *plan, const wg_step *step, uint32_t at, uint32_t output, uint32_t input) {
+/* In the step that makes `output` as member `at`: is `input` read by no later member, and element for
+ * element? */
+static bool reads_before(const wg_plan *plan, const wg_step *step, uint32_t at, uint32_t output,
+                         uint32_t input) {
     const wg_lowered *low = &plan->low;
     for (uint32_t m = 0; m < step->count; m++) {
         const wg_low_node *node = &low->nodes.at[plan->members.at[step->first + m]];
         for (uint32_t k = 0; k < node->input_count; k++) {
             const uint32_t value = low->edges.at[node->inputs + k];
             if (value == WG_ABSENT || wg_bytes_of(low, value) != input) continue;
-            if (m > at || !wg_shape_equal(&low->values.at[value].type, &low->values.at[output].type)) return false;
+            if (m > at || !wg_shape_equal(&low->values.at[value].type, &low->values.at[output].type))
+                return false;
         }
     }
     return true;
@@ -123,8 +122,8 @@ static uint32_t member_of(const wg_plan *plan, const wg_step *step, uint32_t nod
     return m;
 }
 
-/* May the value be made where the state's old content lies, which `leaf` reads? It must be made element by element in
- * the tail, and everything else that reads the old content must be over. */
+/* May the value be made where the state's old content lies, which `leaf` reads? It must be made element by
+ * element in the tail, and everything else that reads the old content must be over. */
 static bool may_update(const placing *p, uint32_t value, uint32_t leaf) {
     const wg_plan *plan = p->plan;
     const uint32_t maker = plan->low.values.at[value].node, index = plan->step_of[maker];
@@ -148,15 +147,22 @@ static void place_states(placing *p) {
     }
 }
 
-/* What was not made in place is copied when all is over. What a leaf holds has been set aside by then, in buffers
- * that `aside` lists by assign: the leaf may be a state that is assigned itself. */
-static void copy_to_states(placing *p, const uint64_t *aside) {
+/* Early: what leaves hold is set aside, for it may lie in a state that changes. Late: what was not made in
+ * place is copied into its state. */
+static void copy_states(placing *p, bool early) {
     const wg_plan *plan = p->plan;
     for (size_t i = 0; i < plan->low.count.assigns; i++) {
         const uint32_t own = wg_bytes_of(&plan->low, plan->low.roots[plan->low.count.results + i]);
-        const wg_place place = is_leaf_bytes(p, own) ? (wg_place){WG_PLACE_ARENA, aside[i]} : plan->places[own];
-        if (place.kind != WG_PLACE_STATE || place.offset != i)
-            copy(p, place, (wg_place){WG_PLACE_STATE, i}, wg_type_bytes(&plan->low.values.at[own].type));
+        const wg_place state = {WG_PLACE_STATE, i};
+        const size_t bytes = wg_type_bytes(&plan->low.values.at[own].type);
+        wg_place place = plan->places[own];
+        if (is_leaf_bytes(p, own)) {
+            const wg_place aside = {WG_PLACE_ARENA, plan->buffers.at[p->aside[i]].offset};
+            if (early) copy(p, place, aside, bytes);
+            place = aside;
+        }
+        if (!early && (place.kind != state.kind || place.offset != state.offset))
+            copy(p, place, state, bytes);
     }
 }
 
@@ -174,13 +180,14 @@ static bool may_overwrite(const placing *p, const wg_step *step, uint32_t at, ui
     const wg_plan *plan = p->plan;
     const wg_low_value *out = &plan->low.values.at[output], *in = &plan->low.values.at[input];
     const uint32_t index = (uint32_t)(step - plan->steps.at);
-    if (!in_arena(p, input) || p->last[input] != step->wave || p->reader[input] != index || p->shared[input] ||
-        plan->step_of[in->node] == index || p->last[p->buffer[input]] == END)
+    if (!in_arena(p, input) || p->last[input] != step->wave || p->reader[input] != index ||
+        p->shared[input] || plan->step_of[in->node] == index || p->last[p->buffer[input]] == END)
         return false;
     if (wg_dtype_size(in->type.dtype) != wg_dtype_size(out->type.dtype)) return false;
     for (uint32_t m = 0; m < step->count; m++) {
         const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
-        for (uint32_t v = node->outputs; v < node->outputs + node->output_count; v++) /* taken over already? */
+        for (uint32_t v = node->outputs; v < node->outputs + node->output_count;
+             v++) /* taken over already? */
             if (v != output && p->buffer[v] == p->buffer[input]) return false;
     }
     return reads_before(plan, step, at, output, input);
@@ -208,8 +215,9 @@ static void share_in_step(placing *p, const wg_step *step) {
 /* --- Tiles: values that never leave their step ------------------------------------------------ */
 
 /* Gives each member's unexposed outputs slots, free again after the last member that reads them. */
-static bool place_tiles(placing *p, wg_step *step, uint32_t *last_member) {
+static bool place_tiles(placing *p, wg_step *step) {
     wg_plan *plan = p->plan;
+    uint32_t *last_member = p->last_member;
     for (uint32_t m = 0; m < step->count; m++) {
         const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
         for (int k = 0; k < node->output_count; k++) last_member[node->outputs + (uint32_t)k] = m;
@@ -218,17 +226,17 @@ static bool place_tiles(placing *p, wg_step *step, uint32_t *last_member) {
             if (value != WG_ABSENT) last_member[value] = m;
         }
     }
-    p->holes.count = 0; /* free slots */
+    p->free_slots.count = 0;
     for (uint32_t m = 0; m < step->count; m++) {
         const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
-        if (!WG_RESERVE(&p->holes.at, &p->holes.capacity,
-                        p->holes.count + node->input_count + node->output_count))
+        if (!WG_RESERVE(&p->free_slots.at, &p->free_slots.capacity,
+                        p->free_slots.count + node->input_count + node->output_count))
             return wg_tape_no_memory(p->tape);
         for (int k = 0; k < node->output_count; k++) {
             wg_place *place = &plan->places[node->outputs + (uint32_t)k];
             if (place->kind != WG_PLACE_NONE || p->exposed[node->outputs + (uint32_t)k]) continue;
-            *place = (wg_place){WG_PLACE_TILE,
-                                p->holes.count ? p->holes.at[--p->holes.count].offset : step->slots++};
+            *place = (wg_place){WG_PLACE_TILE, p->free_slots.count ? p->free_slots.at[--p->free_slots.count]
+                                                                   : step->slots++};
         }
         for (int pass = 0; pass < 2;
              pass++) /* inputs read for the last time, then outputs that nobody reads */
@@ -239,65 +247,13 @@ static bool place_tiles(placing *p, wg_step *step, uint32_t *last_member) {
                     plan->places[value].kind != WG_PLACE_TILE)
                     continue;
                 last_member[value] = WG_ABSENT; /* once, though an input be named twice */
-                p->holes.at[p->holes.count++] = (hole){plan->places[value].offset, 1};
+                p->free_slots.at[p->free_slots.count++] = (uint32_t)plan->places[value].offset;
             }
     }
     return true;
 }
 
-/* --- Offsets ---------------------------------------------------------------------------------- */
-
-static uint64_t take(placing *p, uint64_t size) {
-    size_t best = SIZE_MAX;
-    for (size_t i = 0; i < p->holes.count; i++)
-        if (p->holes.at[i].size >= size && (best == SIZE_MAX || p->holes.at[i].size < p->holes.at[best].size))
-            best = i;
-    if (best == SIZE_MAX) { /* at the end, which a hole may reach into */
-        hole *last = p->holes.count ? &p->holes.at[p->holes.count - 1] : NULL;
-        uint64_t offset = p->end;
-        if (last && last->offset + last->size == p->end) {
-            offset = last->offset;
-            p->holes.count--;
-        }
-        p->end = offset + size;
-        return offset;
-    }
-    hole *h = &p->holes.at[best];
-    const uint64_t offset = h->offset;
-    h->offset += size;
-    h->size -= size;
-    if (h->size == 0) memmove(h, h + 1, (--p->holes.count - best) * sizeof *h);
-    return offset;
-}
-
-/* Holes are sorted by offset and never touch each other. */
-static bool give_back(placing *p, uint64_t offset, uint64_t size) {
-    if (!WG_RESERVE(&p->holes.at, &p->holes.capacity, p->holes.count + 1)) return wg_tape_no_memory(p->tape);
-    size_t at = 0, high = p->holes.count;
-    while (at < high) {
-        const size_t middle = (at + high) / 2;
-        if (p->holes.at[middle].offset < offset)
-            at = middle + 1;
-        else
-            high = middle;
-    }
-    hole *h = &p->holes.at[at];
-    const bool before = at > 0 && h[-1].offset + h[-1].size == offset,
-               after = at < p->holes.count && offset + size == h->offset;
-    if (before && after) {
-        h[-1].size += size + h->size;
-        memmove(h, h + 1, (--p->holes.count - at) * sizeof *h);
-    } else if (before) {
-        h[-1].size += size;
-    } else if (after) {
-        h->offset = offset;
-        h->size += size;
-    } else {
-        memmove(h + 1, h, (p->holes.count++ - at) * sizeof *h);
-        *h = (hole){offset, size};
-    }
-    return true;
-}
+/* --- Buffers ---------------------------------------------------------------------------------- */
 
 /* The last step in which anything that shares the buffer is read. */
 static void join_lifetimes(placing *p) {
@@ -308,97 +264,83 @@ static void join_lifetimes(placing *p) {
     }
 }
 
-static bool make_buffer(placing *p, uint32_t value, uint32_t first, uint32_t last, uint64_t *offset) {
+static bool make_buffer(placing *p, uint32_t value, uint32_t first) {
     wg_plan *plan = p->plan;
     if (!WG_RESERVE(&plan->buffers.at, &plan->buffers.capacity, plan->buffers.count + 1))
         return wg_tape_no_memory(p->tape);
-    *offset = take(p, bytes_of(p, value));
-    if (p->end > INT64_MAX)
-        return wg_tape_fail(p->tape, WG_ERROR_MEMORY,
-                            "wg_eval: its buffers together have more bytes than 64 bits can count"),
-               false;
-    const uint64_t bytes = wg_type_bytes(&plan->low.values.at[value].type);
+    const uint32_t last = p->last[value] == WG_ABSENT ? first : p->last[value];
     plan->buffers.at[plan->buffers.count++] =
-        (wg_buffer){value, first, last == END ? (uint32_t)plan->waves.count : last, *offset, bytes};
-    if (plan->arena_bytes < *offset + bytes) plan->arena_bytes = *offset + bytes;
+        (wg_buffer){.value = value,
+                    .first = first,
+                    .last = last == END ? (uint32_t)plan->waves.count : last,
+                    .bytes = wg_type_bytes(&plan->low.values.at[value].type)};
     return true;
 }
 
-static bool place_value(placing *p, uint32_t value, uint32_t wave) {
-    wg_plan *plan = p->plan;
-    const uint32_t b = p->buffer[value];
-    if (plan->places[value].kind != WG_PLACE_NONE) return true;
-    if (b != value) {
-        plan->places[value] = plan->places[b];
-        return true;
-    }
-    const uint32_t last = p->last[value] == WG_ABSENT ? wave : p->last[value];
-    plan->places[value].kind = WG_PLACE_ARENA;
-    if (!make_buffer(p, value, wave, last, &plan->places[value].offset)) return false;
-    if (last != END) {
-        p->dies_with[value] = p->dying[last];
-        p->dying[last] = value;
-    }
-    return true;
-}
-
+/* Buffers for what the wave makes and nothing else has room for. */
 static bool place_wave(placing *p, uint32_t index) {
     wg_plan *plan = p->plan;
     const wg_wave *wave = &plan->waves.at[index];
-    const wg_step *first = &plan->steps.at[wave->first], *last = &plan->steps.at[wave->first + wave->count - 1];
+    const wg_step *first = &plan->steps.at[wave->first],
+                  *last = &plan->steps.at[wave->first + wave->count - 1];
     for (uint32_t m = first->first; m < last->first + last->count; m++) {
         const wg_low_node *node = &plan->low.nodes.at[plan->members.at[m]];
-        for (uint32_t k = 0; k < node->output_count; k++)
-            if (!place_value(p, node->outputs + k, index)) return false;
+        for (uint32_t value = node->outputs; value < node->outputs + node->output_count; value++) {
+            const uint32_t b = p->buffer[value];
+            if (plan->places[value].kind != WG_PLACE_NONE) continue;
+            if (b == value && !make_buffer(p, value, index)) return false;
+            plan->places[value].kind = WG_PLACE_ARENA;
+            plan->buffer_of[value] = b == value ? (uint32_t)plan->buffers.count - 1 : plan->buffer_of[b];
+        }
     }
-    for (uint32_t value = p->dying[index]; value != WG_ABSENT && wg_plan_pass_on(plan, WG_PASS_REUSE);
-         value = p->dies_with[value])
-        if (!give_back(p, plan->places[value].offset, bytes_of(p, value))) return false;
     return true;
 }
 
 /* Before the first wave that may write to a state: room for what states get that other leaves hold. */
-static bool set_aside(placing *p, uint64_t *aside) {
+static bool set_aside(placing *p) {
     const wg_plan *plan = p->plan;
     for (size_t i = 0; i < plan->low.count.assigns; i++) {
         const uint32_t own = wg_bytes_of(&plan->low, plan->low.roots[plan->low.count.results + i]);
         if (!is_leaf_bytes(p, own)) continue;
-        if (!make_buffer(p, own, plan->commit, END, &aside[i])) return false;
-        copy(p, plan->places[own], (wg_place){WG_PLACE_ARENA, aside[i]},
-             wg_type_bytes(&plan->low.values.at[own].type));
+        p->last[own] = END;
+        p->aside[i] = plan->buffers.count;
+        if (!make_buffer(p, own, plan->commit)) return false;
     }
     return true;
 }
 
-static bool place_arena(placing *p, uint64_t *aside) {
+static bool place_arena(placing *p) {
     wg_plan *plan = p->plan;
-    for (size_t i = 0; i < plan->waves.count; i++) p->dying[i] = WG_ABSENT;
-    p->holes.count = 0;
-    for (uint32_t i = 0; i < plan->waves.count; i++)
-        if ((i == plan->commit && !set_aside(p, aside)) || !place_wave(p, i)) return false;
-    if (plan->commit == plan->waves.count && !set_aside(p, aside)) return false;
-    plan->early_copies = plan->copies.count;
+    for (uint32_t i = 0; i <= plan->waves.count; i++)
+        if ((i == plan->commit && !set_aside(p)) || (i < plan->waves.count && !place_wave(p, i)))
+            return false;
+    if (!wg_plan_offsets(plan, p->tape)) return false;
+    for (size_t v = 0; v < plan->low.values.count; v++)
+        if (plan->places[v].kind == WG_PLACE_ARENA)
+            plan->places[v].offset = plan->buffers.at[plan->buffer_of[v]].offset;
     return true;
 }
 
-static bool place_all(placing *p, uint64_t *aside) {
+static bool place_all(placing *p) {
     wg_plan *plan = p->plan;
     find_lifetimes(p);
     place_leaves(p);
     expose_roots(p);
-    place_results(p, false);
+    place_results(p);
     place_states(p);
-    uint32_t *last_member = p->dies_with; /* not used yet */
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];
         if (step->kind != WG_STEP_TILES) continue;
-        if (!place_tiles(p, step, last_member)) return false;
+        if (!place_tiles(p, step)) return false;
         if (step->elements > 1 && wg_plan_pass_on(plan, WG_PASS_OVERWRITE)) share_in_step(p, step);
     }
     join_lifetimes(p);
-    if (!place_arena(p, aside)) return false;
-    place_results(p, true);
-    copy_to_states(p, aside);
+    if (!place_arena(p)) return false;
+    copy_results(p, true);
+    copy_states(p, true);
+    plan->early_copies = plan->copies.count;
+    copy_results(p, false);
+    copy_states(p, false);
     return true;
 }
 
@@ -406,17 +348,18 @@ bool wg_plan_place(wg_plan *plan, wg_tape *tape) {
     placing p = {.plan = plan, .tape = tape};
     const size_t values = plan->low.values.count + 1, assigns = plan->low.count.assigns;
     plan->places = calloc(values, sizeof *plan->places);
-    uint32_t *words = malloc((4 * values + plan->waves.count + 1) * sizeof *words);
+    plan->buffer_of = calloc(values, sizeof *plan->buffer_of);
+    uint32_t *words = malloc(4 * values * sizeof *words);
     uint8_t *bytes = calloc(2 * values, 1);
-    uint64_t *aside = malloc((assigns + 1) * sizeof *aside);
-    bool good = plan->places && words && bytes && aside &&
-                WG_RESERVE(&plan->copies.at, &plan->copies.capacity, plan->low.count.results + 2 * assigns + 1);
+    p.aside = malloc((assigns + 1) * sizeof *p.aside);
+    bool good =
+        plan->places && plan->buffer_of && words && bytes && p.aside &&
+        WG_RESERVE(&plan->copies.at, &plan->copies.capacity, plan->low.count.results + 2 * assigns + 1);
     if (good) {
         p.last = words;
         p.reader = p.last + values;
         p.buffer = p.reader + values;
-        p.dies_with = p.buffer + values;
-        p.dying = p.dies_with + values;
+        p.last_member = p.buffer + values;
         p.exposed = bytes;
         p.shared = p.exposed + values;
         for (uint32_t v = 0; v < values; v++) {
@@ -424,10 +367,10 @@ bool wg_plan_place(wg_plan *plan, wg_tape *tape) {
             p.buffer[v] = v;
         }
     }
-    good = good ? place_all(&p, aside) : wg_tape_no_memory(tape);
+    good = good ? place_all(&p) : wg_tape_no_memory(tape);
     free(words);
     free(bytes);
-    free(aside);
-    free(p.holes.at);
+    free(p.aside);
+    free(p.free_slots.at);
     return good;
 }

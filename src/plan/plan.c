@@ -1,6 +1,6 @@
-/* plan — from the tape's canonical order to a plan: lower, order, fuse, group, place; and the life of
- * a plan. */
-#include "plan/plan.h"
+/* plan — from the tape's canonical order to a plan: lower, order, recompute, fuse, group,
+ * place; and the life of a plan. */
+#include "plan/recompute.h"
 #include <stdlib.h>
 
 /* About so much work is worth handing to another thread: some microseconds of it. */
@@ -16,7 +16,8 @@ static void size_kernel(const wg_plan *plan, const wg_tape *tape, wg_step *step,
     step->units = node->kernel.units ? node->kernel.units(&call) : 1;
     if (node->kernel.workspace) step->workspace = wg_round_up(node->kernel.workspace(&call), WG_ALIGNMENT);
     size_t bytes = 0;
-    for (int k = 0; k < node->input_count + node->output_count; k++) bytes += wg_type_bytes(&operands[k].type);
+    for (int k = 0; k < node->input_count + node->output_count; k++)
+        bytes += wg_type_bytes(&operands[k].type);
     const int64_t unit_bytes = (int64_t)(bytes / (size_t)wg_max_int(step->units, 1)) + 1;
     step->grain = wg_max_int(1, GRAIN_BYTES / unit_bytes);
 }
@@ -36,7 +37,8 @@ static bool size_steps(wg_plan *plan, wg_tape *tape) {
     return true;
 }
 
-/* The scratch memory that each thread needs: for tiles, their slots, and one for each input to be spread out. */
+/* The scratch memory that each thread needs: for tiles, their slots, and one for each input to be spread out.
+ */
 static void size_workspace(wg_plan *plan) {
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];
@@ -61,19 +63,36 @@ static bool keep_key(wg_plan *plan, wg_tape *tape) {
     return true;
 }
 
+/* --- A plan ----------------------------------------------------------------------------------- */
+
+/* From plan->order on: steps, waves, places. What an earlier call left is replaced. */
+static bool build(wg_plan *plan, wg_tape *tape) {
+    plan->steps.count = plan->members.count = plan->waves.count = plan->copies.count = plan->buffers.count =
+        0;
+    plan->arena_bytes = plan->workspace_bytes = 0;
+    plan->most_operands = plan->most_steps = 0;
+    free(plan->step_of);
+    free(plan->places);
+    free(plan->buffer_of);
+    plan->step_of = plan->buffer_of = NULL;
+    plan->places = NULL;
+    if (!wg_plan_fuse(plan, tape) || !size_steps(plan, tape) || !wg_plan_group(plan, tape) ||
+        !wg_plan_place(plan, tape))
+        return false;
+    size_workspace(plan);
+    return true;
+}
+
 wg_plan *wg_plan_make(wg_tape *tape, const wg_plan_settings *settings, const uint32_t *roots,
                       const wg_root_counts *count) {
     wg_plan *plan = calloc(1, sizeof *plan);
     if (!plan) return wg_tape_no_memory(tape), NULL;
     atomic_init(&plan->owners, 1);
     plan->disabled = settings->lower.disabled;
-    const bool good = wg_lower(tape, &settings->lower, roots, count, &plan->low) == WG_OK && keep_key(plan, tape) &&
-                      wg_plan_order(plan, tape) && wg_plan_fuse(plan, tape) && size_steps(plan, tape) &&
-                      wg_plan_group(plan, tape) && wg_plan_place(plan, tape);
-    if (good) {
-        size_workspace(plan);
-        return plan;
-    }
+    const bool good = wg_lower(tape, &settings->lower, roots, count, &plan->low) == WG_OK &&
+                      keep_key(plan, tape) && wg_plan_order(plan, tape) &&
+                      wg_plan_within(plan, tape, settings, build);
+    if (good) return plan;
     wg_plan_free(plan);
     return NULL;
 }
@@ -95,5 +114,6 @@ void wg_plan_free(wg_plan *plan) {
     free(plan->copies.at);
     free(plan->step_of);
     free(plan->places);
+    free(plan->buffer_of);
     free(plan);
 }

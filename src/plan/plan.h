@@ -1,9 +1,9 @@
-/* plan — the fourth room: when and where. In which order nodes run, which of them together, and at which place of
- * one arena every buffer lies. Nothing here touches rounding: whatever is decided, the bits are those of the
- * lowered graph computed node by node.
+/* plan — the fourth room: when and where. In which order nodes run, which of them together, and at which
+ * place of one arena every buffer lies. Nothing here touches rounding: whatever is decided, the bits are
+ * those of the lowered graph computed node by node.
  *
- * The passes, each a file, in the order in which they work: order, fuse, group, place; then verify proves the plan.
- * Cache finds plans again. */
+ * The passes, each a file, in the order in which they work: order, fuse, group, place; then verify proves the
+ * plan. Cache finds plans again. */
 #ifndef WG_PLAN_PLAN_H
 #define WG_PLAN_PLAN_H
 
@@ -66,6 +66,8 @@ typedef struct wg_copy {
 
 typedef struct wg_plan_settings {
     wg_lower_settings lower;
+    size_t budget; /* bytes that arena and workspace may take; 0: any number */
+    int threads;   /* each with a workspace of its own */
 } wg_plan_settings;
 
 typedef struct wg_plan {
@@ -76,19 +78,21 @@ typedef struct wg_plan {
     uint32_t disabled; /* passes that were off, by bit */
     wg_lowered low;
     WG_ARRAY(uint32_t) order; /* the nodes that have work to do, as they run */
-    size_t tail;              /* nodes of the order from here on only compute what states will hold: see order.c */
+    size_t tail; /* nodes of the order from here on only compute what states will hold: see order.c */
     WG_ARRAY(wg_step) steps;
     WG_ARRAY(uint32_t) members;
     WG_ARRAY(wg_wave) waves;
-    uint32_t tail_step;  /* the first step of the tail; as many as there are steps: none */
-    uint32_t commit;     /* the first wave that may write to a state: all that can fail or stop is over */
+    uint32_t tail_step; /* the first step of the tail; as many as there are steps: none */
+    uint32_t commit;    /* the first wave that may write to a state: all that can fail or stop is over */
     WG_ARRAY(wg_copy) copies; /* results that alias something else, and assigns */
-    size_t early_copies;      /* so many of them are done before the commit: what they read may be overwritten */
+    size_t early_copies; /* so many of them are done before the commit: what they read may be overwritten */
     WG_ARRAY(wg_buffer) buffers; /* in the order in which they come to life */
-    uint32_t *step_of;      /* by node; WG_ABSENT: no step */
-    wg_place *places;       /* by value */
-    size_t arena_bytes;     /* the peak of all buffers */
-    size_t workspace_bytes; /* for each thread */
+    uint32_t *step_of;           /* by node; WG_ABSENT: no step */
+    wg_place *places;            /* by value */
+    uint32_t *buffer_of;         /* by value in the arena: its entry in buffers */
+    size_t arena_bytes;          /* the peak of all buffers */
+    size_t workspace_bytes;      /* for each thread */
+    double recomputed_flops;
     uint32_t most_operands; /* of all steps of a wave together */
     uint32_t most_steps;    /* of a wave */
 } wg_plan;
@@ -107,8 +111,10 @@ bool wg_plan_order(wg_plan *plan, wg_tape *tape);
 bool wg_plan_fuse(wg_plan *plan, wg_tape *tape);
 /* Forms waves of steps whose units and grain are known: plan->waves, commit. */
 bool wg_plan_group(wg_plan *plan, wg_tape *tape);
-/* Gives every value its place: plan->places, copies, buffers, arena_bytes; and steps their slots. */
+/* Gives every value its place: plan->places, copies, buffers; and steps their slots. */
 bool wg_plan_place(wg_plan *plan, wg_tape *tape);
+/* Gives buffers whose lives are known their offsets, for wg_plan_place: and plan->arena_bytes. */
+bool wg_plan_offsets(wg_plan *plan, wg_tape *tape);
 
 /* --- cache.c ---------------------------------------------------------------------------------- */
 
@@ -125,6 +131,14 @@ wg_plan *wg_cache_find(wg_cache *cache, const uint64_t *key, size_t key_count, u
 void wg_cache_add(wg_cache *cache, wg_plan *plan);
 void wg_cache_free(wg_cache *cache);
 
+/* Bytes that a run takes: the workspaces of all threads, then the arena. */
+static inline size_t wg_plan_workspace(const wg_plan *plan, int threads) {
+    return (size_t)threads * plan->workspace_bytes;
+}
+static inline size_t wg_plan_bytes(const wg_plan *plan, int threads) {
+    return wg_plan_workspace(plan, threads) + plan->arena_bytes;
+}
+
 static inline bool wg_is_tiled(const wg_low_node *node) {
     return !node->leaf && node->op->flags & WG_ELEMENTWISE;
 }
@@ -132,6 +146,8 @@ static inline bool wg_is_tiled(const wg_low_node *node) {
 static inline bool wg_has_work(const wg_low_node *node) {
     return node->leaf ? !node->dense : !(node->op->flags & WG_VIEW);
 }
-static inline bool wg_plan_pass_on(const wg_plan *plan, wg_pass pass) { return wg_pass_on(plan->disabled, pass); }
+static inline bool wg_plan_pass_on(const wg_plan *plan, wg_pass pass) {
+    return wg_pass_on(plan->disabled, pass);
+}
 
 #endif

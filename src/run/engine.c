@@ -53,7 +53,8 @@ wg_engine *(wg_engine_new)(wg_error *error, const wg_engine_options *given) {
     pthread_mutex_init(&engine->lock, NULL);
     engine->isa = isa;
     engine->executor = options.executor;
-    engine->disabled = disabled;
+    /* node by node means: as lowered */
+    engine->disabled = options.executor == WG_NODE_BY_NODE ? disabled | wg_planning_passes() : disabled;
     engine->poison = options.poison;
     engine->cache.bound = options.cached_plans > 0 ? (size_t)options.cached_plans : CACHED_PLANS;
     return engine;
@@ -94,14 +95,6 @@ wg_engine_counters wg_engine_count(wg_engine *engine) {
 }
 
 /* --- Arenas ----------------------------------------------------------------------------------- */
-
-size_t wg_workspace_of(const wg_engine *engine, const wg_plan *plan) {
-    return (size_t)wg_pool_threads(engine->pool) * plan->workspace_bytes;
-}
-
-size_t wg_memory_of(const wg_engine *engine, const wg_plan *plan) {
-    return wg_workspace_of(engine, plan) + plan->arena_bytes;
-}
 
 bool wg_arena_take(wg_engine *engine, size_t bytes, wg_arena *arena) {
     *arena = (wg_arena){0};

@@ -24,10 +24,6 @@ struct wg_engine {
     WG_ARRAY(wg_arena) arenas; /* not in use */
 };
 
-/* Bytes that a run of the plan takes: the workspaces of all threads, then its arena. */
-size_t wg_workspace_of(const wg_engine *engine, const wg_plan *plan);
-size_t wg_memory_of(const wg_engine *engine, const wg_plan *plan);
-
 /* An arena of at least `bytes`; false: no memory. */
 bool wg_arena_take(wg_engine *engine, size_t bytes, wg_arena *arena);
 void wg_arena_return(wg_engine *engine, wg_arena *arena);

@@ -1,4 +1,5 @@
-/* eval — what wg_eval does: roots, canonical order, plan (found again or made), run; and the same once more. */
+/* eval — what wg_eval does: roots, canonical order, plan (found again or made), run; and the same once more.
+ */
 #include "run/evaluation.h"
 #include "run/float_mode.h"
 #include <stdlib.h>
@@ -67,8 +68,10 @@ static bool overlap(const wg_tensor *input, const wg_tensor *state) {
     for (int i = 0; i < input->type.rank; i++) {
         if (input->type.extent[i] == 0) return false;
         const int64_t reach = (input->type.extent[i] - 1) * input->strides[i] * (int64_t)size;
-        if (reach < 0) low -= (uintptr_t)-reach;
-        else high += (uintptr_t)reach;
+        if (reach < 0)
+            low -= (uintptr_t)-reach;
+        else
+            high += (uintptr_t)reach;
     }
     const uintptr_t begin = (uintptr_t)state->data, end = begin + wg_type_bytes(&state->type);
     return low < end && begin < high + size;
@@ -90,11 +93,22 @@ static uint64_t now_ns(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/* Only a plan within a budget depends on the number of threads: each has a workspace. */
+static bool add_budget(wg_tape *tape, const wg_plan_settings *settings) {
+    if (!WG_TAPE_ROOM(tape, key, 2)) return false;
+    tape->key.at[tape->key.count++] = settings->budget;
+    tape->key.at[tape->key.count++] = settings->budget ? (uint64_t)settings->threads : 0;
+    return true;
+}
+
 static wg_plan *find_plan(wg_tape *tape, const wg_evaluation *e) {
     wg_engine *engine = tape->engine;
-    wg_plan_settings settings = {{engine->isa, engine->disabled}};
+    wg_plan_settings settings = {.lower = {engine->isa, engine->disabled},
+                                 .budget = tape->budget,
+                                 .threads = wg_pool_threads(engine->pool)};
     if (states_are_inputs(tape, e)) settings.lower.disabled |= 1u << WG_PASS_UPDATE;
-    if (!wg_write_key(tape, e->roots.at, &e->count, &settings.lower)) return NULL;
+    if (!wg_write_key(tape, e->roots.at, &e->count, &settings.lower) || !add_budget(tape, &settings))
+        return NULL;
     const uint64_t hash = wg_hash(tape->key.at, tape->key.count * sizeof *tape->key.at, 0);
     pthread_mutex_lock(&engine->lock);
     wg_plan *plan = wg_cache_find(&engine->cache, tape->key.at, tape->key.count, hash);
@@ -167,7 +181,8 @@ static int carry_out(wg_tape *tape, wg_evaluation *e, const wg_arena *arena) {
                   .operands = e->operands.at,
                   .jobs = e->jobs.at,
                   .workspace = arena->memory,
-                  .arena = (char *)arena->memory + wg_workspace_of(tape->engine, e->plan),
+                  .arena =
+                      (char *)arena->memory + wg_plan_workspace(e->plan, wg_pool_threads(tape->engine->pool)),
                   .failure = &failure};
     const uint64_t mode = wg_float_mode_get();
     wg_float_mode_set(WG_FLOAT_MODE_DEFAULT);
@@ -191,7 +206,8 @@ static bool take_memory(wg_tape *tape, wg_evaluation *e, wg_arena *arena) {
     if (!wg_make_results(tape, e) || !ROOM(tape, e->operands, plan->most_operands + 1) ||
         !ROOM(tape, e->jobs, plan->most_steps + 1))
         return false;
-    if (wg_arena_take(tape->engine, wg_memory_of(tape->engine, plan), arena)) return true;
+    if (wg_arena_take(tape->engine, wg_plan_bytes(plan, wg_pool_threads(tape->engine->pool)), arena))
+        return true;
     wg_tape_fail(tape, WG_ERROR_MEMORY, "wg_eval: no memory for %zu bytes of buffers", plan->arena_bytes);
     return false;
 }
@@ -253,7 +269,8 @@ int wg_bind(wg_var input, wg_tensor *tensor) {
     const wg_node *node = &tape->nodes.at[input.id];
     if (node->op != &wg_op_input || !tensor)
         return wg_tape_fail_at(tape, input.id, WG_ERROR_TAPE,
-                               tensor ? "wg_bind: the var is not an input but a %s" : "wg_bind: the tensor is NULL",
+                               tensor ? "wg_bind: the var is not an input but a %s"
+                                      : "wg_bind: the tensor is NULL",
                                node->op->name);
     const input_attributes *a = wg_node_attributes(tape, node);
     const wg_type type = wg_node_type(tape, node);

@@ -1,5 +1,5 @@
-/* evaluation — what a tape's latest evaluation was asked for and how it was planned; and the memory that evaluations
- * need, kept from one to the next. */
+/* evaluation — what a tape's latest evaluation was asked for and how it was planned; and the memory that
+ * evaluations need, kept from one to the next. */
 #ifndef WG_RUN_EVALUATION_H
 #define WG_RUN_EVALUATION_H
 
@@ -8,8 +8,8 @@
 typedef struct wg_evaluation {
     WG_ARRAY(uint32_t) roots; /* results, then assigned values, then guards: nodes of the tape */
     wg_root_counts count;
-    WG_ARRAY(uint32_t) order;     /* their canonical order */
-    WG_ARRAY(wg_state *) states;  /* assigned, each held */
+    WG_ARRAY(uint32_t) order;      /* their canonical order */
+    WG_ARRAY(wg_state *) states;   /* assigned, each held */
     WG_ARRAY(wg_tensor *) results; /* while it runs */
     WG_ARRAY(wg_operand) operands;
     WG_ARRAY(wg_job) jobs;

@@ -115,7 +115,8 @@ static void run_wave(const wg_run *run, const wg_wave *wave) {
     }
     wave_work work = {run, wave};
     if (wave->count == 1)
-        wg_pool_run(run->engine->pool, do_only_step, &work, run->jobs[0].step->units, run->jobs[0].step->grain);
+        wg_pool_run(run->engine->pool, do_only_step, &work, run->jobs[0].step->units,
+                    run->jobs[0].step->grain);
     else
         wg_pool_run(run->engine->pool, do_pieces, &work, pieces, 1);
 }

@@ -7,7 +7,7 @@
 
 typedef struct by_node {
     wg_run *run;
-    void **memory; /* by value; of a view or a dense leaf: not its own */
+    void **memory; /* by value, of those that own bytes; of a dense leaf: not its own */
     bool *own;
 } by_node;
 
@@ -35,14 +35,18 @@ static bool all_finite(const void *data, const wg_type *type) {
     return true;
 }
 
+static void *memory_of(const by_node *b, uint32_t value) {
+    return b->memory[wg_bytes_of(&b->run->plan->low, value)];
+}
+
 /* An operand of an elementwise kernel, spread out to the shape of its output; *spread is to be freed. */
 static wg_operand spread_out(by_node *b, uint32_t value, const wg_type *to, void **spread) {
     const wg_type *type = &b->run->plan->low.values.at[value].type;
-    wg_operand operand = {b->memory[value], *to};
+    wg_operand operand = {memory_of(b, value), *to};
     operand.type.dtype = type->dtype;
     if (!wg_shape_equal(type, to)) {
         operand.data = *spread = poisoned(&operand.type);
-        if (*spread) wg_gather_run(*spread, b->memory[value], type, to, 0, wg_type_count(to));
+        if (*spread) wg_gather_run(*spread, memory_of(b, value), type, to, 0, wg_type_count(to));
     }
     return operand;
 }
@@ -60,7 +64,7 @@ static int run_kernel(by_node *b, const wg_low_node *node, wg_operand *operands,
         if (wg_is_tiled(node))
             operands[i] = spread_out(b, value, &low->values.at[node->outputs].type, &spread[i]);
         else
-            operands[i].data = b->memory[value];
+            operands[i].data = memory_of(b, value);
         if (!operands[i].data) return WG_ERROR_MEMORY;
     }
     for (uint32_t i = 0; i < node->output_count; i++) {
@@ -94,39 +98,62 @@ static int run_leaf(by_node *b, const wg_low_node *node) {
     return WG_OK;
 }
 
-static int run_node(by_node *b, const wg_low_node *node, bool finite_only) {
-    wg_run *run = b->run;
-    const wg_lowered *low = &run->plan->low;
+/* Does the value hold only finite numbers? Else that is the failure. */
+static int check_finite(const by_node *b, uint32_t value) {
+    const wg_lowered *low = &b->run->plan->low;
+    const wg_type *type = &low->values.at[value].type;
+    if (all_finite(memory_of(b, value), type)) return WG_OK;
+    char text[WG_TEXT_SIZE];
+    wg_failure *failure = b->run->failure;
+    const wg_low_node *node = wg_maker(low, value);
+    failure->node = wg_tape_node(b->run, node);
+    snprintf(failure->message, sizeof failure->message,
+             "%.60s: the result %s holds NaN or infinity; nothing was assigned", node->op->name,
+             wg_type_text(text, type, true));
+    atomic_store(&failure->status, WG_ERROR_NOT_FINITE);
+    return WG_ERROR_NOT_FINITE;
+}
+
+static int run_node(by_node *b, const wg_low_node *node) {
+    if (node->leaf) return run_leaf(b, node);
+    void *few[64] = {0}, **spread = node->input_count > 64 ? calloc(node->input_count, sizeof *spread) : few;
+    const int status = spread ? run_kernel(b, node, b->run->operands, spread) : WG_ERROR_MEMORY;
+    for (uint32_t i = 0; spread && i < node->input_count; i++) free(spread[i]);
+    if (spread != few) free(spread);
+    return status;
+}
+
+/* The node, and a look at the leaves that it reads and at what it makes. */
+static int run_checked(by_node *b, const wg_low_node *node) {
+    const wg_lowered *low = &b->run->plan->low;
     int status = WG_OK;
-    if (node->leaf) {
-        status = run_leaf(b, node);
-    } else if (node->op->flags & WG_VIEW) {
-        b->memory[node->outputs] = b->memory[low->edges.at[node->inputs]];
-    } else {
-        void *few[64] = {0},
-             **spread = node->input_count > 64 ? calloc(node->input_count, sizeof *spread) : few;
-        status = spread ? run_kernel(b, node, run->operands, spread) : WG_ERROR_MEMORY;
-        for (uint32_t i = 0; spread && i < node->input_count; i++) free(spread[i]);
-        if (spread != few) free(spread);
+    for (uint32_t i = 0; !status && i < node->input_count; i++) {
+        const uint32_t value = low->edges.at[node->inputs + i];
+        if (value != WG_ABSENT && wg_maker(low, wg_bytes_of(low, value))->leaf)
+            status = check_finite(b, value);
     }
-    for (uint32_t i = 0; finite_only && i < node->output_count && (!status || status == WG_ERROR_NOT_FINITE);
-         i++) {
-        const wg_type *type = &low->values.at[node->outputs + i].type;
-        if (all_finite(b->memory[node->outputs + i], type)) continue;
-        char text[WG_TEXT_SIZE];
-        wg_failure *failure = run->failure;
-        failure->node = wg_tape_node(run, node);
-        snprintf(failure->message, sizeof failure->message,
-                 "%.60s: the result %s holds NaN or infinity; nothing was assigned", node->op->name,
-                 wg_type_text(text, type, true));
-        atomic_store(&failure->status, WG_ERROR_NOT_FINITE);
-        return WG_ERROR_NOT_FINITE;
+    if (!status) status = run_node(b, node);
+    for (uint32_t i = 0; i < node->output_count && (!status || status == WG_ERROR_NOT_FINITE); i++)
+        if (check_finite(b, node->outputs + i)) return WG_ERROR_NOT_FINITE;
+    return status;
+}
+
+static int run_all(by_node *b, bool finite_only) {
+    const wg_plan *plan = b->run->plan;
+    int status = WG_OK;
+    for (size_t i = 0; !status && i < plan->low.nodes.count; i++) {
+        const wg_low_node *node = &plan->low.nodes.at[i];
+        if (node->leaf && node->dense) status = run_leaf(b, node);
+    }
+    for (size_t i = 0; !status && i < plan->order.count; i++) {
+        const wg_low_node *node = &plan->low.nodes.at[plan->order.at[i]];
+        status = finite_only ? run_checked(b, node) : run_node(b, node);
     }
     return status;
 }
 
-/* Copies what was asked for. What states get is copied once more before the first of them changes, for it may lie in
- * another one. */
+/* Copies what was asked for. What states get is copied once more before the first of them changes, for it may
+ * lie in another one. */
 static int hand_over(const by_node *b) {
     const wg_run *run = b->run;
     const wg_lowered *low = &run->plan->low;
@@ -135,12 +162,12 @@ static int hand_over(const by_node *b) {
     int status = content ? WG_OK : WG_ERROR_MEMORY;
     for (size_t i = 0; !status && i < low->count.results; i++) {
         const size_t bytes = wg_type_bytes(&run->results[i]->type);
-        if (bytes) memcpy(run->results[i]->data, b->memory[low->roots[i]], bytes);
+        if (bytes) memcpy(run->results[i]->data, memory_of(b, low->roots[i]), bytes);
     }
     for (size_t i = 0; !status && i < low->count.assigns; i++) {
         const size_t bytes = wg_type_bytes(&low->values.at[assigned[i]].type);
         if (!(content[i] = poisoned(&low->values.at[assigned[i]].type))) status = WG_ERROR_MEMORY;
-        if (content[i] && bytes) memcpy(content[i], b->memory[assigned[i]], bytes);
+        if (content[i] && bytes) memcpy(content[i], memory_of(b, assigned[i]), bytes);
     }
     for (size_t i = 0; content && i < low->count.assigns; i++) {
         const size_t bytes = wg_type_bytes(&low->values.at[assigned[i]].type);
@@ -157,8 +184,7 @@ int wg_run_nodes(wg_run *run, bool finite_only) {
     by_node b = {
         .run = run, .memory = calloc(values + 1, sizeof *b.memory), .own = calloc(values + 1, sizeof *b.own)};
     int status = b.memory && b.own ? WG_OK : WG_ERROR_MEMORY;
-    for (size_t i = 0; !status && i < plan->low.nodes.count; i++)
-        status = run_node(&b, &plan->low.nodes.at[i], finite_only);
+    if (!status) status = run_all(&b, finite_only);
     if (!status && !finite_only) status = hand_over(&b);
     for (size_t i = 0; b.memory && b.own && i < values; i++)
         if (b.own[i]) free(b.memory[i]);

@@ -9,29 +9,29 @@ bool wg_is_adjoint(const wg_tape *tape, const wg_evaluation *e, const wg_low_nod
     return tape->nodes.at[e->order.at[node->source]].flags & WG_NODE_ADJOINT;
 }
 
-enum { READ_BY_ADJOINT = 1, READ_BY_UPDATE = 2 };
+enum { FOR_ADJOINTS = 1, FOR_UPDATES = 2 };
 
 /* Bytes that pass from forward nodes to adjoints, and from adjoints to what follows them. */
 static bool sum_by_role(const wg_tape *tape, const wg_evaluation *e, wg_plan_info *info) {
     const wg_plan *plan = e->plan;
     const wg_lowered *low = &plan->low;
-    uint8_t *read = calloc(low->values.count + 1, 1);
-    if (!read) return false;
+    uint8_t *use = calloc(plan->buffers.count + 1, 1);
+    if (!use) return false;
     for (size_t i = 0; i < low->nodes.count; i++) {
         const wg_low_node *node = &low->nodes.at[i];
         for (uint32_t k = 0; wg_has_work(node) && k < node->input_count; k++) {
             const uint32_t value = low->edges.at[node->inputs + k];
-            if (value == WG_ABSENT) continue;
-            read[wg_bytes_of(low, value)] |= wg_is_adjoint(tape, e, node) ? READ_BY_ADJOINT : READ_BY_UPDATE;
+            const uint32_t own = value == WG_ABSENT ? value : wg_bytes_of(low, value);
+            if (own == WG_ABSENT || plan->places[own].kind != WG_PLACE_ARENA) continue;
+            const bool made = wg_is_adjoint(tape, e, wg_maker(low, own)), read = wg_is_adjoint(tape, e, node);
+            if (made != read) use[plan->buffer_of[own]] |= made ? FOR_UPDATES : FOR_ADJOINTS;
         }
     }
     for (size_t i = 0; i < plan->buffers.count; i++) {
-        const wg_buffer *buffer = &plan->buffers.at[i];
-        const bool adjoint = wg_is_adjoint(tape, e, wg_maker(low, buffer->value));
-        if (!adjoint && read[buffer->value] & READ_BY_ADJOINT) info->activations += buffer->bytes;
-        if (adjoint && read[buffer->value] & READ_BY_UPDATE) info->gradients += buffer->bytes;
+        if (use[i] & FOR_ADJOINTS) info->activations += plan->buffers.at[i].bytes;
+        if (use[i] & FOR_UPDATES) info->gradients += plan->buffers.at[i].bytes;
     }
-    free(read);
+    free(use);
     return true;
 }
 
@@ -61,6 +61,7 @@ static bool sum_work(const wg_tape *tape, const wg_evaluation *e, wg_plan_info *
     for (size_t i = 0; i < low->nodes.count; i++) {
         const wg_low_node *node = &low->nodes.at[i];
         if (!wg_has_work(node) || node->leaf) continue;
+        info->recomputed += node->clone_of != WG_ABSENT;
         const wg_node *of = &tape->nodes.at[e->order.at[node->source]];
         info->flops += wg_low_cost(low, node, wg_node_attributes(tape, of), operands).flops;
     }
@@ -92,12 +93,14 @@ int wg_plan_report_(const wg_tape *tape, wg_plan_info *report, size_t size) {
     const wg_evaluation *e = tape ? wg_evaluation_latest(tape) : NULL;
     if (!e || !report) return WG_ERROR_STALE;
     const wg_plan *plan = e->plan;
+    const int threads = wg_pool_threads(tape->engine->pool);
     wg_plan_info info = {.arena = plan->arena_bytes,
-                         .workspace = wg_workspace_of(tape->engine, plan),
-                         .peak = wg_memory_of(tape->engine, plan),
+                         .workspace = wg_plan_workspace(plan, threads),
+                         .peak = wg_plan_bytes(plan, threads),
                          .moments = plan->waves.count,
                          .nodes = plan->members.count,
-                         .steps = plan->steps.count};
+                         .steps = plan->steps.count,
+                         .recomputed_flops = plan->recomputed_flops};
     sum_outside(e, &info);
     if (!sum_by_role(tape, e, &info) || !sum_work(tape, e, &info) || !find_peak(plan, &info))
         return WG_ERROR_MEMORY;

@@ -69,7 +69,8 @@ static bool add_kept(wg_tape *tape, wg_evaluation *e) {
     const size_t asked = e->count.results;
     for (size_t i = 1; i < tape->values.count; i++) {
         const wg_value_entry *entry = &tape->values.at[i];
-        if (entry->tensor || wg_rank(tape, entry->id) == WG_UNRANKED || is_root(e, asked, entry->id)) continue;
+        if (entry->tensor || wg_rank(tape, entry->id) == WG_UNRANKED || is_root(e, asked, entry->id))
+            continue;
         if (!add_root(tape, e, entry->id)) return false;
         uint32_t *behind = e->roots.at + e->count.results++;
         memmove(behind + 1, behind, (e->roots.count - e->count.results) * sizeof *behind);
@@ -104,7 +105,8 @@ static wg_tensor *result_tensor(wg_tape *tape, const wg_type *type) {
 
 /* Takes the value's tensor away from it, if it has one and nobody else holds it. */
 static wg_tensor *take_value(wg_tape *tape, const wg_node *node) {
-    wg_tensor **value = node->value ? &tape->values.at[node->value].tensor : NULL, *tensor = value ? *value : NULL;
+    wg_tensor **value = node->value ? &tape->values.at[node->value].tensor : NULL,
+              *tensor = value ? *value : NULL;
     if (!tensor) return NULL;
     *value = NULL;
     if (wg_tensor_owners(tensor) == 1) return tensor;

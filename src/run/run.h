@@ -57,8 +57,8 @@ static inline void *wg_value_address(const wg_run *run, uint32_t value) {
     return wg_place_address(run, run->plan->places[wg_bytes_of(&run->plan->low, value)]);
 }
 
-/* Carries out the plan: afterwards results have their values and states their new content. A wg_status, the failure
- * says more; after one no state has changed. */
+/* Carries out the plan: afterwards results have their values and states their new content. A wg_status, the
+ * failure says more; after one no state has changed. */
 int wg_run_plan(wg_run *run);
 
 /* The same, node by node on one thread, each value in poisoned memory of its own: the meaning of a plan,

@@ -1,0 +1,115 @@
+/* budget — builds a plan whose peak fits the memory budget: of all candidates that fit the one with the
+ * fewest operations, at a tie with the lowest peak, at a tie the first. */
+#include "plan/recompute.h"
+#include <stdlib.h>
+
+typedef struct trial {
+    size_t peak;
+    double flops; /* recomputed */
+} trial;
+
+typedef struct budgeting {
+    wg_plan *plan;
+    wg_tape *tape;
+    const wg_plan_settings *settings;
+    bool (*build)(wg_plan *plan, wg_tape *tape);
+    wg_candidates candidates;
+    wg_lowered before; /* counts of the lowered graph without clones */
+    uint32_t *order;   /* the order without clones */
+    size_t order_count, tail;
+    uint8_t *dropped, *best_dropped; /* by value: at trial, of the best so far */
+    wg_operand *operands;
+    trial best;
+    bool fits; /* has any? */
+    size_t least;
+} budgeting;
+
+static double clone_flops(const budgeting *b) {
+    const wg_lowered *low = &b->plan->low;
+    double flops = 0;
+    for (size_t i = b->before.nodes.count; i < low->nodes.count; i++) {
+        const wg_low_node *node = &low->nodes.at[i];
+        if (!wg_has_work(node)) continue;
+        const wg_node *of = &b->tape->nodes.at[b->tape->order.at[node->source]];
+        flops += wg_low_cost(low, node, wg_node_attributes(b->tape, of), b->operands).flops;
+    }
+    return flops;
+}
+
+/* Builds the plan without what is dropped. */
+static bool build_without(budgeting *b, const uint8_t *dropped, trial *result) {
+    wg_plan *plan = b->plan;
+    wg_plan_forget_clones(plan, &b->before);
+    memcpy(plan->order.at, b->order, b->order_count * sizeof *b->order);
+    plan->order.count = b->order_count;
+    plan->tail = b->tail;
+    if (!wg_plan_recompute(plan, b->tape, dropped) || !b->build(plan, b->tape)) return false;
+    plan->recomputed_flops = clone_flops(b);
+    *result = (trial){wg_plan_bytes(plan, b->settings->threads), plan->recomputed_flops};
+    return true;
+}
+
+static bool is_better(const trial *a, const trial *b) {
+    return a->flops != b->flops ? a->flops < b->flops : a->peak < b->peak;
+}
+
+/* Tries what b->dropped says, and remembers it if it is the best so far. */
+static bool try(budgeting *b, trial *result) {
+    if (!build_without(b, b->dropped, result)) return false;
+    if (b->least > result->peak) b->least = result->peak;
+    if (b->settings->budget && result->peak > b->settings->budget) return true;
+    if (b->fits && !is_better(result, &b->best)) return true;
+    b->fits = true;
+    b->best = *result;
+    memcpy(b->best_dropped, b->dropped, b->before.values.count);
+    return true;
+}
+
+/* Leaves the plan of the best candidate. */
+static bool choose(budgeting *b) {
+    const size_t budget = b->settings->budget;
+    trial result;
+    for (size_t i = 0; i < (budget ? b->candidates.count : 1); i++) {
+        wg_candidate_get(&b->candidates, i, b->dropped);
+        if (!try(b, &result)) return false;
+    }
+    if (b->fits) return build_without(b, b->best_dropped, &result);
+    wg_tape_fail(
+        b->tape, WG_ERROR_MEMORY,
+        "wg_eval: the memory budget of %zu bytes cannot be met; the least that the plan can do with is %zu "
+        "bytes",
+        budget, b->least);
+    return false;
+}
+
+static bool has_region(const wg_plan *plan) {
+    for (size_t i = 0; i < plan->low.nodes.count; i++)
+        if (plan->low.nodes.at[i].flags & WG_NODE_RECOMPUTE) return true;
+    return false;
+}
+
+bool wg_plan_within(wg_plan *plan, wg_tape *tape, const wg_plan_settings *settings,
+                    bool (*build)(wg_plan *plan, wg_tape *tape)) {
+    const bool on = wg_plan_pass_on(plan, WG_PASS_RECOMPUTE) && (settings->budget || has_region(plan));
+    if (!on) return build(plan, tape);
+    budgeting b = {.plan = plan,
+                   .tape = tape,
+                   .settings = settings,
+                   .build = build,
+                   .before = plan->low,
+                   .order_count = plan->order.count,
+                   .tail = plan->tail,
+                   .least = SIZE_MAX};
+    b.order = malloc((b.order_count + 1) * sizeof *b.order);
+    b.dropped = malloc(2 * plan->low.values.count + 1);
+    b.best_dropped = b.dropped ? b.dropped + plan->low.values.count : NULL;
+    b.operands = malloc((wg_most_operands(&plan->low) + 1) * sizeof *b.operands);
+    bool good = (b.order && b.dropped && b.operands) || wg_tape_no_memory(tape);
+    if (good) memcpy(b.order, plan->order.at, b.order_count * sizeof *b.order);
+    good = good && wg_candidates_make(&b.candidates, plan, tape) && choose(&b);
+    wg_candidates_free(&b.candidates);
+    free(b.order);
+    free(b.dropped);
+    free(b.operands);
+    return good;
+}
