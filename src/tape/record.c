@@ -11,10 +11,9 @@ typedef struct pending {
     wg_tape *tape;
     const wg_op *op;
     uint32_t *inputs;
-    wg_type *types;
+    wg_type *types, *outputs;
+    uint64_t *attributes;
     int count;
-    uint64_t attributes[ATTRIBUTE_WORDS];
-    wg_type outputs[MAX_OUTPUTS];
     bool weak;
 } pending;
 
@@ -88,10 +87,13 @@ static bool keeps_promises(const pending *p) {
 }
 
 static bool infer(pending *p) {
-    struct wg_infer_state state = {.tape = p->tape};
+    struct wg_infer_state state; /* its text is written before it is read */
+    state.tape = p->tape;
+    state.next_text = 0;
     for (int i = 0; i < p->count; i++)
         p->types[i] = p->inputs[i] == WG_ABSENT ? (wg_type){0}
                                                 : wg_node_type(p->tape, &p->tape->nodes.at[p->inputs[i]]);
+    for (int i = 0; i < p->op->outputs; i++) p->outputs[i] = (wg_type){0};
     wg_infer rule = {p->op, p->count, p->op->outputs, p->types, p->attributes, p->outputs, &state};
     if (p->op->infer(&rule)) {
         if (!p->tape->error.status) /* the rule returned a failure without saying what */
@@ -167,9 +169,9 @@ static wg_var append(const pending *p) {
 static wg_var record_with(pending *p, const void *attributes) {
     const wg_op *op = p->op;
     const size_t size = op->attributes_size;
-    if (size > sizeof p->attributes)
+    if (size > ATTRIBUTE_WORDS * sizeof *p->attributes)
         return wg_fail(p->tape, WG_ERROR_ATTRIBUTE, "%s: its attributes take %zu bytes; at most %zu",
-                       op->name, size, sizeof p->attributes);
+                       op->name, size, ATTRIBUTE_WORDS * sizeof *p->attributes);
     if (size) {
         p->attributes[(size - 1) / 8] = 0; /* the tail of the last word */
         if (!attributes)
@@ -195,9 +197,17 @@ wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, const u
     if (op->flags & WG_ELEMENTWISE && count + op->outputs > MAX_ELEMENTWISE)
         return wg_fail(tape, WG_ERROR_TAPE, "%s: an elementwise op has at most %d inputs and outputs",
                        op->name, MAX_ELEMENTWISE);
+    /* Beside p, not in it: to clear them would take longer than to record. */
     uint32_t few_inputs[FEW_INPUTS];
-    wg_type few_types[FEW_INPUTS];
-    pending p = {.tape = tape, .op = op, .count = count, .inputs = few_inputs, .types = few_types};
+    wg_type few_types[FEW_INPUTS], outputs[MAX_OUTPUTS];
+    uint64_t words[ATTRIBUTE_WORDS];
+    pending p = {.tape = tape,
+                 .op = op,
+                 .inputs = few_inputs,
+                 .types = few_types,
+                 .outputs = outputs,
+                 .attributes = words,
+                 .count = count};
     void *many = NULL;
     if (count > FEW_INPUTS) {
         many = malloc((size_t)count * (sizeof *p.inputs + sizeof *p.types));
@@ -271,7 +281,7 @@ wg_var wg_apply_list(const wg_op *op, size_t op_size, const void *attributes, co
     return result;
 }
 
-wg_var (wg_output)(wg_var var, int index) {
+wg_var(wg_output)(wg_var var, int index) {
     wg_tape *tape = var.tape;
     if (!tape || !wg_tape_owns(tape, var, "wg_output: the argument")) return wg_invalid(tape);
     const wg_node *node = &tape->nodes.at[var.id];
