@@ -82,6 +82,10 @@ void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_
 
 /* --- A tile ----------------------------------------------------------------------------------- */
 
+enum { FEW_OPERANDS = 16 };
+
+/* Every operand that a kernel sees is a run of as many elements as the tile has: the operands are made once
+ * a tile, and a member of the step only says where its bytes are and of which dtype. */
 typedef struct tile {
     const wg_run *run;
     const wg_step *step;
@@ -89,51 +93,55 @@ typedef struct tile {
     char *slots;
     size_t slot_bytes;
     int64_t begin, count;
+    wg_operand operands[FEW_OPERANDS];
 } tile;
 
-static wg_operand run_of(void *data, wg_dtype dtype, int64_t count) {
-    return (wg_operand){.data = data, .type = {.dtype = dtype, .rank = 1, .extent = {count}}};
-}
-
 /* The tile's part of a value that has the step's shape. */
-static void *part_of(const tile *t, uint32_t value) {
+static inline void *part_of(const tile *t, uint32_t value) {
     const wg_plan *plan = t->run->plan;
-    if (plan->places[value].kind == WG_PLACE_TILE)
-        return t->slots + plan->places[value].offset * t->slot_bytes;
-    return (char *)wg_value_address(t->run, value) +
-           t->begin * (int64_t)wg_dtype_size(plan->low.values.at[value].type.dtype);
+    const wg_place *place = &plan->places[value];
+    if (place->kind == WG_PLACE_TILE) return t->slots + place->offset * t->slot_bytes;
+    char *all = wg_value_address(t->run, value);
+    return t->begin ? all + t->begin * (int64_t)wg_dtype_size(plan->low.values.at[value].type.dtype) : all;
 }
 
-static wg_operand input_of(const tile *t, uint32_t value, uint32_t scratch_slot) {
-    if (value == WG_ABSENT) return (wg_operand){0};
+/* The tile's part of an input; what is broadcast is spread out in the slot. */
+static void *input_of(const tile *t, uint32_t value, uint32_t scratch_slot) {
     const wg_type *type = &t->run->plan->low.values.at[value].type;
-    void *data;
-    if (t->step->elements == 1 || wg_shape_equal(type, t->type)) {
-        data = part_of(t, value);
-    } else {
-        data = t->slots + (size_t)scratch_slot * t->slot_bytes;
-        wg_gather_run(data, wg_value_address(t->run, value), type, t->type, t->begin, t->count);
-    }
-    return run_of(data, type->dtype, t->count);
+    if (t->step->elements == 1 || wg_shape_equal(type, t->type)) return part_of(t, value);
+    void *data = t->slots + (size_t)scratch_slot * t->slot_bytes;
+    wg_gather_run(data, wg_value_address(t->run, value), type, t->type, t->begin, t->count);
+    return data;
 }
 
-enum { FEW_OPERANDS = 16 };
+static void set_operand(tile *t, uint32_t index, void *data, wg_dtype dtype) {
+    wg_operand *operand = &t->operands[index];
+    operand->data = data;
+    operand->type.dtype = dtype;
+    operand->type.rank = data ? 1 : 0; /* an input left out has no type */
+}
 
-static void run_member(const tile *t, const wg_low_node *node) {
-    const wg_plan *plan = t->run->plan;
-    wg_operand operands[FEW_OPERANDS];
+static void run_member(tile *t, const wg_low_node *node) {
+    const wg_lowered *low = &t->run->plan->low;
+    const uint32_t inputs = node->input_count, outputs = node->output_count;
+    for (uint32_t i = 0; i < inputs; i++) {
+        const uint32_t value = low->edges.at[node->inputs + i];
+        if (value == WG_ABSENT)
+            set_operand(t, i, NULL, WG_NO_DTYPE);
+        else
+            set_operand(t, i, input_of(t, value, t->step->slots + i), low->values.at[value].type.dtype);
+    }
+    for (uint32_t i = 0; i < outputs; i++) {
+        const uint32_t value = node->outputs + i;
+        set_operand(t, inputs + i, part_of(t, value), low->values.at[value].type.dtype);
+    }
     struct wg_call_state state = {t->run->failure, wg_tape_node(t->run, node)};
-    for (uint32_t i = 0; i < node->input_count; i++)
-        operands[i] = input_of(t, plan->low.edges.at[node->inputs + i], t->step->slots + i);
-    for (uint32_t i = 0; i < node->output_count; i++)
-        operands[node->input_count + i] = run_of(part_of(t, node->outputs + i),
-                                                 plan->low.values.at[node->outputs + i].type.dtype, t->count);
     const wg_call call = {.op = node->op,
                           .attributes = wg_run_attributes(t->run, node),
-                          .input_count = node->input_count,
-                          .output_count = node->output_count,
-                          .inputs = operands,
-                          .outputs = operands + node->input_count,
+                          .input_count = (int)inputs,
+                          .output_count = (int)outputs,
+                          .inputs = t->operands,
+                          .outputs = t->operands + inputs,
                           .dtype = node->dtype,
                           .begin = 0,
                           .end = t->count,
@@ -152,6 +160,7 @@ void wg_run_tiles(const wg_run *run, const wg_step *step, int worker, int64_t be
     for (int64_t at = begin; at < end; at++) {
         t.begin = at * WG_TILE;
         t.count = wg_min(WG_TILE, step->elements - t.begin);
+        for (int i = 0; i < FEW_OPERANDS; i++) t.operands[i].type.extent[0] = t.count;
         for (uint32_t m = 0; m < step->count; m++)
             run_member(&t, &plan->low.nodes.at[plan->members.at[step->first + m]]);
     }
