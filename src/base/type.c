@@ -35,13 +35,6 @@ bool wg_type_fits(const wg_type *type) {
     return bytes <= INT64_MAX - 4096;
 }
 
-bool wg_shape_equal(const wg_type *a, const wg_type *b) {
-    if (a->rank != b->rank) return false;
-    for (int i = 0; i < a->rank; i++)
-        if (a->extent[i] != b->extent[i]) return false;
-    return true;
-}
-
 bool wg_type_equal(const wg_type *a, const wg_type *b) {
     return a->dtype == b->dtype && wg_shape_equal(a, b);
 }

@@ -32,6 +32,7 @@ int wg_infer_broadcast_shapes(wg_infer *infer, wg_type *result) {
     result->dtype = dtype;
     for (int i = 1; i < infer->input_count; i++) {
         const wg_type *type = &infer->inputs[i];
+        if (wg_shape_equal(type, result)) continue;
         wg_type joined = {.dtype = dtype, .rank = type->rank > result->rank ? type->rank : result->rank};
         for (int k = 0; k < joined.rank; k++) { /* k counts from the back */
             const int64_t a = k < result->rank ? result->extent[result->rank - 1 - k] : 1;

@@ -90,9 +90,10 @@ static bool infer(pending *p) {
     struct wg_infer_state state; /* its text is written before it is read */
     state.tape = p->tape;
     state.next_text = 0;
-    for (int i = 0; i < p->count; i++)
-        p->types[i] = p->inputs[i] == WG_ABSENT ? (wg_type){0}
-                                                : wg_node_type(p->tape, &p->tape->nodes.at[p->inputs[i]]);
+    for (int i = 0; i < p->count; i++) {
+        p->types[i] = (wg_type){0};
+        if (p->inputs[i] != WG_ABSENT) p->types[i] = wg_node_type(p->tape, &p->tape->nodes.at[p->inputs[i]]);
+    }
     for (int i = 0; i < p->op->outputs; i++) p->outputs[i] = (wg_type){0};
     wg_infer rule = {p->op, p->count, p->op->outputs, p->types, p->attributes, p->outputs, &state};
     if (p->op->infer(&rule)) {
@@ -281,7 +282,7 @@ wg_var wg_apply_list(const wg_op *op, size_t op_size, const void *attributes, co
     return result;
 }
 
-wg_var(wg_output)(wg_var var, int index) {
+wg_var (wg_output)(wg_var var, int index) {
     wg_tape *tape = var.tape;
     if (!tape || !wg_tape_owns(tape, var, "wg_output: the argument")) return wg_invalid(tape);
     const wg_node *node = &tape->nodes.at[var.id];

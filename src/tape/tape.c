@@ -86,12 +86,6 @@ bool wg_valid(wg_var var) {
            var.id < var.tape->nodes.count;
 }
 
-wg_type wg_node_type(const wg_tape *tape, const wg_node *node) {
-    wg_type type = {.dtype = (wg_dtype)node->dtype, .rank = node->rank};
-    if (type.rank) memcpy(type.extent, tape->extents.at + node->extents, node->rank * sizeof *type.extent);
-    return type;
-}
-
 wg_type wg_type_of(wg_var var) {
     return wg_valid(var) ? wg_node_type(var.tape, &var.tape->nodes.at[var.id]) : (wg_type){0};
 }

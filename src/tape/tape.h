@@ -130,7 +130,18 @@ static inline wg_var wg_var_of(wg_tape *tape, uint32_t id) { return (wg_var){tap
 static inline uint32_t wg_edge(const wg_tape *tape, const wg_node *node, int input) {
     return tape->edges.at[node->inputs + (uint32_t)input];
 }
-wg_type wg_node_type(const wg_tape *tape, const wg_node *node);
+static inline wg_type wg_node_type(const wg_tape *tape, const wg_node *node) {
+    wg_type type = {.dtype = (wg_dtype)node->dtype, .rank = node->rank};
+    for (int i = 0; i < node->rank; i++) type.extent[i] = tape->extents.at[node->extents + (uint32_t)i];
+    return type;
+}
+/* The same as wg_shape_equal of their types, which most often stand in one place. */
+static inline bool wg_same_shape(const wg_tape *tape, const wg_node *a, const wg_node *b) {
+    const int64_t *extents = tape->extents.at;
+    return a->rank == b->rank &&
+           (a->rank == 0 || a->extents == b->extents ||
+            !memcmp(extents + a->extents, extents + b->extents, a->rank * sizeof *extents));
+}
 static inline void *wg_node_attributes(const wg_tape *tape, const wg_node *node) {
     return tape->attributes.at + node->attributes;
 }
