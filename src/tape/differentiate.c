@@ -66,10 +66,9 @@ bool wg_rule_wants(const wg_rule *rule, int input) {
            !wg_op_blocks(rule->tape, &rule->tape->nodes.at[rule->outputs[0].id], input);
 }
 
-void wg_rule_set(wg_rule *rule, int input, wg_var cotangent) {
+/* A cotangent brought to the type of its input: a weak one takes its dtype, broadcasting is undone. */
+static wg_var fit(wg_rule *rule, int input, wg_var cotangent) {
     wg_tape *tape = rule->tape;
-    if (!wg_rule_wants(rule, input) || !cotangent.tape || !wg_tape_owns(tape, cotangent, "a cotangent"))
-        return;
     const wg_type want = wg_type_of(rule->inputs[input]), have = wg_type_of(cotangent);
     if (tape->nodes.at[cotangent.id].flags & WG_NODE_WEAK && have.dtype != want.dtype)
         cotangent = (wg_cast)(cotangent, want.dtype);
@@ -77,13 +76,22 @@ void wg_rule_set(wg_rule *rule, int input, wg_var cotangent) {
         rule->op->flags & WG_ELEMENTWISE ? wg_broadcasts_to(&want, &have) : wg_shape_equal(&want, &have);
     if (wg_type_of(cotangent).dtype != want.dtype || !fits) {
         char have_text[WG_TEXT_SIZE], want_text[WG_TEXT_SIZE];
-        wg_tape_fail(tape, WG_ERROR_GRADIENT,
-                     "%s: its backward rule gave input %d, which is %s, a cotangent of %s", rule->op->name,
-                     input, wg_type_text(want_text, &want, true), wg_type_text(have_text, &have, true));
-        return;
+        return wg_fail(tape, WG_ERROR_GRADIENT,
+                       "%s: its backward rule gave input %d, which is %s, a cotangent of %s", rule->op->name,
+                       input, wg_type_text(want_text, &want, true), wg_type_text(have_text, &have, true));
     }
-    cotangent = undo_broadcast(cotangent, &want);
-    if (wg_valid(cotangent)) contribute(tape, wg_rank(tape, rule->inputs[input].id), cotangent.id);
+    return undo_broadcast(cotangent, &want);
+}
+
+void wg_rule_set(wg_rule *rule, int input, wg_var cotangent) {
+    wg_tape *tape = rule->tape;
+    if (!wg_rule_wants(rule, input) || !cotangent.tape || !wg_tape_owns(tape, cotangent, "a cotangent"))
+        return;
+    const uint32_t to = rule->inputs[input].id;
+    const wg_node *want = &tape->nodes.at[to], *have = &tape->nodes.at[cotangent.id];
+    if (have->dtype != want->dtype || !wg_same_shape(tape, have, want))
+        cotangent = fit(rule, input, cotangent);
+    if (wg_valid(cotangent)) contribute(tape, wg_rank(tape, to), cotangent.id);
 }
 
 enum { FEW_INPUTS = 64, MAX_OUTPUTS = 4, MAX_WORDS = 64 };
