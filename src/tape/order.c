@@ -6,39 +6,51 @@
  * a chain of a million nodes is walked as well. */
 #include "tape/tape.h"
 
-#define NO_MORE (UINT32_MAX - 2)
-
-/* A node's inputs; a further output of a node has the node's first output as its only one. */
-static uint32_t input_of(const wg_tape *tape, const wg_node *node, uint32_t id, uint32_t which) {
-    if (node->output > 0) return which == 0 ? id - node->output : NO_MORE;
-    return which < node->input_count ? tape->edges.at[node->inputs + which] : NO_MORE;
-}
-
 static bool seen(const wg_tape *tape, uint32_t id) { return tape->rank.at[id] >> 32 == tape->walk; }
 
+/* How many inputs the walk goes to. A further output of a node has the node's first output as its only one.
+ */
+static uint32_t input_count(const wg_tape *tape, const wg_node *node, bool stop_at_values) {
+    if (stop_at_values && wg_at_hand(tape, node)) return 0;
+    return node->output > 0 ? 1 : node->input_count;
+}
+
+/* The first input from number *which on that has not been met; *which becomes the number after it. WG_ABSENT:
+ * all have been. */
+static uint32_t next_input(const wg_tape *tape, uint32_t id, bool stop_at_values, uint32_t *which) {
+    const wg_node *node = &tape->nodes.at[id];
+    const uint32_t first = id - node->output, count = input_count(tape, node, stop_at_values);
+    while (*which < count) {
+        const uint32_t input = node->output > 0 ? first : tape->edges.at[node->inputs + *which];
+        ++*which;
+        if (input != WG_ABSENT && !seen(tape, input)) return input;
+    }
+    return WG_ABSENT;
+}
+
 static bool walk_from(wg_tape *tape, uint32_t root, bool stop_at_values) {
-    size_t depth = 0; /* stack entries: id, then the next input to look at */
-    tape->stack.at[depth++] = (uint64_t)root << 32;
-    tape->rank.at[root] = (uint64_t)tape->walk << 32 | WG_UNRANKED;
-    while (depth > 0) {
-        uint64_t *top = &tape->stack.at[depth - 1];
-        const uint32_t id = (uint32_t)(*top >> 32), which = (uint32_t)*top;
-        const wg_node *node = &tape->nodes.at[id];
-        const bool at_hand = stop_at_values && wg_at_hand(tape, node);
-        const uint32_t next = at_hand ? NO_MORE : input_of(tape, node, id, which);
-        if (next == NO_MORE) { /* all inputs are done */
-            tape->rank.at[id] = (uint64_t)tape->walk << 32 | (uint32_t)tape->order.count;
-            tape->order.at[tape->order.count++] = id;
-            depth--;
+    const uint64_t met = (uint64_t)tape->walk << 32;
+    uint32_t id = root, which = 0; /* the node at hand, and the input of it to look at */
+    size_t depth = 0;              /* of the stack, where the nodes that wait for it stand like it */
+    tape->rank.at[root] = met | WG_UNRANKED;
+    for (;;) {
+        const uint32_t next = next_input(tape, id, stop_at_values, &which);
+        if (next != WG_ABSENT) {
+            if (!WG_RESERVE(&tape->stack.at, &tape->stack.capacity, depth + 1))
+                return wg_tape_no_memory(tape);
+            tape->stack.at[depth++] = (uint64_t)id << 32 | which;
+            tape->rank.at[next] = met | WG_UNRANKED;
+            id = next;
+            which = 0;
             continue;
         }
-        ++*top;
-        if (next == WG_ABSENT || seen(tape, next)) continue;
-        if (!WG_RESERVE(&tape->stack.at, &tape->stack.capacity, depth + 1)) return wg_tape_no_memory(tape);
-        tape->rank.at[next] = (uint64_t)tape->walk << 32 | WG_UNRANKED;
-        tape->stack.at[depth++] = (uint64_t)next << 32;
+        tape->rank.at[id] = met | (uint32_t)tape->order.count;
+        tape->order.at[tape->order.count++] = id;
+        if (depth == 0) return true;
+        const uint64_t top = tape->stack.at[--depth];
+        id = (uint32_t)(top >> 32);
+        which = (uint32_t)top;
     }
-    return true;
 }
 
 bool wg_order(wg_tape *tape, const uint32_t *roots, size_t count, bool stop_at_values) {
