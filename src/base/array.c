@@ -21,17 +21,23 @@ static inline uint64_t mix(uint64_t a, uint64_t b) {
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+static inline uint64_t word_at(const unsigned char *bytes, size_t size) {
+    uint64_t word = 0;
+    memcpy(&word, bytes, size);
+    return word;
+}
+
 uint64_t wg_hash(const void *data, size_t size, uint64_t seed) {
     /* Odd constants with about as many ones as zeros: digits of pi and of the golden ratio. */
     const uint64_t k0 = 0x9E3779B97F4A7C15u, k1 = 0x243F6A8885A308D3u;
     const unsigned char *bytes = data;
     uint64_t hash = seed ^ k0 ^ size;
-    for (; size >= 8; size -= 8, bytes += 8) {
-        uint64_t word;
-        memcpy(&word, bytes, 8);
-        hash = mix(hash ^ word, k1);
+    for (; size >= 16; size -= 16, bytes += 16)
+        hash = mix(hash ^ word_at(bytes, 8), k1 ^ word_at(bytes + 8, 8));
+    if (size >= 8) {
+        hash = mix(hash ^ word_at(bytes, 8), k1);
+        size -= 8;
+        bytes += 8;
     }
-    uint64_t word = 0;
-    memcpy(&word, bytes, size);
-    return mix(mix(hash ^ word, k1) ^ k0, k0 ^ seed);
+    return mix(mix(hash ^ word_at(bytes, size), k1) ^ k0, k0 ^ seed);
 }

@@ -46,7 +46,7 @@ bool wg_reserve_(void **array, size_t *capacity, size_t count, size_t size);
 
 /* --- Hash ------------------------------------------------------------------------------------- */
 
-/* A 64-bit hash of words: multiply, fold, in order. Not against adversaries: what is found by it is
+/* A 64-bit hash of words: multiply two, fold, in order. Not against adversaries: what is found by it is
  * compared in full. */
 uint64_t wg_hash(const void *data, size_t size, uint64_t seed);
 
