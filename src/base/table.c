@@ -3,15 +3,6 @@
 #include "base/table.h"
 #include <stdlib.h>
 
-uint32_t wg_table_next(const wg_table *table, uint64_t hash, size_t *probe) {
-    while (*probe < table->capacity) {
-        const uint64_t slot = table->slots[((hash >> 32) + (*probe)++) & (table->capacity - 1)];
-        if (slot == 0) break;
-        if ((slot >> 32) == (hash >> 32)) return (uint32_t)slot - 1;
-    }
-    return UINT32_MAX;
-}
-
 static void put(uint64_t *slots, size_t capacity, uint64_t slot) {
     uint64_t at = slot >> 32;
     while (slots[at & (capacity - 1)]) at++;

@@ -3,7 +3,7 @@
 
 /* The id of a site; 0 when there is no memory for it: a node without a line is no error. */
 static uint32_t site_id(wg_tape *tape, const char *file, int line) {
-    const uint64_t key[2] = {(uint64_t)(uintptr_t)file, (uint64_t)line}, hash = wg_hash(key, sizeof key, 1);
+    const uint64_t hash = ((uint64_t)line << 32 ^ (uint64_t)(uintptr_t)file) * 0x9E3779B97F4A7C15u;
     size_t probe = 0;
     for (uint32_t id; (id = wg_table_next(&tape->site_table, hash, &probe)) != UINT32_MAX;)
         if (tape->sites.at[id].file == file && tape->sites.at[id].line == line) return id;
