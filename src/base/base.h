@@ -20,15 +20,24 @@ int wg_type_make(wg_type *type, wg_dtype dtype, const wg_shape *shape, wg_error 
 
 /* Do count and bytes fit in int64_t? */
 bool wg_type_fits(const wg_type *type);
-bool wg_type_equal(const wg_type *a, const wg_type *b);
 static inline bool wg_shape_equal(const wg_type *a, const wg_type *b) {
     if (a->rank != b->rank) return false;
     for (int i = 0; i < a->rank; i++)
         if (a->extent[i] != b->extent[i]) return false;
     return true;
 }
+static inline bool wg_type_equal(const wg_type *a, const wg_type *b) {
+    return a->dtype == b->dtype && wg_shape_equal(a, b);
+}
 /* Does a value of shape `small` broadcast to shape `big`? */
-bool wg_broadcasts_to(const wg_type *small, const wg_type *big);
+static inline bool wg_broadcasts_to(const wg_type *small, const wg_type *big) {
+    if (small->rank > big->rank) return false;
+    for (int i = 0; i < small->rank; i++) {
+        const int64_t extent = small->extent[i];
+        if (extent != 1 && extent != big->extent[big->rank - small->rank + i]) return false;
+    }
+    return true;
+}
 
 enum { WG_TEXT_SIZE = 24 * WG_MAX_RANK };
 /* "f32[64, 784]"; without dtype "[64, 784]". Returns text. */

@@ -35,19 +35,6 @@ bool wg_type_fits(const wg_type *type) {
     return bytes <= INT64_MAX - 4096;
 }
 
-bool wg_type_equal(const wg_type *a, const wg_type *b) {
-    return a->dtype == b->dtype && wg_shape_equal(a, b);
-}
-
-bool wg_broadcasts_to(const wg_type *small, const wg_type *big) {
-    if (small->rank > big->rank) return false;
-    for (int i = 0; i < small->rank; i++) {
-        const int64_t extent = small->extent[i];
-        if (extent != 1 && extent != big->extent[big->rank - small->rank + i]) return false;
-    }
-    return true;
-}
-
 const char *wg_type_text(char text[WG_TEXT_SIZE], const wg_type *type, bool with_dtype) {
     int at = snprintf(text, WG_TEXT_SIZE, "%s[", with_dtype ? wg_dtype_name(type->dtype) : "");
     for (int i = 0; i < type->rank; i++)

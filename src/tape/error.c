@@ -44,29 +44,20 @@ wg_var wg_fail(wg_tape *tape, int status, const char *format, ...) {
     return wg_invalid(tape);
 }
 
-bool wg_tape_owns(wg_tape *tape, wg_var var, const char *what) {
-    if (var.tape != tape) {
-        if (!var.tape) {
-            wg_tape_fail(tape, WG_ERROR_TAPE, "%s is no var", what);
-        } else {
-            wg_tape_fail(tape, WG_ERROR_TAPE, "%s is a var of another tape; record it on this one", what);
-            wg_tape_fail(var.tape, WG_ERROR_TAPE, "%s is a var of this tape, used on another one", what);
-        }
-        return false;
-    }
-    if (var.epoch != tape->epoch) {
+bool wg_tape_disown(wg_tape *tape, wg_var var, const char *what) {
+    if (!var.tape) {
+        wg_tape_fail(tape, WG_ERROR_TAPE, "%s is no var", what);
+    } else if (var.tape != tape) {
+        wg_tape_fail(tape, WG_ERROR_TAPE, "%s is a var of another tape; record it on this one", what);
+        wg_tape_fail(var.tape, WG_ERROR_TAPE, "%s is a var of this tape, used on another one", what);
+    } else if (var.epoch != tape->epoch) {
         wg_tape_fail(tape, WG_ERROR_STALE, "%s is stale: its tape has been cleared since; record it again",
                      what);
-        return false;
+    } else { /* after an error such vars are expected; without one, somebody recovered and went on with one */
+        wg_tape_fail(tape, WG_ERROR_TAPE, "%s is an invalid var, left by an earlier error; record it again",
+                     what);
     }
-    if (var.id >= tape->nodes.count) {
-        /* After an error invalid vars are expected; without one, somebody recovered and went on with one. */
-        if (!tape->error.status)
-            wg_tape_fail(tape, WG_ERROR_TAPE,
-                         "%s is an invalid var, left by an earlier error; record it again", what);
-        return false;
-    }
-    return !tape->error.status;
+    return false;
 }
 
 int wg_tape_status(const wg_tape *tape) { return tape ? tape->error.status : WG_ERROR_MEMORY; }

@@ -40,21 +40,20 @@ const char *wg_infer_shape_text(wg_infer *infer, const wg_type *type) {
     return wg_type_text(next_text(infer), type, false);
 }
 
-/* A weak scalar takes the dtype of the first real input that is not weak. */
+/* Weak scalars take the dtype of the first real input that is not weak; without one the result is weak. */
 static bool convert_weak(pending *p) {
+    const wg_node *nodes = p->tape->nodes.at;
     wg_dtype dtype = WG_NO_DTYPE;
-    bool any_weak = false, any_real = false;
-    p->weak = p->count > 0;
+    bool any_weak = false;
     for (int i = 0; i < p->count; i++) {
         if (p->inputs[i] == WG_ABSENT) continue;
-        const wg_node *node = &p->tape->nodes.at[p->inputs[i]];
-        const bool weak = node->flags & WG_NODE_WEAK, real = wg_dtype_real((wg_dtype)node->dtype);
-        any_weak |= weak;
-        any_real |= real;
-        p->weak &= weak || !real;
-        if (!weak && real && !dtype) dtype = (wg_dtype)node->dtype;
+        const wg_node *node = &nodes[p->inputs[i]];
+        if (node->flags & WG_NODE_WEAK)
+            any_weak = true;
+        else if (!dtype && wg_dtype_real((wg_dtype)node->dtype))
+            dtype = (wg_dtype)node->dtype;
     }
-    p->weak &= any_real;
+    p->weak = any_weak && !dtype;
     if (!any_weak || !dtype) return true;
     for (int i = 0; i < p->count; i++) {
         if (p->inputs[i] == WG_ABSENT || !(p->tape->nodes.at[p->inputs[i]].flags & WG_NODE_WEAK)) continue;
@@ -91,8 +90,10 @@ static bool infer(pending *p) {
     state.tape = p->tape;
     state.next_text = 0;
     for (int i = 0; i < p->count; i++) {
-        p->types[i] = (wg_type){0};
-        if (p->inputs[i] != WG_ABSENT) p->types[i] = wg_node_type(p->tape, &p->tape->nodes.at[p->inputs[i]]);
+        if (p->inputs[i] == WG_ABSENT)
+            p->types[i] = (wg_type){0};
+        else
+            wg_node_type_to(&p->types[i], p->tape, &p->tape->nodes.at[p->inputs[i]]);
     }
     for (int i = 0; i < p->op->outputs; i++) p->outputs[i] = (wg_type){0};
     wg_infer rule = {p->op, p->count, p->op->outputs, p->types, p->attributes, p->outputs, &state};
@@ -104,6 +105,8 @@ static bool infer(pending *p) {
     char text[WG_TEXT_SIZE];
     for (int i = 0; i < p->op->outputs; i++) {
         const wg_type *type = &p->outputs[i];
+        const bool as_input = p->count > 0 && p->inputs[0] != WG_ABSENT && wg_type_equal(type, &p->types[0]);
+        if (as_input) continue; /* which has been looked at */
         bool good = type->rank >= 0 && type->rank <= WG_MAX_RANK && wg_dtype_size(type->dtype) > 0;
         for (int k = 0; good && k < type->rank; k++) good = type->extent[k] >= 0;
         if (!good)
@@ -149,9 +152,8 @@ static wg_var append(const pending *p) {
                     .scope = tape->scope_now,
                     .input_count = (uint16_t)p->count,
                     .output_count = (uint8_t)p->op->outputs};
-    if (p->count) memcpy(tape->edges.at + tape->edges.count, p->inputs, (size_t)p->count * sizeof *p->inputs);
+    for (int i = 0; i < p->count; i++) tape->edges.at[tape->edges.count++] = p->inputs[i];
     if (words) memcpy(tape->attributes.at + tape->attributes.count, p->attributes, words * 8);
-    tape->edges.count += (size_t)p->count;
     tape->attributes.count += words;
     for (int i = 0; i < p->op->outputs; i++) {
         const wg_type *type = &p->outputs[i];
@@ -187,7 +189,7 @@ static wg_var record_with(pending *p, const void *attributes) {
     return append(p);
 }
 
-wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, const uint32_t *inputs, int count) {
+wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, uint32_t *inputs, int count) {
     if (tape->error.status) return wg_invalid(tape);
     const int most = op->inputs_max ? op->inputs_max : op->inputs;
     if (count < op->inputs || (most >= 0 && count > most) || count > UINT16_MAX)
@@ -199,26 +201,19 @@ wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, const u
         return wg_fail(tape, WG_ERROR_TAPE, "%s: an elementwise op has at most %d inputs and outputs",
                        op->name, MAX_ELEMENTWISE);
     /* Beside p, not in it: to clear them would take longer than to record. */
-    uint32_t few_inputs[FEW_INPUTS];
     wg_type few_types[FEW_INPUTS], outputs[MAX_OUTPUTS];
     uint64_t words[ATTRIBUTE_WORDS];
     pending p = {.tape = tape,
                  .op = op,
-                 .inputs = few_inputs,
+                 .inputs = inputs,
                  .types = few_types,
                  .outputs = outputs,
                  .attributes = words,
                  .count = count};
-    void *many = NULL;
-    if (count > FEW_INPUTS) {
-        many = malloc((size_t)count * (sizeof *p.inputs + sizeof *p.types));
-        if (!many) return wg_tape_no_memory(tape), wg_invalid(tape);
-        p.types = many;
-        p.inputs = (uint32_t *)(p.types + count);
-    }
-    if (count) memcpy(p.inputs, inputs, (size_t)count * sizeof *inputs);
+    if (count > FEW_INPUTS && !(p.types = malloc((size_t)count * sizeof *p.types)))
+        return wg_tape_no_memory(tape), wg_invalid(tape);
     const wg_var result = record_with(&p, attributes);
-    free(many);
+    if (p.types != few_types) free(p.types);
     return result;
 }
 
@@ -267,12 +262,11 @@ wg_var wg_apply_list(const wg_op *op, size_t op_size, const void *attributes, co
     bool good = true;
     for (int i = 0; i < count && good; i++) {
         const bool optional = op->inputs_max >= 0 && i >= op->inputs;
-        char what[80];
         ids[i] = inputs[i].id;
         if (optional && is_none(inputs[i])) {
             ids[i] = WG_ABSENT;
-        } else if (inputs[i].tape != tape || inputs[i].epoch != tape->epoch ||
-                   inputs[i].id >= tape->nodes.count) {
+        } else if (!wg_is_on(tape, inputs[i])) {
+            char what[80];
             snprintf(what, sizeof what, "%.40s: input %d", op->name, i);
             good = wg_tape_owns(tape, inputs[i], what);
         }

@@ -123,16 +123,30 @@ int wg_tape_fail_at(wg_tape *tape, uint32_t node, int status, const char *format
 int wg_tape_fail(wg_tape *tape, int status, const char *format, ...) WG_PRINTF(3, 4);
 wg_var wg_invalid(wg_tape *tape);
 
-/* Is it a var of this live tape? Else says on the tape what it is. `what` names the argument. */
-bool wg_tape_owns(wg_tape *tape, wg_var var, const char *what);
+/* Is it a var of this tape, neither stale nor invalid? */
+static inline bool wg_is_on(const wg_tape *tape, wg_var var) {
+    return var.tape == tape && var.epoch == tape->epoch && var.id < tape->nodes.count;
+}
+/* Says on the tape why the var is none of its; returns false. */
+bool wg_tape_disown(wg_tape *tape, wg_var var, const char *what);
+/* Is it a var of this live tape, and the tape without error? Else says on it what it is. `what` names the
+ * argument. */
+static inline bool wg_tape_owns(wg_tape *tape, wg_var var, const char *what) {
+    return wg_is_on(tape, var) ? !tape->error.status : wg_tape_disown(tape, var, what);
+}
 
 static inline wg_var wg_var_of(wg_tape *tape, uint32_t id) { return (wg_var){tape, id, tape->epoch}; }
 static inline uint32_t wg_edge(const wg_tape *tape, const wg_node *node, int input) {
     return tape->edges.at[node->inputs + (uint32_t)input];
 }
+/* Written where it is needed: to copy a type right after it was written waits for the writing. */
+static inline void wg_node_type_to(wg_type *type, const wg_tape *tape, const wg_node *node) {
+    *type = (wg_type){.dtype = (wg_dtype)node->dtype, .rank = node->rank};
+    for (int i = 0; i < node->rank; i++) type->extent[i] = tape->extents.at[node->extents + (uint32_t)i];
+}
 static inline wg_type wg_node_type(const wg_tape *tape, const wg_node *node) {
-    wg_type type = {.dtype = (wg_dtype)node->dtype, .rank = node->rank};
-    for (int i = 0; i < node->rank; i++) type.extent[i] = tape->extents.at[node->extents + (uint32_t)i];
+    wg_type type;
+    wg_node_type_to(&type, tape, node);
     return type;
 }
 /* The same as wg_shape_equal of their types, which most often stand in one place. */
@@ -149,8 +163,9 @@ const char *wg_scope_text(const wg_tape *tape, uint32_t scope);
 
 /* --- record.c --------------------------------------------------------------------------------- */
 
-/* Records an op whose inputs are given as node ids (WG_ABSENT: left out). */
-wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, const uint32_t *inputs, int count);
+/* Records an op whose inputs are given as node ids (WG_ABSENT: left out). Where a weak scalar is converted,
+ * its cast takes its place in `inputs`. */
+wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, uint32_t *inputs, int count);
 
 /* --- leaf.c: ops without inputs that stand for something outside ------------------------------ */
 
