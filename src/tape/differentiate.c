@@ -89,9 +89,11 @@ void wg_rule_set(wg_rule *rule, int input, wg_var cotangent) {
         return;
     const uint32_t to = rule->inputs[input].id;
     const wg_node *want = &tape->nodes.at[to], *have = &tape->nodes.at[cotangent.id];
-    if (have->dtype != want->dtype || !wg_same_shape(tape, have, want))
+    if (have->dtype != want->dtype || !wg_same_shape(tape, have, want)) {
         cotangent = fit(rule, input, cotangent);
-    if (wg_valid(cotangent)) contribute(tape, wg_rank(tape, to), cotangent.id);
+        if (!wg_valid(cotangent)) return;
+    }
+    contribute(tape, wg_rank(tape, to), cotangent.id);
 }
 
 enum { FEW_INPUTS = 64, MAX_OUTPUTS = 4, MAX_WORDS = 64 };
@@ -100,15 +102,18 @@ enum { FEW_INPUTS = 64, MAX_OUTPUTS = 4, MAX_WORDS = 64 };
 static void apply_rule(wg_tape *tape, uint32_t id, const wg_var *cotangents) {
     const wg_node node = tape->nodes.at[id]; /* copies of what recording may move */
     uint64_t attributes[MAX_WORDS];
-    memcpy(attributes, wg_node_attributes(tape, &node), node.op->attributes_size);
+    const size_t size = node.op->attributes_size;
+    if (size) memcpy(attributes, wg_node_attributes(tape, &node), size);
     wg_var outputs[MAX_OUTPUTS], few[FEW_INPUTS], *inputs = few;
     if (node.input_count > FEW_INPUTS && !(inputs = malloc(node.input_count * sizeof *inputs))) {
         wg_tape_no_memory(tape);
         return;
     }
     for (int i = 0; i < node.output_count; i++) outputs[i] = wg_var_of(tape, id + (uint32_t)i);
-    for (int i = 0; i < node.input_count; i++)
-        inputs[i] = wg_edge(tape, &node, i) == WG_ABSENT ? WG_NONE : wg_var_of(tape, wg_edge(tape, &node, i));
+    for (int i = 0; i < node.input_count; i++) {
+        const uint32_t edge = wg_edge(tape, &node, i);
+        inputs[i] = edge == WG_ABSENT ? WG_NONE : wg_var_of(tape, edge);
+    }
     wg_rule rule = {tape,    node.op,    attributes, node.input_count, node.output_count, inputs,
                     outputs, cotangents, NULL};
     const uint32_t scope = tape->scope_now;

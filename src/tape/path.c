@@ -1,13 +1,6 @@
 /* path — see path.h. */
 #include "tape/path.h"
 
-bool wg_op_blocks(const wg_tape *tape, const wg_node *node, int input) {
-    const wg_op *op = node->op;
-    const wg_node *from = &tape->nodes.at[wg_edge(tape, node, input)];
-    return (op->flags & WG_BLOCKS) || !op->backward || (input < 32 && op->blocked_inputs >> input & 1) ||
-           !wg_dtype_real((wg_dtype)from->dtype) || !wg_dtype_real((wg_dtype)node->dtype);
-}
-
 static uint8_t path_through(const wg_tape *tape, const wg_node *node, int input, uint8_t path) {
     if (path == PATH_NONE || path == PATH_STOPPED) return path;
     if (node->op->flags & WG_STOPS) return PATH_STOPPED;

@@ -8,7 +8,12 @@
 enum { PATH_NONE, PATH_STOPPED, PATH_BLOCKED, PATH_OPEN };
 
 /* Does no gradient pass from the node to this input of it? */
-bool wg_op_blocks(const wg_tape *tape, const wg_node *node, int input);
+static inline bool wg_op_blocks(const wg_tape *tape, const wg_node *node, int input) {
+    const wg_op *op = node->op;
+    const wg_node *from = &tape->nodes.at[wg_edge(tape, node, input)];
+    return (op->flags & WG_BLOCKS) || !op->backward || (input < 32 && op->blocked_inputs >> input & 1) ||
+           !wg_dtype_real((wg_dtype)from->dtype) || !wg_dtype_real((wg_dtype)node->dtype);
+}
 
 /* Walks what y needs and finds the best path from any x to each place of the
  * order, left in tape->paths; -1: no memory, else the path to y.
