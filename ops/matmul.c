@@ -215,6 +215,7 @@ const wg_op wg_op_matmul = {
     .infer = infer,
     .forward = WG_FORWARD(matmul),
     .backward = backward,
+    .flags = WG_EVEN_UNITS,
     .units = units,
     .cost = cost,
     .samples = samples,

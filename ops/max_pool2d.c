@@ -259,6 +259,7 @@ const wg_op wg_op_max_pool2d = {
     .infer = infer,
     .forward = WG_FORWARD(max_pool2d),
     .backward = backward,
+    .flags = WG_EVEN_UNITS,
     .units = pool2d_units,
     .cost = pool2d_cost,
     .samples = samples,
@@ -270,7 +271,7 @@ const wg_op wg_op_max_pool2d_scatter = {
     .onnx = "MaxUnpool",
     .inputs = 2,
     .outputs = 1,
-    .flags = WG_CAN_FAIL,
+    .flags = WG_CAN_FAIL | WG_EVEN_UNITS,
     .blocked_inputs = 2,
     .linear_in = 1,
     .attributes = scatter_attributes,
@@ -284,7 +285,7 @@ const wg_op wg_op_max_pool2d_scatter = {
 
 const wg_op wg_op_max_pool2d_gather = {
     .name = "max_pool2d_gather", .formula = "y[n, c, i, j] = x[n, c, index[n, c, i, j]]",
-    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1,
+    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_EVEN_UNITS, .blocked_inputs = 2, .linear_in = 1,
     .infer = infer_gather, .forward = WG_FORWARD(max_pool2d_gather), .backward = backward_of_gather,
     .units = pool2d_units, .samples = samples_of_gather,
 };

@@ -175,7 +175,8 @@ typedef enum wg_op_flags {
     WG_BLOCKS = 1 << 4,      /* no gradient to any input, and asking for one is an error */
     WG_STOPS = 1 << 5,       /* the gradient to every input is zero by intention */
     WG_NAMES_DTYPE = 1 << 6, /* the output's dtype is asked for by name, so it is never weak */
-    WG_INTEGERS_FAIL = 1 << 7 /* may call wg_call_fail, but only where its dtype is one of integers */
+    WG_INTEGERS_FAIL = 1 << 7, /* may call wg_call_fail, but only where its dtype is one of integers */
+    WG_EVEN_UNITS = 1 << 8    /* has units, and of U units unit u writes the u-th of U equal runs of output 0, all of it */
 } wg_op_flags;
 
 struct wg_op {

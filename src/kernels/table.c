@@ -147,6 +147,11 @@ static const tuned tuned_rows[] = {
 
 /* --- Picking ---------------------------------------------------------------------------------- */
 
+static int64_t begins_evenly(const wg_call *call, int64_t unit) {
+    const int64_t units = call->op->units(call);
+    return units ? wg_type_count(&call->outputs[0].type) / units * unit : 0;
+}
+
 wg_kernel wg_kernel_pick(const wg_call *call, wg_isa isa) {
     const wg_op *op = call->op;
     for (const tuned *candidate = tuned_rows; candidate->forward; candidate++) {
@@ -154,7 +159,11 @@ wg_kernel wg_kernel_pick(const wg_call *call, wg_isa isa) {
             candidate->forward == op->forward ? candidate->by_type[isa][call->dtype] : NULL;
         if (own && (!own->applies || own->applies(call))) return *own;
     }
-    wg_kernel kernel = {.name = op->name, .units = op->units, .workspace = op->workspace, .run = op->forward};
+    wg_kernel kernel = {.name = op->name,
+                        .units = op->units,
+                        .workspace = op->workspace,
+                        .begins = op->flags & WG_EVEN_UNITS ? begins_evenly : NULL,
+                        .run = op->forward};
     for (int i = 0; i < ROW_COUNT; i++)
         if (rows[i].forward == op->forward) {
             plain *own = plain_kernel(&rows[i], isa, call->dtype);

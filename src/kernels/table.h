@@ -23,6 +23,9 @@ typedef struct wg_kernel {
     bool (*applies)(const wg_call *call);  /* NULL: always */
     int64_t (*units)(const wg_call *call); /* as in wg_op */
     size_t (*workspace)(const wg_call *call);
+    /* Where in output 0 begins what `unit` writes, in elements; it ends where the next unit's begins. NULL, or -1 for
+     * these shapes: units do not write such runs, one after the other. */
+    int64_t (*begins)(const wg_call *call, int64_t unit);
     void (*run)(const wg_call *call);
 } wg_kernel;
 

@@ -186,6 +186,7 @@ static bool pick_kernels(lowering *l) {
         wg_call call;
         wg_low_call(low, node, attributes_of(l, node), operands, &call);
         node->kernel = wg_kernel_pick(&call, l->settings->isa);
+        node->in_runs = node->kernel.begins && node->kernel.begins(&call, 0) == 0;
     }
     free(operands);
     return true;

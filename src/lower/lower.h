@@ -43,6 +43,7 @@ typedef struct wg_low_node {
     uint32_t outputs;  /* first of its values */
     uint16_t input_count, output_count;
     uint8_t flags; /* wg_node_flags */
+    bool in_runs;  /* its kernel's units write runs of output 0, one after the other */
 } wg_low_node;
 
 typedef struct wg_low_value {

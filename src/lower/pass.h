@@ -11,6 +11,7 @@ typedef enum wg_pass {
     WG_PASS_ORDER,     /* plan: nodes that free memory run as soon as they can, updates of states last */
     WG_PASS_RECOMPUTE, /* plan: what a budget or a region asks for is computed twice */
     WG_PASS_FUSE,      /* plan: elementwise nodes share a step */
+    WG_PASS_EPILOGUE, /* plan: elementwise nodes work on a kernel's output run by run */
     WG_PASS_GROUP,     /* plan: small independent steps share a wave */
     WG_PASS_UPDATE,    /* plan: a state's new content is written where the old one lies */
     WG_PASS_OVERWRITE, /* plan: an output takes over the buffer of an input read for the last time */

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 typedef struct trial {
-    size_t peak;
-    double flops; /* recomputed */
+    size_t peak, steps;
+    double flops;      /* recomputed */
+    uint32_t disabled; /* passes */
 } trial;
 
 typedef struct budgeting {
@@ -17,6 +18,7 @@ typedef struct budgeting {
     wg_lowered before; /* counts of the lowered graph without clones */
     uint32_t *order;   /* the order without clones */
     size_t order_count, tail;
+    uint32_t disabled; /* passes that are off anyway */
     uint8_t *dropped, *best_dropped; /* by value: at trial, of the best so far */
     wg_operand *operands;
     trial best;
@@ -36,26 +38,28 @@ static double clone_flops(const budgeting *b) {
     return flops;
 }
 
-/* Builds the plan without what is dropped. */
-static bool build_without(budgeting *b, const uint8_t *dropped, trial *result) {
+/* Builds the plan without what is dropped and without these passes. */
+static bool build_without(budgeting *b, const uint8_t *dropped, uint32_t disabled, trial *result) {
     wg_plan *plan = b->plan;
     wg_plan_forget_clones(plan, &b->before);
     memcpy(plan->order.at, b->order, b->order_count * sizeof *b->order);
     plan->order.count = b->order_count;
     plan->tail = b->tail;
+    plan->disabled = disabled;
     if (!wg_plan_recompute(plan, b->tape, dropped) || !b->build(plan, b->tape)) return false;
     plan->recomputed_flops = clone_flops(b);
-    *result = (trial){wg_plan_bytes(plan, b->settings->threads), plan->recomputed_flops};
+    *result = (trial){wg_plan_bytes(plan, b->settings->threads), plan->steps.count, plan->recomputed_flops, disabled};
     return true;
 }
 
 static bool is_better(const trial *a, const trial *b) {
-    return a->flops != b->flops ? a->flops < b->flops : a->peak < b->peak;
+    if (a->flops != b->flops) return a->flops < b->flops;
+    return a->steps != b->steps ? a->steps < b->steps : a->peak < b->peak;
 }
 
 /* Tries what b->dropped says, and remembers it if it is the best so far. */
-static bool try(budgeting *b, trial *result) {
-    if (!build_without(b, b->dropped, result)) return false;
+static bool try(budgeting *b, uint32_t disabled, trial *result) {
+    if (!build_without(b, b->dropped, disabled, result)) return false;
     if (b->least > result->peak) b->least = result->peak;
     if (b->settings->budget && result->peak > b->settings->budget) return true;
     if (b->fits && !is_better(result, &b->best)) return true;
@@ -71,9 +75,10 @@ static bool choose(budgeting *b) {
     trial result;
     for (size_t i = 0; i < (budget ? b->candidates.count : 1); i++) {
         wg_candidate_get(&b->candidates, i, b->dropped);
-        if (!try(b, &result)) return false;
+        if (!try(b, b->disabled, &result)) return false;
+        if (budget && !try(b, b->disabled | 1u << WG_PASS_EPILOGUE, &result)) return false;
     }
-    if (b->fits) return build_without(b, b->best_dropped, &result);
+    if (b->fits) return build_without(b, b->best_dropped, b->best.disabled, &result);
     wg_tape_fail(
         b->tape, WG_ERROR_MEMORY,
         "wg_eval: the memory budget of %zu bytes cannot be met; the least that the plan can do with is %zu "

@@ -36,7 +36,8 @@ static int64_t latest_maker(const fusing *f, const wg_low_node *node) {
     return latest;
 }
 
-/* Is every input made before the step, or in it by an elementwise member and not seen through a view? */
+/* Is every input made before the step, or in it and not seen through a view? Of what the step's kernel makes it must be
+ * output 0: by the piece, only that is sure to be there. */
 static bool may_join(const fusing *f, const wg_low_node *node, uint32_t step) {
     const wg_lowered *low = &f->plan->low;
     for (int i = 0; i < node->input_count; i++) {
@@ -45,6 +46,8 @@ static bool may_join(const fusing *f, const wg_low_node *node, uint32_t step) {
         const uint32_t made = f->plan->step_of[low->values.at[wg_bytes_of(low, value)].node];
         if (made == WG_ABSENT || made < step) continue;
         if (made > step || low->values.at[value].view_of != WG_ABSENT) return false;
+        const wg_low_node *maker = wg_maker(low, value);
+        if (!wg_is_tiled(maker) && value != maker->outputs) return false;
     }
     return true;
 }
@@ -109,10 +112,10 @@ static bool put_elementwise(fusing *f, uint32_t index) {
         return true;
     }
     const wg_step *latest = f->latest == WG_ABSENT ? NULL : &f->plan->steps.at[f->latest];
-    const bool fits =
-        latest && latest->kind == WG_STEP_TILES && latest->count < MOST_MEMBERS &&
-        wg_shape_equal(type, type_of(f, &f->plan->low.nodes.at[f->first_last.at[2 * f->latest]])) &&
-        may_join(f, node, f->latest);
+    const wg_low_node *first = latest ? &f->plan->low.nodes.at[f->first_last.at[2 * f->latest]] : NULL;
+    const bool fits = latest && (latest->kind == WG_STEP_TILES || (first->in_runs && wg_plan_pass_on(f->plan, WG_PASS_EPILOGUE))) &&
+                      latest->count < MOST_MEMBERS && wg_shape_equal(type, type_of(f, first)) &&
+                      may_join(f, node, f->latest);
     if (!fits) {
         f->latest = (uint32_t)f->plan->steps.count;
         if (!add_step(f, WG_STEP_TILES, elements)) return false;
@@ -125,7 +128,7 @@ static bool put(fusing *f, uint32_t index) {
     const wg_low_node *node = &f->plan->low.nodes.at[index];
     if (wg_is_tiled(node)) return put_elementwise(f, index);
     f->latest = (uint32_t)f->plan->steps.count;
-    if (!add_step(f, node->leaf ? WG_STEP_GATHER : WG_STEP_KERNEL, 0)) return false;
+    if (!add_step(f, node->leaf ? WG_STEP_GATHER : WG_STEP_KERNEL, wg_type_count(type_of(f, node)))) return false;
     join(f, index, f->latest);
     return true;
 }

@@ -109,7 +109,7 @@ static bool reads_before(const wg_plan *plan, const wg_step *step, uint32_t at, 
         for (uint32_t k = 0; k < node->input_count; k++) {
             const uint32_t value = low->edges.at[node->inputs + k];
             if (value == WG_ABSENT || wg_bytes_of(low, value) != input) continue;
-            if (m > at || !wg_shape_equal(&low->values.at[value].type, &low->values.at[output].type))
+            if (m > at || !wg_is_tiled(node) || !wg_shape_equal(&low->values.at[value].type, &low->values.at[output].type))
                 return false;
         }
     }
@@ -181,7 +181,8 @@ static bool may_overwrite(const placing *p, const wg_step *step, uint32_t at, ui
     const wg_low_value *out = &plan->low.values.at[output], *in = &plan->low.values.at[input];
     const uint32_t index = (uint32_t)(step - plan->steps.at);
     if (!in_arena(p, input) || p->last[input] != step->wave || p->reader[input] != index ||
-        p->shared[input] || plan->step_of[in->node] == index || p->last[p->buffer[input]] == END)
+        p->shared[input] || (plan->step_of[in->node] == index && wg_is_tiled(&plan->low.nodes.at[in->node])) ||
+        p->last[p->buffer[input]] == END)
         return false;
     if (wg_dtype_size(in->type.dtype) != wg_dtype_size(out->type.dtype)) return false;
     for (uint32_t m = 0; m < step->count; m++) {
@@ -195,7 +196,7 @@ static bool may_overwrite(const placing *p, const wg_step *step, uint32_t at, ui
 
 static void share_in_step(placing *p, const wg_step *step) {
     const wg_plan *plan = p->plan;
-    for (uint32_t m = 0; m < step->count; m++) {
+    for (uint32_t m = wg_first_tiled(step); m < step->count; m++) {
         const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
         for (int o = 0; o < node->output_count; o++) {
             const uint32_t output = node->outputs + (uint32_t)o;
@@ -330,7 +331,7 @@ static bool place_all(placing *p) {
     place_states(p);
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];
-        if (step->kind != WG_STEP_TILES) continue;
+        if (wg_first_tiled(step) >= step->count) continue;
         if (!place_tiles(p, step)) return false;
         if (step->elements > 1 && wg_plan_pass_on(plan, WG_PASS_OVERWRITE)) share_in_step(p, step);
     }

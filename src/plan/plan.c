@@ -14,7 +14,7 @@ static void size_kernel(const wg_plan *plan, const wg_tape *tape, wg_step *step,
     wg_call call;
     wg_low_call(&plan->low, node, attributes, operands, &call);
     step->units = node->kernel.units ? node->kernel.units(&call) : 1;
-    if (node->kernel.workspace) step->workspace = wg_round_up(node->kernel.workspace(&call), WG_ALIGNMENT);
+    if (node->kernel.workspace) step->kernel_workspace = wg_round_up(node->kernel.workspace(&call), WG_ALIGNMENT);
     size_t bytes = 0;
     for (int k = 0; k < node->input_count + node->output_count; k++)
         bytes += wg_type_bytes(&operands[k].type);
@@ -42,13 +42,14 @@ static bool size_steps(wg_plan *plan, wg_tape *tape) {
 static void size_workspace(wg_plan *plan) {
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];
-        if (step->kind == WG_STEP_TILES) {
+        step->workspace = step->kernel_workspace;
+        if (wg_first_tiled(step) < step->count) {
             uint32_t most_inputs = 0;
-            for (uint32_t m = 0; m < step->count; m++) {
+            for (uint32_t m = wg_first_tiled(step); m < step->count; m++) {
                 const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
                 if (most_inputs < node->input_count) most_inputs = node->input_count;
             }
-            step->workspace = wg_round_up((step->slots + most_inputs) * slot_bytes(step), WG_ALIGNMENT);
+            step->workspace += wg_round_up((step->slots + most_inputs) * slot_bytes(step), WG_ALIGNMENT);
         }
         if (plan->workspace_bytes < step->workspace) plan->workspace_bytes = step->workspace;
     }

@@ -30,7 +30,7 @@ typedef struct wg_place {
 } wg_place;
 
 typedef enum wg_step_kind {
-    WG_STEP_KERNEL = 0, /* one node */
+    WG_STEP_KERNEL = 0, /* one node, and elementwise ones that work on its output 0, run by run */
     WG_STEP_TILES,      /* elementwise nodes of one shape, tile by tile */
     WG_STEP_GATHER      /* a leaf that is not dense, copied */
 } wg_step_kind;
@@ -40,10 +40,11 @@ typedef struct wg_step {
     uint32_t first, count; /* its nodes, in plan->members */
     uint32_t slots;        /* tiles that it needs at once */
     uint32_t wave;         /* that it runs in */
-    int64_t elements;      /* of a tile step */
+    int64_t elements;      /* of each elementwise member, and of a kernel's output 0 */
     int64_t units;         /* independent parts; of a tile step: tiles */
     int64_t grain;         /* units that a thread takes at a time */
-    size_t workspace;      /* bytes that each thread needs */
+    size_t workspace;      /* bytes that each thread needs: for the kernel, then for tiles */
+    size_t kernel_workspace;
 } wg_step;
 
 /* Steps that run side by side: none of them reads what another one writes. Waves run one after the other. */
@@ -142,6 +143,8 @@ static inline size_t wg_plan_bytes(const wg_plan *plan, int threads) {
 static inline bool wg_is_tiled(const wg_low_node *node) {
     return !node->leaf && node->op->flags & WG_ELEMENTWISE;
 }
+/* Which of the step's members is the first elementwise one. */
+static inline uint32_t wg_first_tiled(const wg_step *step) { return step->kind == WG_STEP_TILES ? 0 : 1; }
 /* Has the node anything to do when the plan runs? Views and dense leaves have not. */
 static inline bool wg_has_work(const wg_low_node *node) {
     return node->leaf ? !node->dense : !(node->op->flags & WG_VIEW);

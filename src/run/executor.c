@@ -65,7 +65,7 @@ static void do_units(const wg_run *run, const wg_job *job, int worker, int64_t b
     const wg_low_node *node = &run->plan->low.nodes.at[run->plan->members.at[job->step->first]];
     switch (job->step->kind) {
     case WG_STEP_TILES:
-        wg_run_tiles(run, job->step, worker, begin, end);
+        wg_run_tiles(run, job->step, worker, begin * WG_TILE, wg_min(end * WG_TILE, job->step->elements));
         break;
     case WG_STEP_KERNEL: {
         wg_call call = job->call;
@@ -73,6 +73,9 @@ static void do_units(const wg_run *run, const wg_job *job, int worker, int64_t b
         call.end = end;
         call.workspace = run->workspace + (size_t)worker * run->plan->workspace_bytes;
         node->kernel.run(&call);
+        if (job->step->count > 1)
+            wg_run_tiles(run, job->step, worker, node->kernel.begins(&call, begin),
+                         end == job->step->units ? job->step->elements : node->kernel.begins(&call, end));
         break;
     }
     case WG_STEP_GATHER:

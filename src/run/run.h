@@ -72,7 +72,7 @@ void wg_poison(void *memory, size_t bytes);
 /* tiles.c: elements begin … begin+count-1 of `from` broadcast to `to`, written densely. */
 void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_type *to, int64_t begin,
                    int64_t count);
-/* Does tiles begin … end-1 of a tile step. */
+/* Does elements begin … end-1 of the step's elementwise members, tile by tile. */
 void wg_run_tiles(const wg_run *run, const wg_step *step, int worker, int64_t begin, int64_t end);
 
 #endif

@@ -151,17 +151,17 @@ static void run_member(tile *t, const wg_low_node *node) {
 
 void wg_run_tiles(const wg_run *run, const wg_step *step, int worker, int64_t begin, int64_t end) {
     const wg_plan *plan = run->plan;
-    const wg_low_node *first = &plan->low.nodes.at[plan->members.at[step->first]];
+    const uint32_t first = wg_first_tiled(step);
+    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + first]];
     tile t = {.run = run,
               .step = step,
-              .type = &plan->low.values.at[first->outputs].type,
-              .slots = run->workspace + (size_t)worker * plan->workspace_bytes,
+              .type = &plan->low.values.at[node->outputs].type,
+              .slots = run->workspace + (size_t)worker * plan->workspace_bytes + step->kernel_workspace,
               .slot_bytes = step->elements == 1 ? 8 : (size_t)WG_TILE * 8};
-    for (int64_t at = begin; at < end; at++) {
-        t.begin = at * WG_TILE;
-        t.count = wg_min(WG_TILE, step->elements - t.begin);
+    for (t.begin = begin; t.begin < end; t.begin += WG_TILE) {
+        t.count = wg_min(WG_TILE, end - t.begin);
         for (int i = 0; i < FEW_OPERANDS; i++) t.operands[i].type.extent[0] = t.count;
-        for (uint32_t m = 0; m < step->count; m++)
+        for (uint32_t m = first; m < step->count; m++)
             run_member(&t, &plan->low.nodes.at[plan->members.at[step->first + m]]);
     }
 }

@@ -52,6 +52,12 @@ static int64_t units(const wg_call *call) {
     return l.c.groups * ((l.c.images + l.images - 1) / l.images);
 }
 
+/* Of several groups the units come one after the other, and what they write does not. */
+static int64_t begins(const wg_call *call, int64_t unit) {
+    const layout l = layout_of(call);
+    return l.c.groups == 1 ? unit * l.images * l.c.channels * l.c.in[0] * l.c.in[1] : -1;
+}
+
 static size_t workspace(const wg_call *call) {
     const layout l = layout_of(call);
     return (size_t)(l.source + l.weights + l.sums) * sizeof(real) + (size_t)l.terms * sizeof(int64_t);
@@ -165,5 +171,6 @@ static void run(const wg_call *call) {
 const wg_kernel WG_VARIANT(wg_tuned_conv2d_grad_input_planes) = {.name = "conv2d_grad_input: planes",
                                                                  .applies = applies,
                                                                  .units = units,
+                                                                 .begins = begins,
                                                                  .workspace = workspace,
                                                                  .run = run};

@@ -88,6 +88,13 @@ static int64_t units(const wg_call *call) {
     return l.p.batches * l.row_blocks * l.column_blocks;
 }
 
+/* Blocks of whole rows are runs. */
+static int64_t begins(const wg_call *call, int64_t unit) {
+    const layout l = layout_of(call);
+    const int64_t row = unit % (l.row_blocks ? l.row_blocks : 1) * l.height, batch = unit / (l.row_blocks ? l.row_blocks : 1);
+    return l.column_blocks == 1 ? (batch * l.p.m + row) * l.p.n : -1;
+}
+
 /* Both panels, each with room for the zeros of a last tile. */
 static size_t workspace(const wg_call *call) {
     (void)call;
@@ -154,4 +161,4 @@ static void run(const wg_call *call) {
 }
 
 const wg_kernel WG_VARIANT(wg_tuned_matmul_packed) = {
-    .name = "matmul: packed", .applies = applies, .units = units, .workspace = workspace, .run = run};
+    .name = "matmul: packed", .applies = applies, .units = units, .begins = begins, .workspace = workspace, .run = run};
