@@ -18,7 +18,7 @@ typedef struct budgeting {
     wg_lowered before; /* counts of the lowered graph without clones */
     uint32_t *order;   /* the order without clones */
     size_t order_count, tail;
-    uint32_t disabled; /* passes that are off anyway */
+    uint32_t disabled;               /* passes that are off anyway */
     uint8_t *dropped, *best_dropped; /* by value: at trial, of the best so far */
     wg_operand *operands;
     trial best;
@@ -48,7 +48,8 @@ static bool build_without(budgeting *b, const uint8_t *dropped, uint32_t disable
     plan->disabled = disabled;
     if (!wg_plan_recompute(plan, b->tape, dropped) || !b->build(plan, b->tape)) return false;
     plan->recomputed_flops = clone_flops(b);
-    *result = (trial){wg_plan_bytes(plan, b->settings->threads), plan->steps.count, plan->recomputed_flops, disabled};
+    *result = (trial){wg_plan_bytes(plan, b->settings->threads), plan->steps.count, plan->recomputed_flops,
+                      disabled};
     return true;
 }
 

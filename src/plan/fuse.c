@@ -36,8 +36,8 @@ static int64_t latest_maker(const fusing *f, const wg_low_node *node) {
     return latest;
 }
 
-/* Is every input made before the step, or in it and not seen through a view? Of what the step's kernel makes it must be
- * output 0: by the piece, only that is sure to be there. */
+/* Is every input made before the step, or in it and not seen through a view? Of what the step's kernel makes
+ * it must be output 0: by the piece, only that is sure to be there. */
 static bool may_join(const fusing *f, const wg_low_node *node, uint32_t step) {
     const wg_lowered *low = &f->plan->low;
     for (int i = 0; i < node->input_count; i++) {
@@ -113,9 +113,11 @@ static bool put_elementwise(fusing *f, uint32_t index) {
     }
     const wg_step *latest = f->latest == WG_ABSENT ? NULL : &f->plan->steps.at[f->latest];
     const wg_low_node *first = latest ? &f->plan->low.nodes.at[f->first_last.at[2 * f->latest]] : NULL;
-    const bool fits = latest && (latest->kind == WG_STEP_TILES || (first->in_runs && wg_plan_pass_on(f->plan, WG_PASS_EPILOGUE))) &&
-                      latest->count < MOST_MEMBERS && wg_shape_equal(type, type_of(f, first)) &&
-                      may_join(f, node, f->latest);
+    const bool fits =
+        latest &&
+        (latest->kind == WG_STEP_TILES || (first->in_runs && wg_plan_pass_on(f->plan, WG_PASS_EPILOGUE))) &&
+        latest->count < MOST_MEMBERS && wg_shape_equal(type, type_of(f, first)) &&
+        may_join(f, node, f->latest);
     if (!fits) {
         f->latest = (uint32_t)f->plan->steps.count;
         if (!add_step(f, WG_STEP_TILES, elements)) return false;
@@ -128,7 +130,8 @@ static bool put(fusing *f, uint32_t index) {
     const wg_low_node *node = &f->plan->low.nodes.at[index];
     if (wg_is_tiled(node)) return put_elementwise(f, index);
     f->latest = (uint32_t)f->plan->steps.count;
-    if (!add_step(f, node->leaf ? WG_STEP_GATHER : WG_STEP_KERNEL, wg_type_count(type_of(f, node)))) return false;
+    if (!add_step(f, node->leaf ? WG_STEP_GATHER : WG_STEP_KERNEL, wg_type_count(type_of(f, node))))
+        return false;
     join(f, index, f->latest);
     return true;
 }

@@ -14,7 +14,8 @@ static void size_kernel(const wg_plan *plan, const wg_tape *tape, wg_step *step,
     wg_call call;
     wg_low_call(&plan->low, node, attributes, operands, &call);
     step->units = node->kernel.units ? node->kernel.units(&call) : 1;
-    if (node->kernel.workspace) step->kernel_workspace = wg_round_up(node->kernel.workspace(&call), WG_ALIGNMENT);
+    if (node->kernel.workspace)
+        step->kernel_workspace = wg_round_up(node->kernel.workspace(&call), WG_ALIGNMENT);
     size_t bytes = 0;
     for (int k = 0; k < node->input_count + node->output_count; k++)
         bytes += wg_type_bytes(&operands[k].type);
@@ -75,10 +76,12 @@ static bool build(wg_plan *plan, wg_tape *tape) {
     free(plan->step_of);
     free(plan->places);
     free(plan->buffer_of);
+    free(plan->program);
+    plan->program = NULL;
     plan->step_of = plan->buffer_of = NULL;
     plan->places = NULL;
     if (!wg_plan_fuse(plan, tape) || !size_steps(plan, tape) || !wg_plan_group(plan, tape) ||
-        !wg_plan_place(plan, tape))
+        !wg_plan_place(plan, tape) || !wg_plan_program(plan, tape))
         return false;
     size_workspace(plan);
     return true;
@@ -116,5 +119,7 @@ void wg_plan_free(wg_plan *plan) {
     free(plan->step_of);
     free(plan->places);
     free(plan->buffer_of);
+    free(plan->program);
+    free(plan->tile_operands.at);
     free(plan);
 }

@@ -65,6 +65,22 @@ typedef struct wg_copy {
     size_t bytes;
 } wg_copy;
 
+/* An elementwise member of a step: its kernel, and its operands in plan->tile_operands, inputs first. */
+typedef struct wg_tile_member {
+    void (*run)(const wg_call *call);
+    const wg_op *op;
+    uint32_t source; /* as wg_low_node.source */
+    uint32_t operands;
+    uint8_t inputs, outputs, dtype;
+} wg_tile_member;
+
+typedef struct wg_tile_operand {
+    uint64_t offset; /* its place */
+    uint32_t value;  /* WG_ABSENT: an input left out */
+    uint8_t kind, dtype, size;
+    bool spread; /* broadcast: spread out for each tile */
+} wg_tile_operand;
+
 typedef struct wg_plan_settings {
     wg_lower_settings lower;
     size_t budget; /* bytes that arena and workspace may take; 0: any number */
@@ -82,6 +98,8 @@ typedef struct wg_plan {
     size_t tail; /* nodes of the order from here on only compute what states will hold: see order.c */
     WG_ARRAY(wg_step) steps;
     WG_ARRAY(uint32_t) members;
+    wg_tile_member *program; /* by place in members */
+    WG_ARRAY(wg_tile_operand) tile_operands;
     WG_ARRAY(wg_wave) waves;
     uint32_t tail_step; /* the first step of the tail; as many as there are steps: none */
     uint32_t commit;    /* the first wave that may write to a state: all that can fail or stop is over */
@@ -116,6 +134,9 @@ bool wg_plan_group(wg_plan *plan, wg_tape *tape);
 bool wg_plan_place(wg_plan *plan, wg_tape *tape);
 /* Gives buffers whose lives are known their offsets, for wg_plan_place: and plan->arena_bytes. */
 bool wg_plan_offsets(wg_plan *plan, wg_tape *tape);
+
+/* Resolves the elementwise members: plan->program, tile_operands; needs the places. */
+bool wg_plan_program(wg_plan *plan, wg_tape *tape);
 
 /* --- cache.c ---------------------------------------------------------------------------------- */
 

@@ -12,7 +12,7 @@ void wg_call_fail(const wg_call *call, int status, const char *format, ...) {
         vsnprintf(failure->message + head, sizeof failure->message - (size_t)head, format, arguments);
         va_end(arguments);
         failure->unit = call->begin;
-        failure->node = state->node;
+        failure->node = *state->node;
         atomic_store(&failure->status, status ? status : WG_ERROR_INDEX);
     }
     pthread_mutex_unlock(&failure->lock);
@@ -49,7 +49,7 @@ void *wg_place_address(const wg_run *run, wg_place place) {
 static size_t prepare_kernel(const wg_run *run, wg_job *job, wg_operand *operands) {
     const wg_plan *plan = run->plan;
     const wg_low_node *node = &plan->low.nodes.at[plan->members.at[job->step->first]];
-    job->state = (struct wg_call_state){run->failure, wg_tape_node(run, node)};
+    job->state = (struct wg_call_state){run->failure, &run->order[node->source]};
     wg_low_call(&plan->low, node, wg_run_attributes(run, node), operands, &job->call);
     job->call.state_ = &job->state;
     for (uint32_t i = 0; i < node->input_count; i++) {

@@ -54,7 +54,7 @@ static wg_operand spread_out(by_node *b, uint32_t value, const wg_type *to, void
 static int run_kernel(by_node *b, const wg_low_node *node, wg_operand *operands, void **spread) {
     wg_run *run = b->run;
     const wg_lowered *low = &run->plan->low;
-    struct wg_call_state state = {run->failure, wg_tape_node(run, node)};
+    struct wg_call_state state = {run->failure, &run->order[node->source]};
     wg_call call;
     wg_low_call(low, node, wg_run_attributes(run, node), operands, &call);
     call.state_ = &state;

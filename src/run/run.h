@@ -16,7 +16,7 @@ typedef struct wg_failure {
 /* What a kernel's wg_call_fail finds its way by. */
 struct wg_call_state {
     wg_failure *failure;
-    uint32_t node;
+    const uint32_t *node; /* of the tape */
 };
 
 /* One run of a plan for a tape. */
@@ -45,8 +45,11 @@ typedef struct wg_job {
 static inline uint32_t wg_tape_node(const wg_run *run, const wg_low_node *node) {
     return run->order[node->source];
 }
+static inline const void *wg_attributes_at(const wg_run *run, uint32_t source) {
+    return wg_node_attributes(run->tape, &run->tape->nodes.at[run->order[source]]);
+}
 static inline const void *wg_run_attributes(const wg_run *run, const wg_low_node *node) {
-    return wg_node_attributes(run->tape, &run->tape->nodes.at[wg_tape_node(run, node)]);
+    return wg_attributes_at(run, node->source);
 }
 /* The tensor that a leaf stands for. */
 const wg_tensor *wg_leaf_tensor(const wg_run *run, const wg_low_node *leaf);

@@ -96,72 +96,62 @@ typedef struct tile {
     wg_operand operands[FEW_OPERANDS];
 } tile;
 
-/* The tile's part of a value that has the step's shape. */
-static inline void *part_of(const tile *t, uint32_t value) {
-    const wg_plan *plan = t->run->plan;
-    const wg_place *place = &plan->places[value];
-    if (place->kind == WG_PLACE_TILE) return t->slots + place->offset * t->slot_bytes;
-    char *all = wg_value_address(t->run, value);
-    return t->begin ? all + t->begin * (int64_t)wg_dtype_size(plan->low.values.at[value].type.dtype) : all;
+/* Where the operand's bytes begin, of the whole value or, in a slot, of the tile. */
+static inline char *address_of(const tile *t, const wg_tile_operand *operand) {
+    if (operand->kind == WG_PLACE_TILE) return t->slots + operand->offset * t->slot_bytes;
+    if (operand->kind == WG_PLACE_ARENA) return t->run->arena + operand->offset;
+    return wg_place_address(t->run, (wg_place){(wg_place_kind)operand->kind, operand->offset});
 }
 
-/* The tile's part of an input; what is broadcast is spread out in the slot. */
-static void *input_of(const tile *t, uint32_t value, uint32_t scratch_slot) {
-    const wg_type *type = &t->run->plan->low.values.at[value].type;
-    if (t->step->elements == 1 || wg_shape_equal(type, t->type)) return part_of(t, value);
-    void *data = t->slots + (size_t)scratch_slot * t->slot_bytes;
-    wg_gather_run(data, wg_value_address(t->run, value), type, t->type, t->begin, t->count);
-    return data;
-}
-
-static void set_operand(tile *t, uint32_t index, void *data, wg_dtype dtype) {
-    wg_operand *operand = &t->operands[index];
-    operand->data = data;
-    operand->type.dtype = dtype;
-    operand->type.rank = data ? 1 : 0; /* an input left out has no type */
-}
-
-static void run_member(tile *t, const wg_low_node *node) {
-    const wg_lowered *low = &t->run->plan->low;
-    const uint32_t inputs = node->input_count, outputs = node->output_count;
-    for (uint32_t i = 0; i < inputs; i++) {
-        const uint32_t value = low->edges.at[node->inputs + i];
-        if (value == WG_ABSENT)
-            set_operand(t, i, NULL, WG_NO_DTYPE);
-        else
-            set_operand(t, i, input_of(t, value, t->step->slots + i), low->values.at[value].type.dtype);
+/* The tile's part of an operand; what is broadcast is spread out in the slot. */
+static inline void *part_of(const tile *t, const wg_tile_operand *operand, uint32_t scratch_slot) {
+    char *data = address_of(t, operand);
+    if (operand->spread) {
+        char *scratch = t->slots + (size_t)scratch_slot * t->slot_bytes;
+        wg_gather_run(scratch, data, &t->run->plan->low.values.at[operand->value].type, t->type, t->begin,
+                      t->count);
+        return scratch;
     }
-    for (uint32_t i = 0; i < outputs; i++) {
-        const uint32_t value = node->outputs + i;
-        set_operand(t, inputs + i, part_of(t, value), low->values.at[value].type.dtype);
+    return operand->kind == WG_PLACE_TILE || !t->begin ? data : data + t->begin * operand->size;
+}
+
+static void run_member(tile *t, const wg_tile_member *member) {
+    const wg_tile_operand *operand = t->run->plan->tile_operands.at + member->operands;
+    const int operands = member->inputs + member->outputs;
+    for (int i = 0; i < operands; i++, operand++) {
+        wg_operand *seen = &t->operands[i];
+        const bool absent = operand->value == WG_ABSENT; /* an input left out has no type */
+        seen->data = absent ? NULL : part_of(t, operand, t->step->slots + (uint32_t)i);
+        seen->type.dtype = (wg_dtype)operand->dtype;
+        seen->type.rank = !absent;
     }
-    struct wg_call_state state = {t->run->failure, wg_tape_node(t->run, node)};
-    const wg_call call = {.op = node->op,
-                          .attributes = wg_run_attributes(t->run, node),
-                          .input_count = (int)inputs,
-                          .output_count = (int)outputs,
+    struct wg_call_state state = {t->run->failure, &t->run->order[member->source]};
+    const wg_call call = {.op = member->op,
+                          .attributes =
+                              member->op->attributes_size ? wg_attributes_at(t->run, member->source) : NULL,
+                          .input_count = member->inputs,
+                          .output_count = member->outputs,
                           .inputs = t->operands,
-                          .outputs = t->operands + inputs,
-                          .dtype = node->dtype,
-                          .begin = 0,
+                          .outputs = t->operands + member->inputs,
+                          .dtype = (wg_dtype)member->dtype,
                           .end = t->count,
                           .state_ = &state};
-    node->kernel.run(&call);
+    member->run(&call);
 }
 
 void wg_run_tiles(const wg_run *run, const wg_step *step, int worker, int64_t begin, int64_t end) {
     const wg_plan *plan = run->plan;
-    const uint32_t first = wg_first_tiled(step);
-    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + first]];
+    const wg_tile_member *first = plan->program + step->first + wg_first_tiled(step),
+                         *behind = plan->program + step->first + step->count;
+    const uint32_t made = plan->tile_operands.at[first->operands + first->inputs].value;
     tile t = {.run = run,
               .step = step,
-              .type = &plan->low.values.at[node->outputs].type,
+              .type = &plan->low.values.at[made].type,
               .slots = run->workspace + (size_t)worker * plan->workspace_bytes + step->kernel_workspace,
               .slot_bytes = step->elements == 1 ? 8 : (size_t)WG_TILE * 8};
     for (t.begin = begin; t.begin < end; t.begin += WG_TILE) {
         t.count = wg_min(WG_TILE, end - t.begin);
         for (int i = 0; i < FEW_OPERANDS; i++) t.operands[i].type.extent[0] = t.count;
-        for (uint32_t m = first; m < step->count; m++)
-            run_member(&t, &plan->low.nodes.at[plan->members.at[step->first + m]]);
+        for (const wg_tile_member *member = first; member < behind; member++) run_member(&t, member);
     }
 }
