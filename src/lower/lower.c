@@ -19,7 +19,7 @@ static bool no_memory(const lowering *l) { return wg_tape_no_memory(l->tape); }
 
 /* The node's own attributes, or those of the node that it stands for. */
 static const void *attributes_of(const lowering *l, const wg_low_node *node) {
-    return wg_node_attributes(l->tape, &l->tape->nodes.at[l->tape->order.at[node->source]]);
+    return wg_low_attributes(l->low, node, l->tape, l->tape->order.at);
 }
 
 /* --- Equal nodes are computed once ------------------------------------------------------------ */
@@ -106,6 +106,7 @@ static bool lower_node(lowering *l, uint32_t place) {
                      .inputs = (uint32_t)low->edges.count,
                      .outputs = (uint32_t)low->values.count,
                      .given = (uint32_t)low->edges.count,
+                     .attributes = WG_ABSENT,
                      .clone_of = WG_ABSENT,
                      .input_count = (uint16_t)inputs,
                      .output_count = (uint16_t)outputs,
@@ -178,7 +179,7 @@ static bool pick_kernels(lowering *l) {
     if (!operands) return no_memory(l);
     for (size_t i = 0; i < low->nodes.count; i++) {
         wg_low_node *node = &low->nodes.at[i];
-        if (node->leaf) continue;
+        if (node->leaf || node->dead) continue;
         const int by = node->op->typed_by;
         const uint32_t typed_by =
             by < node->input_count ? low->edges.at[node->inputs + (uint32_t)by] : node->outputs;
@@ -193,6 +194,29 @@ static bool pick_kernels(lowering *l) {
 }
 
 /* --- The graph -------------------------------------------------------------------------------- */
+
+/* Rewrites leave nodes that no root needs. */
+static bool drop_dead(lowering *l) {
+    wg_lowered *low = l->low;
+    uint8_t *needed = calloc(low->nodes.count + 1, 1);
+    if (!needed) return no_memory(l);
+    for (size_t i = 0; i < wg_root_count(&low->count); i++) needed[low->values.at[low->roots[i]].node] = true;
+    for (size_t i = low->nodes.count; i-- > 0;) {
+        wg_low_node *node = &low->nodes.at[i];
+        node->dead = !needed[i] && !node->leaf;
+        for (uint32_t k = 0; needed[i] && k < node->input_count; k++) {
+            const uint32_t value = low->edges.at[node->inputs + k];
+            if (value != WG_ABSENT) needed[low->values.at[value].node] = true;
+        }
+    }
+    free(needed);
+    return true;
+}
+
+static bool rewrite(lowering *l) {
+    if (!wg_pass_on(l->settings->disabled, WG_PASS_TRANSPOSES)) return true;
+    return wg_lower_transposes(l->low, l->tape) && drop_dead(l);
+}
 
 static void lower_roots(lowering *l, const uint32_t *roots) {
     wg_tape *tape = l->tape;
@@ -216,8 +240,8 @@ int wg_lower(wg_tape *tape, const wg_lower_settings *settings, const uint32_t *r
     lowered->read_by = malloc((count->assigns + 1) * sizeof *lowered->read_by);
     bool good = (l.value_of && lowered->roots && lowered->read_by) || no_memory(&l);
     for (uint32_t place = 0; good && place < tape->order.count; place++) good = lower_node(&l, place);
-    good = good && pick_kernels(&l);
     if (good) lower_roots(&l, roots);
+    good = good && rewrite(&l) && pick_kernels(&l);
     wg_table_free(&l.known);
     free(l.value_of);
     if (!good) wg_lowered_free(lowered);
@@ -228,6 +252,7 @@ void wg_lowered_free(wg_lowered *lowered) {
     free(lowered->nodes.at);
     free(lowered->edges.at);
     free(lowered->values.at);
+    free(lowered->attributes.at);
     free(lowered->roots);
     free(lowered->read_by);
     *lowered = (wg_lowered){0};

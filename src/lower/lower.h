@@ -35,12 +35,14 @@ typedef struct wg_low_node {
     wg_kernel kernel;
     wg_leaf leaf;
     bool dense;        /* a leaf whose memory can be used as it is */
+    bool dead;         /* nobody needs it any more */
     wg_dtype dtype;    /* what the kernel is typed by */
     uint32_t source;   /* place in the canonical order of the node whose attributes, line and tensor it has */
     uint32_t inputs;   /* first of its edges */
     uint32_t given;    /* the same, before the plan replaced what it reads by clones */
     uint32_t clone_of; /* the node that it computes again; WG_ABSENT: none */
     uint32_t outputs;  /* first of its values */
+    uint32_t attributes; /* in low->attributes; WG_ABSENT: those of its source */
     uint16_t input_count, output_count;
     uint8_t flags; /* wg_node_flags */
     bool in_runs;  /* its kernel's units write runs of output 0, one after the other */
@@ -56,7 +58,8 @@ typedef struct wg_lowered {
     WG_ARRAY(wg_low_node) nodes; /* inputs before users */
     WG_ARRAY(uint32_t) edges;    /* values; WG_ABSENT: left out */
     WG_ARRAY(wg_low_value) values;
-    uint32_t *roots; /* values: results, then assigned values, then guards */
+    WG_ARRAY(uint64_t) attributes; /* of nodes that a rewrite changed */
+    uint32_t *roots;               /* values: results, then assigned values, then guards */
     wg_root_counts count;
     uint32_t *read_by; /* by assign: the leaf that reads the same state; WG_ABSENT: none does */
 } wg_lowered;
@@ -75,6 +78,13 @@ static inline const wg_low_node *wg_maker(const wg_lowered *lowered, uint32_t va
     return &lowered->nodes.at[lowered->values.at[value].node];
 }
 
+/* The node's attributes, for a tape with this canonical order. */
+static inline const void *wg_low_attributes(const wg_lowered *lowered, const wg_low_node *node,
+                                            const wg_tape *tape, const uint32_t *order) {
+    if (node->attributes != WG_ABSENT) return lowered->attributes.at + node->attributes;
+    return wg_node_attributes(tape, &tape->nodes.at[order[node->source]]);
+}
+
 /* A call of the node's kernel, types and attributes filled in, data not. */
 void wg_low_call(const wg_lowered *lowered, const wg_low_node *node, const void *attributes,
                  wg_operand *operands, wg_call *call);
@@ -85,6 +95,10 @@ size_t wg_most_operands(const wg_lowered *lowered);
 /* What a node that is no leaf costs; `operands` has room for its operands. */
 wg_cost wg_low_cost(const wg_lowered *lowered, const wg_low_node *node, const void *attributes,
                     wg_operand *operands);
+
+/* --- rewrites, each a file; false: no memory, error on the tape --------------------------------- */
+
+bool wg_lower_transposes(wg_lowered *lowered, wg_tape *tape);
 
 /* --- key.c ------------------------------------------------------------------------------------ */
 

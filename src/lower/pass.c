@@ -3,12 +3,14 @@
 
 static const wg_pass_info passes[WG_PASS_COUNT] = {
     [WG_PASS_MERGE] = {"merge", true, "equal nodes are computed once"},
+    [WG_PASS_TRANSPOSES] = {"transposes", true, "products read transposed matrices as they lie"},
     [WG_PASS_ORDER] = {"order", false,
                        "nodes that free memory run as soon as they can, updates of states last"},
     [WG_PASS_RECOMPUTE] = {"recompute", false,
                            "what a budget or a region asks for is computed again instead of kept"},
     [WG_PASS_FUSE] = {"fuse", false, "elementwise nodes run together, tile by tile"},
-    [WG_PASS_EPILOGUE] = {"epilogue", false, "elementwise nodes work on a kernel's output while it is in the cache"},
+    [WG_PASS_EPILOGUE] = {"epilogue", false,
+                          "elementwise nodes work on a kernel's output while it is in the cache"},
     [WG_PASS_GROUP] = {"group", false, "small independent steps run side by side"},
     [WG_PASS_UPDATE] = {"update", false, "a state's new content is written where the old one lies"},
     [WG_PASS_OVERWRITE] = {"overwrite", false,

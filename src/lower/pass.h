@@ -7,15 +7,16 @@
 
 /* In the order in which they work. */
 typedef enum wg_pass {
-    WG_PASS_MERGE,     /* lower: equal nodes are computed once */
-    WG_PASS_ORDER,     /* plan: nodes that free memory run as soon as they can, updates of states last */
-    WG_PASS_RECOMPUTE, /* plan: what a budget or a region asks for is computed twice */
-    WG_PASS_FUSE,      /* plan: elementwise nodes share a step */
-    WG_PASS_EPILOGUE, /* plan: elementwise nodes work on a kernel's output run by run */
-    WG_PASS_GROUP,     /* plan: small independent steps share a wave */
-    WG_PASS_UPDATE,    /* plan: a state's new content is written where the old one lies */
-    WG_PASS_OVERWRITE, /* plan: an output takes over the buffer of an input read for the last time */
-    WG_PASS_REUSE,     /* plan: buffers whose lives do not overlap share memory */
+    WG_PASS_MERGE,      /* lower: equal nodes are computed once */
+    WG_PASS_TRANSPOSES, /* lower: products read transposed matrices as they lie */
+    WG_PASS_ORDER,      /* plan: nodes that free memory run as soon as they can, updates of states last */
+    WG_PASS_RECOMPUTE,  /* plan: what a budget or a region asks for is computed twice */
+    WG_PASS_FUSE,       /* plan: elementwise nodes share a step */
+    WG_PASS_EPILOGUE,   /* plan: elementwise nodes work on a kernel's output run by run */
+    WG_PASS_GROUP,      /* plan: small independent steps share a wave */
+    WG_PASS_UPDATE,     /* plan: a state's new content is written where the old one lies */
+    WG_PASS_OVERWRITE,  /* plan: an output takes over the buffer of an input read for the last time */
+    WG_PASS_REUSE,      /* plan: buffers whose lives do not overlap share memory */
     WG_PASS_COUNT
 } wg_pass;
 

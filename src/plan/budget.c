@@ -32,8 +32,8 @@ static double clone_flops(const budgeting *b) {
     for (size_t i = b->before.nodes.count; i < low->nodes.count; i++) {
         const wg_low_node *node = &low->nodes.at[i];
         if (!wg_has_work(node)) continue;
-        const wg_node *of = &b->tape->nodes.at[b->tape->order.at[node->source]];
-        flops += wg_low_cost(low, node, wg_node_attributes(b->tape, of), b->operands).flops;
+        flops += wg_low_cost(low, node, wg_low_attributes(low, node, b->tape, b->tape->order.at), b->operands)
+                     .flops;
     }
     return flops;
 }

@@ -10,7 +10,7 @@ static size_t slot_bytes(const wg_step *step) { return step->elements == 1 ? 8 :
 
 static void size_kernel(const wg_plan *plan, const wg_tape *tape, wg_step *step, wg_operand *operands) {
     const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first]];
-    const void *attributes = wg_node_attributes(tape, &tape->nodes.at[tape->order.at[node->source]]);
+    const void *attributes = wg_low_attributes(&plan->low, node, tape, tape->order.at);
     wg_call call;
     wg_low_call(&plan->low, node, attributes, operands, &call);
     step->units = node->kernel.units ? node->kernel.units(&call) : 1;

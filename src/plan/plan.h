@@ -168,7 +168,7 @@ static inline bool wg_is_tiled(const wg_low_node *node) {
 static inline uint32_t wg_first_tiled(const wg_step *step) { return step->kind == WG_STEP_TILES ? 0 : 1; }
 /* Has the node anything to do when the plan runs? Views and dense leaves have not. */
 static inline bool wg_has_work(const wg_low_node *node) {
-    return node->leaf ? !node->dense : !(node->op->flags & WG_VIEW);
+    return !node->dead && (node->leaf ? !node->dense : !(node->op->flags & WG_VIEW));
 }
 static inline bool wg_plan_pass_on(const wg_plan *plan, wg_pass pass) {
     return wg_pass_on(plan->disabled, pass);

@@ -49,7 +49,7 @@ static inline const void *wg_attributes_at(const wg_run *run, uint32_t source) {
     return wg_node_attributes(run->tape, &run->tape->nodes.at[run->order[source]]);
 }
 static inline const void *wg_run_attributes(const wg_run *run, const wg_low_node *node) {
-    return wg_attributes_at(run, node->source);
+    return wg_low_attributes(&run->plan->low, node, run->tape, run->order);
 }
 /* The tensor that a leaf stands for. */
 const wg_tensor *wg_leaf_tensor(const wg_run *run, const wg_low_node *leaf);
