@@ -12,7 +12,7 @@
  *
  * The order of the sums is part of the definition (see kernels/cpu/blocks.h): blocks of WG_K_BLOCK
  * terms in the order written under the sum, the last index fastest; for grad_weight the blocks of an
- * image's pixels are added image after image. In grad_input only (u, v) that hit a whole i and j are
+ * image's pixels are added image after image, and parts of WG_K_BLOCK images in order. In grad_input only (u, v) that hit a whole i and j are
  * terms. Bias is added last. */
 #include "op.h"
 #include "kernels/cpu/blocks.h"
@@ -103,8 +103,9 @@ static void grad_weight(const wg_call *call) {
     const int64_t taps = c.taps[0] * c.taps[1], plane = c.in[0] * c.in[1], pixels = c.out[0] * c.out[1];
     for (int64_t k = call->begin; k < call->end; k++) {
         for (int64_t at = 0; at < c.channels * taps; at++) {
-            real total = 0;
+            real total = 0, part = 0;
             for (int64_t n = 0; n < c.images; n++) {
+                const bool begins = n % WG_K_BLOCK == 0;
                 const real *dy = WG_IN(call, 1, real) + (n * c.groups * c.filters + k) * pixels;
                 const real *x = WG_IN(call, 0, real) +
                                 ((n * c.groups + k / c.filters) * c.channels + at / taps) * plane;
@@ -117,8 +118,10 @@ static void grad_weight(const wg_call *call) {
                         sum = wg_fma(pixel(x, c.in, row + i / c.out[1] * c.stride[0],
                                            column + i % c.out[1] * c.stride[1]),
                                      dy[i], sum);
-                    total = n || start ? total + sum : sum;
+                    part = begins && !start ? sum : part + sum;
                 }
+                if (n + 1 == c.images || (n + 1) % WG_K_BLOCK == 0)
+                    total = n < WG_K_BLOCK ? part : total + part;
             }
             WG_OUT(call, 0, real)[k * c.channels * taps + at] = total;
         }

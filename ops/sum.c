@@ -9,17 +9,29 @@
  * elements are the ones side by side, of WG_LANES of them, and those partial sums make a tree at the end;
  * fewer elements than lanes are added in order. Rows are added four at a time; ROWS of them make a block, and
  * blocks are summed pairwise, so that the error grows with the logarithm of n (Higham, "The accuracy of
- * floating point summation", 1993). */
+ * floating point summation", 1993).
+ *
+ * Sums over samples come in parts of WG_K_BLOCK of them, as in products: rows of outputs side by side, or runs of
+ * elements side by side where there is more than one. Parts are added in order, PARTS of them, and such groups
+ * pairwise. So PARTS batches of that size, one added to the other, give the bits of all of them together. */
 #include "reduce.h"
+#include "kernels/cpu/blocks.h"
 
-enum { ROWS = 64 };
+enum { ROWS = 64, PARTS = 16 };
 
-/* Sums of rows. Behind the sums stand, at k widths, those of 2^(k-1) blocks, where bit k-1 of `blocks` is
- * set. */
+/* Sums of rows, `block` of which make a block. Behind the sums stand, at k widths, those of 2^(k-1) blocks,
+ * where bit k-1 of `blocks` is set. */
 typedef struct {
     wrapping *sums;
-    int64_t width, rows, blocks;
+    int64_t width, block, rows, blocks;
 } cascade;
+
+/* How many widths of memory a cascade of so many rows needs. */
+WG_INLINE int64_t levels(int64_t rows, int64_t block) {
+    int64_t count = 1;
+    for (int64_t blocks = rows / block; blocks; blocks >>= 1) count++;
+    return count;
+}
 
 WG_INLINE void add_rows(const number *x, int64_t rows, int64_t stride, int64_t width,
                         wrapping *restrict sums) {
@@ -60,12 +72,20 @@ static void finish(cascade *c) {
 /* Adds rows, of which the caller's constant width lets the compiler keep the sums in registers. */
 WG_INLINE void add(cascade *c, const number *x, int64_t rows, int64_t stride, int64_t width) {
     while (rows > 0) {
-        const int64_t now = rows < ROWS - c->rows ? rows : ROWS - c->rows;
+        const int64_t room = c->block - c->rows, now = rows < room ? rows : room;
         add_rows(x, now, stride, width, c->sums);
         x += now * stride;
         rows -= now;
-        if ((c->rows += now) == ROWS) carry(c);
+        if ((c->rows += now) == c->block) carry(c);
     }
+}
+
+/* A part is over: its sums go to those of all parts, and the next one begins. */
+static void end_part(cascade *part, cascade *total) {
+    finish(part);
+    add(total, (const number *)part->sums, 1, 0, part->width);
+    clear(part);
+    part->blocks = 0;
 }
 
 WG_INLINE number sum_in_order(const number *x, int64_t count) {
@@ -74,31 +94,67 @@ WG_INLINE number sum_in_order(const number *x, int64_t count) {
     return (number)sum;
 }
 
+WG_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Rows of lanes in a part of runs, and rows of outputs side by side in a part. */
+WG_INLINE int64_t rows_along(const reduction *r) {
+    return least(r->runs, WG_K_BLOCK) * ((r->reduced.extent[0] + WG_LANES - 1) / WG_LANES);
+}
+WG_INLINE int64_t rows_across(const reduction *r) { return least(r->count, WG_K_BLOCK); }
+
+/* Runs first … last-1 of one output, each of elements side by side; the sum is left in c->sums[0]. */
+static void add_runs(cascade *c, const reduction *r, const number *x, int64_t first, int64_t last) {
+    const int64_t run = r->reduced.extent[0], whole = run / WG_LANES, rest = run % WG_LANES;
+    c->blocks = 0;
+    clear(c);
+    for (int64_t i = first; i < last; i++) {
+        const number *from = x + axis_offset(&r->reduced, 1, i);
+        add(c, from, whole, WG_LANES, WG_LANES);
+        if (rest) add(c, from + whole * WG_LANES, 1, WG_LANES, rest);
+    }
+    finish(c);
+    for (int64_t half = WG_LANES / 2; half; half /= 2)
+        for (int64_t lane = 0; lane < half; lane++) c->sums[lane] += c->sums[lane + half];
+}
+
 /* One output, its elements side by side in runs. */
 static number sum_along(const reduction *r, const number *x, wrapping *memory) {
-    const int64_t run = r->reduced.extent[0], whole = run / WG_LANES, rest = run % WG_LANES;
-    if (r->runs == 1 && whole == 0) return sum_in_order(x, rest);
-    cascade c = {.sums = memory, .width = WG_LANES};
-    clear(&c);
-    for (int64_t i = 0; i < r->runs; i++) {
-        const number *from = x + axis_offset(&r->reduced, 1, i);
-        add(&c, from, whole, WG_LANES, WG_LANES);
-        if (rest) add(&c, from + whole * WG_LANES, 1, WG_LANES, rest);
+    if (r->runs == 1 && r->count < WG_LANES) return sum_in_order(x, r->count);
+    cascade part = {.sums = memory, .width = WG_LANES, .block = ROWS};
+    cascade total = {.sums = memory + levels(rows_along(r), ROWS) * WG_LANES, .width = 1, .block = PARTS};
+    clear(&total);
+    for (int64_t first = 0; first < r->runs || first == 0; first += WG_K_BLOCK) {
+        add_runs(&part, r, x, first, least(first + WG_K_BLOCK, r->runs));
+        if (r->runs <= WG_K_BLOCK) return (number)part.sums[0];
+        add(&total, (const number *)part.sums, 1, 0, 1);
     }
-    finish(&c);
-    for (int64_t half = WG_LANES / 2; half; half /= 2)
-        for (int64_t lane = 0; lane < half; lane++) c.sums[lane] += c.sums[lane + half];
-    return (number)c.sums[0];
+    finish(&total);
+    return (number)total.sums[0];
 }
 
 /* `width` outputs side by side. */
 static void sum_across(const reduction *r, const number *x, int64_t width, wrapping *memory, number *y) {
-    cascade c = {.sums = memory, .width = width};
-    clear(&c);
-    for (int64_t i = 0; i < r->runs; i++)
-        add(&c, x + axis_offset(&r->reduced, 1, i), r->reduced.extent[0], r->reduced.stride[0], width);
-    finish(&c);
-    for (int64_t j = 0; j < width; j++) y[j] = (number)c.sums[j];
+    const bool in_parts = r->count > WG_K_BLOCK;
+    cascade part = {.sums = memory, .width = width, .block = ROWS};
+    cascade total = {.sums = memory + levels(rows_across(r), ROWS) * width, .width = width, .block = PARTS};
+    clear(&part);
+    if (in_parts) clear(&total);
+    int64_t room = WG_K_BLOCK; /* for rows in this part */
+    for (int64_t i = 0; i < r->runs; i++) {
+        const number *from = x + axis_offset(&r->reduced, 1, i);
+        const int64_t rows = r->reduced.extent[0], stride = r->reduced.stride[0];
+        for (int64_t at = 0, now; at < rows; at += now) {
+            now = least(rows - at, room);
+            add(&part, from + at * stride, now, stride, width);
+            if ((room -= now) > 0) continue;
+            if (in_parts) end_part(&part, &total);
+            room = WG_K_BLOCK;
+        }
+    }
+    if (in_parts && room < WG_K_BLOCK) end_part(&part, &total);
+    const cascade *all = in_parts ? &total : &part;
+    finish(in_parts ? &total : &part);
+    for (int64_t j = 0; j < width; j++) y[j] = (number)all->sums[j];
 }
 
 static void sum_forward(const wg_call *call) {
@@ -144,14 +200,13 @@ static int infer_mean(wg_infer *infer) {
     return status ? status : reduce_infer(infer);
 }
 
-/* A cascade has room for one block and for what is stored of all the others. */
+/* Of a part, and of all parts. */
 static size_t workspace(const wg_call *call) {
     const reduce_attributes *a = WG_ATTRIBUTES(call, reduce);
     const reduction r = reduction_of(&call->inputs[0].type, reduced_axes(&a->axes));
-    const int64_t run = r.reduced.extent[0], rows = r.along ? (run + WG_LANES - 1) / WG_LANES : run;
-    int64_t levels = 1;
-    for (int64_t blocks = r.runs * rows / ROWS; blocks; blocks >>= 1) levels++;
-    return (size_t)(levels * (r.along ? WG_LANES : r.tile)) * wg_dtype_size(call->dtype);
+    const int64_t sums = r.along ? levels(rows_along(&r), ROWS) * WG_LANES + levels(r.runs / WG_K_BLOCK + 1, PARTS)
+                                 : (levels(rows_across(&r), ROWS) + levels(r.count / WG_K_BLOCK + 1, PARTS)) * r.tile;
+    return (size_t)sums * wg_dtype_size(call->dtype);
 }
 
 /* dy for each element of x. */

@@ -114,6 +114,36 @@ START_TEST(a_million_numbers_are_summed_to_a_few_roundings) {
 }
 END_TEST
 
+/* Sums over axis 0, and 2 where there is one, of 1000 samples: the chain of those of 256, 256, 256 and 232.
+ */
+static void adds_parts_in_order(wg_dtype dtype, const wg_shape *shape, const wg_axes *axes, int64_t outputs) {
+    float *numbers = million();
+    wg_var x = wg_mul(wg_array(tape, WG_F32, shape, numbers), wg_scalar(tape, 1e6)), chain = WG_NONE;
+    x = wg_cast(x, dtype);
+    for (int64_t at = 0; at < 1000; at += 256) {
+        wg_var part = wg_sum(wg_slice(x, 0, at, at + 256), axes);
+        chain = at ? wg_add(chain, part) : part;
+    }
+    wg_var whole = wg_sum(x, axes);
+    ck_assert_msg(wg_eval(whole, chain) == WG_OK, "%s", wg_tape_message(tape));
+    ck_assert_int_eq(wg_tensor_count(wg_value(whole)), outputs);
+    ck_assert_mem_eq(wg_tensor_data(wg_value(whole)), wg_tensor_data(wg_value(chain)),
+                     (size_t)outputs * wg_dtype_size(dtype));
+    wg_tape_clear(tape);
+    free(numbers);
+}
+
+START_TEST(sums_over_samples_are_those_of_256_at_a_time_added_in_order) {
+    static const wg_dtype types[] = {WG_F32, WG_F64, WG_I32};
+    for (int i = 0; i < 3; i++) {
+        adds_parts_in_order(types[i], WG_SHAPE(1000, 7), WG_AXES(0), 7);
+        adds_parts_in_order(types[i], WG_SHAPE(1000, 700), WG_AXES(0), 700);
+        adds_parts_in_order(types[i], WG_SHAPE(1000, 5, 37), WG_AXES(0, 2), 5);
+        adds_parts_in_order(types[i], WG_SHAPE(1000, 5, 3), WG_AXES(0, 2), 5);
+    }
+}
+END_TEST
+
 /* The sums of the million under one engine, one after the other. */
 static void sum_with(wg_engine *engine, const float *numbers, float *sums) {
     static const wg_shape shape = {{50, 25, 40, 20, INT64_MIN}};
@@ -298,6 +328,7 @@ WG_TAPE_SUITE("ops/reductions", axes_are_listed_in_any_order_from_either_end,
               the_sum_of_nothing_is_0_and_its_mean_is_no_number,
               infinities_of_both_signs_make_a_nan_as_a_nan_does,
               whole_numbers_are_summed_in_their_own_type_and_wrap,
+              sums_over_samples_are_those_of_256_at_a_time_added_in_order,
               a_million_numbers_are_summed_to_a_few_roundings,
               the_bits_of_a_sum_depend_on_neither_threads_nor_instruction_set,
               a_sum_hands_its_cotangent_to_each_element_and_a_mean_its_share,

@@ -4,7 +4,7 @@
  *
  * dy is turned so that the filters of a pixel lie side by side and fill vectors; x lies in planes with zeros
  * around. A tile of TILE_TERMS taps by TILE_VECTORS vectors of filters stays in registers over a block of
- * pixels; the blocks of an image, and the images, are added in order (blocks.h).
+ * pixels; the blocks of an image, the images of a part, and the parts are added in order (blocks.h).
  *
  * A unit is a strip of filters of a group and a share of its terms. */
 #include "kernels/cpu/blocks.h"
@@ -114,6 +114,13 @@ static void add_image(const layout *l, const real *x, const int64_t *pixel, cons
             }
 }
 
+/* Adds the sums of a part to those of the parts before it, or begins with them. */
+static void add_part(const layout *l, const real *sums, int64_t filters, int64_t terms, bool begin,
+                     real *dw) {
+    for (int64_t k = 0; k < filters; k++, dw += l->terms)
+        for (int64_t t = 0; t < terms; t++) dw[t] = begin ? sums[t * STRIP + k] : dw[t] + sums[t * STRIP + k];
+}
+
 static void run_unit(const wg_call *call, const layout *l, int64_t unit) {
     const wg_convolution *c = &l->c;
     const int64_t group = unit / (l->strips * l->shares), strip = unit / l->shares % l->strips;
@@ -134,17 +141,18 @@ static void run_unit(const wg_call *call, const layout *l, int64_t unit) {
         pixel[i] = i / c->out[1] * c->stride[0] * l->columns + i % c->out[1] * c->stride[1];
     memset(x, 0, (size_t)(l->channels * l->plane) * sizeof(real)); /* what is not overwritten stays 0 */
     memset(sums, 0, (size_t)(SHARE + TILE_TERMS) * STRIP * sizeof(real));
+    real *dw = WG_OUT(call, 0, real) + (group * c->filters + filter) * l->terms + first;
     for (int64_t n = 0; n < c->images; n++) {
         pack_x(l,
                WG_IN(call, 0, real) + ((n * c->groups + group) * c->channels + channel) * c->in[0] * c->in[1],
                channels, x);
         turn_dy(l, WG_IN(call, 1, real) + ((n * c->groups + group) * c->filters + filter) * l->pixels,
                 filters, dy);
-        add_image(l, x, pixel, offset, dy, terms, n == 0, sums);
+        add_image(l, x, pixel, offset, dy, terms, n % WG_K_BLOCK == 0, sums);
+        if (n + 1 == c->images || (n + 1) % WG_K_BLOCK == 0)
+            add_part(l, sums, filters, terms, n < WG_K_BLOCK, dw);
     }
-    real *dw = WG_OUT(call, 0, real) + (group * c->filters + filter) * l->terms + first;
-    for (int64_t k = 0; k < filters; k++)
-        for (int64_t t = 0; t < terms; t++) dw[k * l->terms + t] = sums[t * STRIP + k];
+    if (c->images == 0) add_part(l, sums, filters, terms, true, dw);
 }
 
 static void run(const wg_call *call) {
