@@ -103,7 +103,8 @@ static void grad_weight(const wg_call *call) {
     const int64_t taps = c.taps[0] * c.taps[1], plane = c.in[0] * c.in[1], pixels = c.out[0] * c.out[1];
     for (int64_t k = call->begin; k < call->end; k++) {
         for (int64_t at = 0; at < c.channels * taps; at++) {
-            real total = 0, part = 0;
+            real *dw = WG_OUT(call, 0, real) + k * c.channels * taps + at;
+            real total = call->accumulate ? *dw : 0, part = 0;
             for (int64_t n = 0; n < c.images; n++) {
                 const bool begins = n % WG_K_BLOCK == 0;
                 const real *dy = WG_IN(call, 1, real) + (n * c.groups * c.filters + k) * pixels;
@@ -121,9 +122,9 @@ static void grad_weight(const wg_call *call) {
                     part = begins && !start ? sum : part + sum;
                 }
                 if (n + 1 == c.images || (n + 1) % WG_K_BLOCK == 0)
-                    total = n < WG_K_BLOCK ? part : total + part;
+                    total = n < WG_K_BLOCK && !call->accumulate ? part : total + part;
             }
-            WG_OUT(call, 0, real)[k * c.channels * taps + at] = total;
+            *dw = total;
         }
     }
 }
@@ -394,7 +395,7 @@ const wg_op wg_op_conv2d_grad_weight = {
     .infer = infer_grad_weight,
     .forward = WG_FORWARD(conv2d_grad_weight),
     .backward = backward_of_grad_weight,
-    .flags = WG_EVEN_UNITS,
+    .flags = WG_EVEN_UNITS | WG_ACCUMULATES,
     .units = units_filters,
     .cost = cost,
     .samples = samples_of_grad_weight,

@@ -15,18 +15,20 @@ typedef wg_matmul_attributes matmul_attributes;
 
 /* One unit is one row of one product: chunks of columns side by side, so that the compiler's vectors
  * run along n. */
-static void row_times_matrix(const real *a, int64_t a_step, const real *b, const wg_product *p, real *y) {
+static void row_times_matrix(const real *a, int64_t a_step, const real *b, const wg_product *p, bool accumulate,
+                             real *y) {
     enum { CHUNK = 64 };
     for (int64_t j0 = 0; j0 < p->n; j0 += CHUNK) {
         const int64_t width = p->n - j0 < CHUNK ? p->n - j0 : CHUNK;
         real total[CHUNK] = {0};
+        if (accumulate) memcpy(total, y + j0, (size_t)width * sizeof(real));
         for (int64_t k0 = 0; k0 < p->k; k0 += WG_K_BLOCK) {
             const int64_t k1 = p->k - k0 < WG_K_BLOCK ? p->k : k0 + WG_K_BLOCK;
             real sum[CHUNK] = {0};
             for (int64_t t = k0; t < k1; t++)
                 for (int64_t j = 0; j < width; j++)
                     sum[j] = wg_fma(a[t * a_step], b[t * p->b_k + (j0 + j) * p->b_n], sum[j]);
-            for (int64_t j = 0; j < width; j++) total[j] = k0 ? total[j] + sum[j] : sum[j];
+            for (int64_t j = 0; j < width; j++) total[j] = k0 || accumulate ? total[j] + sum[j] : sum[j];
         }
         memcpy(y + j0, total, (size_t)width * sizeof(real));
     }
@@ -38,7 +40,7 @@ static void forward(const wg_call *call) {
         const int64_t batch = unit / p.m, i = unit % p.m;
         const real *a = WG_IN(call, 0, real) + wg_product_batch(&p, batch, p.a_batch);
         const real *b = WG_IN(call, 1, real) + wg_product_batch(&p, batch, p.b_batch);
-        row_times_matrix(a + i * p.a_m, p.a_k, b, &p, WG_OUT(call, 0, real) + unit * p.n);
+        row_times_matrix(a + i * p.a_m, p.a_k, b, &p, call->accumulate, WG_OUT(call, 0, real) + unit * p.n);
     }
 }
 WG_KERNEL(matmul, forward)
@@ -215,7 +217,7 @@ const wg_op wg_op_matmul = {
     .infer = infer,
     .forward = WG_FORWARD(matmul),
     .backward = backward,
-    .flags = WG_EVEN_UNITS,
+    .flags = WG_EVEN_UNITS | WG_ACCUMULATES,
     .units = units,
     .cost = cost,
     .samples = samples,

@@ -80,5 +80,95 @@ START_TEST(a_transposed_matrix_that_others_read_is_still_made) {
 }
 END_TEST
 
+/* --- Sums of products ------------------------------------------------------------------------- */
+
+enum { ROWS = 1024, LEFT = 40, RIGHT = 24 };
+
+/* x^T y over all rows, or over halves of them, one added to the other. */
+static wg_var product_of(wg_tape *tape, bool in_halves) {
+    static float x[ROWS * LEFT], y[ROWS * RIGHT];
+    for (int i = 0; i < ROWS * LEFT; i++) x[i] = (float)(i * 7919 % 1009) / 1009 - 0.5f;
+    for (int i = 0; i < ROWS * RIGHT; i++) y[i] = (float)(i * 6007 % 1013) / 1013 - 0.5f;
+    wg_var a = wg_array(tape, WG_F32, WG_SHAPE(ROWS, LEFT), x),
+           b = wg_array(tape, WG_F32, WG_SHAPE(ROWS, RIGHT), y);
+    if (!in_halves) return wg_matmul(a, b, .transpose_a = true);
+    wg_var sum = WG_NONE;
+    for (int half = 0; half < 2; half++) {
+        wg_var rows = wg_slice(a, 0, half * ROWS / 2, (half + 1) * ROWS / 2);
+        wg_var others = wg_slice(b, 0, half * ROWS / 2, (half + 1) * ROWS / 2);
+        wg_var part = wg_matmul(rows, others, .transpose_a = true);
+        sum = half ? wg_add(sum, part) : part;
+    }
+    return sum;
+}
+
+/* The same for the gradient of a convolution's weights, over 512 images. */
+static wg_var gradient_of(wg_tape *tape, bool in_halves) {
+    enum { IMAGES = 1024, SIZE = 6, FILTERS = 3 };
+    static float x[IMAGES * SIZE * SIZE], w[FILTERS * 9];
+    for (int i = 0; i < IMAGES * SIZE * SIZE; i++) x[i] = (float)(i * 7919 % 1009) / 1009 - 0.5f;
+    for (int i = 0; i < FILTERS * 9; i++) w[i] = (float)(i * 31 % 27) / 27 - 0.5f;
+    wg_var a = wg_array(tape, WG_F32, WG_SHAPE(IMAGES, 1, SIZE, SIZE), x);
+    wg_var weight = wg_array(tape, WG_F32, WG_SHAPE(FILTERS, 1, 3, 3), w), sum = WG_NONE;
+    const int parts = in_halves ? 2 : 1;
+    for (int part = 0; part < parts; part++) {
+        wg_var images = wg_slice(a, 0, part * IMAGES / parts, (part + 1) * IMAGES / parts);
+        wg_var y = wg_conv2d(images, weight, WG_NONE, .padding = 1);
+        wg_var g = wg_grad(wg_sum(wg_sin(y), WG_ALL_AXES), weight);
+        sum = part ? wg_add(sum, g) : g;
+    }
+    return sum;
+}
+
+typedef wg_var sum_function(wg_tape *tape, bool in_halves);
+
+/* The bits of the sum; returns how many nodes ran. */
+static size_t sum_with(sum_function *record, bool in_halves, const char *disable, float *sum, size_t size) {
+    wg_engine *engine;
+    wg_tape *tape = tape_with(&engine, disable);
+    wg_var out = record(tape, in_halves);
+    ck_assert_int_eq(wg_eval(out), WG_OK);
+    wg_plan_info info = {0};
+    ck_assert_int_eq(wg_plan_report(tape, &info), WG_OK);
+    memcpy(sum, wg_tensor_data(wg_value(out)), size);
+    close_tape(tape, engine);
+    return info.nodes;
+}
+
+START_TEST(a_sum_of_products_over_parts_has_the_bits_of_the_product_over_all) {
+    static float whole[LEFT * RIGHT], parts[LEFT * RIGHT], added[LEFT * RIGHT];
+    sum_function *const functions[] = {product_of, gradient_of};
+    const size_t sizes[] = {sizeof whole, 27 * sizeof(float)};
+    for (int i = 0; i < 2; i++) {
+        sum_with(functions[i], false, "", whole, sizes[i]);
+        const size_t fewer = sum_with(functions[i], true, "", parts, sizes[i]);
+        const size_t all = sum_with(functions[i], true, "accumulate", added, sizes[i]);
+        ck_assert_uint_eq(fewer + 1, all);
+        ck_assert_mem_eq(whole, parts, sizes[i]);
+        ck_assert_mem_ne(whole, added, sizes[i]); /* rounded elsewhere: the pass decides that */
+        sum_with(functions[i], true, "overwrite", parts, sizes[i]); /* added to a copy of the sum */
+        ck_assert_mem_eq(whole, parts, sizes[i]);
+    }
+}
+END_TEST
+
+/* A product that others read too, and a sum that is needed afterwards, stay what they are. */
+START_TEST(what_is_read_elsewhere_is_not_added_to) {
+    wg_engine *engine;
+    wg_tape *tape = tape_with(&engine, "");
+    wg_var a = wg_array(tape, WG_F64, WG_SHAPE(2, 2), (const double[]){1, 2, 3, 4});
+    wg_var b = wg_array(tape, WG_F64, WG_SHAPE(2, 2), (const double[]){1, 0, 0, 1});
+    wg_var product = wg_matmul(a, b), shared = wg_matmul(b, a), sum = wg_add(wg_exp(a), product);
+    wg_var other = wg_add(sum, shared), once_more = wg_mul(sum, shared);
+    ck_assert_int_eq(wg_eval(other, once_more, sum), WG_OK);
+    ck_assert_double_eq_tol(wg_tensor_get(wg_value(sum), 1), 7.38905609893065 + 2, 1e-12);
+    ck_assert_double_eq_tol(wg_tensor_get(wg_value(other), 1), 7.38905609893065 + 4, 1e-12);
+    ck_assert_double_eq_tol(wg_tensor_get(wg_value(once_more), 1), 2 * (7.38905609893065 + 2), 1e-12);
+    close_tape(tape, engine);
+}
+END_TEST
+
 WG_SUITE("lower", a_product_reads_a_transposed_matrix_as_it_lies,
-         a_transposed_matrix_that_others_read_is_still_made)
+         a_transposed_matrix_that_others_read_is_still_made,
+         a_sum_of_products_over_parts_has_the_bits_of_the_product_over_all,
+         what_is_read_elsewhere_is_not_added_to)

@@ -96,6 +96,7 @@ typedef struct wg_call {
     const wg_operand *outputs;
     wg_dtype dtype;          /* of input `typed_by`, or of output 0 where there is no input */
     int64_t begin, end;      /* the units to do; 0 … 1 for an op without `units` */
+    bool accumulate;         /* output 0 holds a sum, which its parts are added to in order; see WG_ACCUMULATES */
     void *workspace;         /* as many bytes as `workspace` asked for, 64-byte aligned, this thread's own */
     struct wg_call_state *state_;
 } wg_call;
@@ -176,6 +177,7 @@ typedef enum wg_op_flags {
     WG_STOPS = 1 << 5,       /* the gradient to every input is zero by intention */
     WG_NAMES_DTYPE = 1 << 6, /* the output's dtype is asked for by name, so it is never weak */
     WG_INTEGERS_FAIL = 1 << 7, /* may call wg_call_fail, but only where its dtype is one of integers */
+    WG_ACCUMULATES = 1 << 9,  /* heeds wg_call.accumulate: y + part 1 + part 2 + … where it makes part 1 + part 2 + … */
     WG_EVEN_UNITS = 1 << 8    /* has units, and of U units unit u writes the u-th of U equal runs of output 0, all of it */
 } wg_op_flags;
 

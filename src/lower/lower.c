@@ -136,21 +136,22 @@ static bool lower_node(lowering *l, uint32_t place) {
 
 void wg_low_call(const wg_lowered *low, const wg_low_node *node, const void *attributes, wg_operand *operands,
                  wg_call *call) {
+    const uint32_t inputs = wg_op_inputs(node);
     *call = (wg_call){.op = node->op,
                       .attributes = attributes,
-                      .input_count = node->input_count,
+                      .input_count = (int)inputs,
                       .output_count = node->output_count,
                       .inputs = operands,
-                      .outputs = operands + node->input_count,
+                      .outputs = operands + inputs,
                       .dtype = node->dtype,
-                      .end = 1};
-    for (int i = 0; i < node->input_count; i++) {
-        const uint32_t value = low->edges.at[node->inputs + (uint32_t)i];
+                      .end = 1,
+                      .accumulate = node->accumulates};
+    for (uint32_t i = 0; i < inputs; i++) {
+        const uint32_t value = low->edges.at[node->inputs + i];
         operands[i] = value == WG_ABSENT ? (wg_operand){0} : (wg_operand){NULL, low->values.at[value].type};
     }
-    for (int i = 0; i < node->output_count; i++)
-        operands[node->input_count + i] =
-            (wg_operand){NULL, low->values.at[node->outputs + (uint32_t)i].type};
+    for (uint32_t i = 0; i < node->output_count; i++)
+        operands[inputs + i] = (wg_operand){NULL, low->values.at[node->outputs + i].type};
 }
 
 size_t wg_most_operands(const wg_lowered *low) {
@@ -214,8 +215,12 @@ static bool drop_dead(lowering *l) {
 }
 
 static bool rewrite(lowering *l) {
-    if (!wg_pass_on(l->settings->disabled, WG_PASS_TRANSPOSES)) return true;
-    return wg_lower_transposes(l->low, l->tape) && drop_dead(l);
+    const uint32_t disabled = l->settings->disabled;
+    const bool transposes = wg_pass_on(disabled, WG_PASS_TRANSPOSES),
+               sums = wg_pass_on(disabled, WG_PASS_ACCUMULATE);
+    if (transposes && !wg_lower_transposes(l->low, l->tape)) return false;
+    if (sums && !wg_lower_accumulate(l->low, l->tape)) return false;
+    return drop_dead(l);
 }
 
 static void lower_roots(lowering *l, const uint32_t *roots) {

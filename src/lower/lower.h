@@ -44,8 +44,9 @@ typedef struct wg_low_node {
     uint32_t outputs;  /* first of its values */
     uint32_t attributes; /* in low->attributes; WG_ABSENT: those of its source */
     uint16_t input_count, output_count;
-    uint8_t flags; /* wg_node_flags */
-    bool in_runs;  /* its kernel's units write runs of output 0, one after the other */
+    uint8_t flags;    /* wg_node_flags */
+    bool accumulates; /* its last input is a sum that the kernel adds to */
+    bool in_runs;     /* its kernel's units write runs of output 0, one after the other */
 } wg_low_node;
 
 typedef struct wg_low_value {
@@ -85,6 +86,14 @@ static inline const void *wg_low_attributes(const wg_lowered *lowered, const wg_
     return wg_node_attributes(tape, &tape->nodes.at[order[node->source]]);
 }
 
+/* The inputs that the op knows of; a sum that is added to stands behind them. */
+static inline uint32_t wg_op_inputs(const wg_low_node *node) {
+    return node->input_count - (node->accumulates ? 1u : 0u);
+}
+static inline uint32_t wg_sum_of(const wg_lowered *lowered, const wg_low_node *node) {
+    return lowered->edges.at[node->inputs + node->input_count - 1u];
+}
+
 /* A call of the node's kernel, types and attributes filled in, data not. */
 void wg_low_call(const wg_lowered *lowered, const wg_low_node *node, const void *attributes,
                  wg_operand *operands, wg_call *call);
@@ -99,6 +108,7 @@ wg_cost wg_low_cost(const wg_lowered *lowered, const wg_low_node *node, const vo
 /* --- rewrites, each a file; false: no memory, error on the tape --------------------------------- */
 
 bool wg_lower_transposes(wg_lowered *lowered, wg_tape *tape);
+bool wg_lower_accumulate(wg_lowered *lowered, wg_tape *tape);
 
 /* --- key.c ------------------------------------------------------------------------------------ */
 

@@ -4,6 +4,7 @@
 static const wg_pass_info passes[WG_PASS_COUNT] = {
     [WG_PASS_MERGE] = {"merge", true, "equal nodes are computed once"},
     [WG_PASS_TRANSPOSES] = {"transposes", true, "products read transposed matrices as they lie"},
+    [WG_PASS_ACCUMULATE] = {"accumulate", true, "products are added to sums by their kernels"},
     [WG_PASS_ORDER] = {"order", false,
                        "nodes that free memory run as soon as they can, updates of states last"},
     [WG_PASS_RECOMPUTE] = {"recompute", false,

@@ -9,6 +9,7 @@
 typedef enum wg_pass {
     WG_PASS_MERGE,      /* lower: equal nodes are computed once */
     WG_PASS_TRANSPOSES, /* lower: products read transposed matrices as they lie */
+    WG_PASS_ACCUMULATE, /* lower: products are added to sums by their kernels */
     WG_PASS_ORDER,      /* plan: nodes that free memory run as soon as they can, updates of states last */
     WG_PASS_RECOMPUTE,  /* plan: what a budget or a region asks for is computed twice */
     WG_PASS_FUSE,       /* plan: elementwise nodes share a step */

@@ -48,7 +48,10 @@ static double cost_of(const wg_candidates *c, wg_tape *tape, uint32_t index, con
                       const double *costs, wg_operand *operands) {
     const wg_lowered *low = &c->plan->low;
     const wg_low_node *node = &low->nodes.at[index];
-    double flops = node->leaf ? 0 : wg_low_cost(low, node, wg_low_attributes(low, node, tape, tape->order.at), operands).flops;
+    double flops =
+        node->leaf
+            ? 0
+            : wg_low_cost(low, node, wg_low_attributes(low, node, tape, tape->order.at), operands).flops;
     for (uint32_t k = 0; k < node->input_count; k++) {
         const uint32_t value = low->edges.at[node->inputs + k];
         const uint32_t own = value == WG_ABSENT ? value : wg_bytes_of(low, value);

@@ -109,7 +109,8 @@ static bool reads_before(const wg_plan *plan, const wg_step *step, uint32_t at, 
         for (uint32_t k = 0; k < node->input_count; k++) {
             const uint32_t value = low->edges.at[node->inputs + k];
             if (value == WG_ABSENT || wg_bytes_of(low, value) != input) continue;
-            if (m > at || !wg_is_tiled(node) || !wg_shape_equal(&low->values.at[value].type, &low->values.at[output].type))
+            if (m > at || !wg_is_tiled(node) ||
+                !wg_shape_equal(&low->values.at[value].type, &low->values.at[output].type))
                 return false;
         }
     }
@@ -181,7 +182,8 @@ static bool may_overwrite(const placing *p, const wg_step *step, uint32_t at, ui
     const wg_low_value *out = &plan->low.values.at[output], *in = &plan->low.values.at[input];
     const uint32_t index = (uint32_t)(step - plan->steps.at);
     if (!in_arena(p, input) || p->last[input] != step->wave || p->reader[input] != index ||
-        p->shared[input] || (plan->step_of[in->node] == index && wg_is_tiled(&plan->low.nodes.at[in->node])) ||
+        p->shared[input] ||
+        (plan->step_of[in->node] == index && wg_is_tiled(&plan->low.nodes.at[in->node])) ||
         p->last[p->buffer[input]] == END)
         return false;
     if (wg_dtype_size(in->type.dtype) != wg_dtype_size(out->type.dtype)) return false;
@@ -211,6 +213,27 @@ static void share_in_step(placing *p, const wg_step *step) {
             }
         }
     }
+}
+
+/* A kernel that adds to a sum does so where the sum lies, if it is the only one that reads it there, once and
+ * for the last time. */
+static void share_sum(placing *p, const wg_step *step) {
+    const wg_plan *plan = p->plan;
+    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first]];
+    const uint32_t index = (uint32_t)(step - plan->steps.at),
+                   sum = wg_bytes_of(&plan->low, wg_sum_of(&plan->low, node));
+    if (!in_arena(p, sum) || !in_arena(p, node->outputs) || p->last[sum] != step->wave ||
+        p->reader[sum] != index || p->shared[sum] || p->last[p->buffer[sum]] == END)
+        return;
+    uint32_t readings = 0;
+    for (uint32_t m = 0; m < step->count; m++) {
+        const wg_low_node *member = &plan->low.nodes.at[plan->members.at[step->first + m]];
+        for (uint32_t k = 0; k < member->input_count; k++) {
+            const uint32_t value = plan->low.edges.at[member->inputs + k];
+            readings += value != WG_ABSENT && wg_bytes_of(&plan->low, value) == sum;
+        }
+    }
+    if (readings == 1) p->buffer[node->outputs] = p->buffer[sum];
 }
 
 /* --- Tiles: values that never leave their step ------------------------------------------------ */
@@ -331,6 +354,9 @@ static bool place_all(placing *p) {
     place_states(p);
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];
+        if (step->kind == WG_STEP_KERNEL && plan->low.nodes.at[plan->members.at[step->first]].accumulates &&
+            wg_plan_pass_on(plan, WG_PASS_OVERWRITE))
+            share_sum(p, step);
         if (wg_first_tiled(step) >= step->count) continue;
         if (!place_tiles(p, step)) return false;
         if (step->elements > 1 && wg_plan_pass_on(plan, WG_PASS_OVERWRITE)) share_in_step(p, step);

@@ -52,13 +52,19 @@ static size_t prepare_kernel(const wg_run *run, wg_job *job, wg_operand *operand
     job->state = (struct wg_call_state){run->failure, &run->order[node->source]};
     wg_low_call(&plan->low, node, wg_run_attributes(run, node), operands, &job->call);
     job->call.state_ = &job->state;
-    for (uint32_t i = 0; i < node->input_count; i++) {
+    const uint32_t inputs = wg_op_inputs(node);
+    for (uint32_t i = 0; i < inputs; i++) {
         const uint32_t value = plan->low.edges.at[node->inputs + i];
         if (value != WG_ABSENT) operands[i].data = wg_value_address(run, value);
     }
     for (uint32_t i = 0; i < node->output_count; i++)
-        operands[node->input_count + i].data = wg_value_address(run, node->outputs + i);
-    return (size_t)node->input_count + node->output_count;
+        operands[inputs + i].data = wg_value_address(run, node->outputs + i);
+    if (node->accumulates) { /* to a copy of the sum, unless it could be had in place */
+        const void *sum = wg_value_address(run, wg_sum_of(&plan->low, node));
+        const size_t bytes = wg_type_bytes(&operands[inputs].type);
+        if (bytes && operands[inputs].data != sum) memcpy(operands[inputs].data, sum, bytes);
+    }
+    return (size_t)inputs + node->output_count;
 }
 
 static void do_units(const wg_run *run, const wg_job *job, int worker, int64_t begin, int64_t end) {

@@ -58,7 +58,7 @@ static int run_kernel(by_node *b, const wg_low_node *node, wg_operand *operands,
     wg_call call;
     wg_low_call(low, node, wg_run_attributes(run, node), operands, &call);
     call.state_ = &state;
-    for (uint32_t i = 0; i < node->input_count; i++) {
+    for (uint32_t i = 0; i < wg_op_inputs(node); i++) {
         const uint32_t value = low->edges.at[node->inputs + i];
         if (value == WG_ABSENT) continue;
         if (wg_is_tiled(node))
@@ -69,9 +69,13 @@ static int run_kernel(by_node *b, const wg_low_node *node, wg_operand *operands,
     }
     for (uint32_t i = 0; i < node->output_count; i++) {
         const uint32_t value = node->outputs + i;
-        operands[node->input_count + i].data = b->memory[value] = poisoned(&low->values.at[value].type);
+        operands[wg_op_inputs(node) + i].data = b->memory[value] = poisoned(&low->values.at[value].type);
         b->own[value] = true;
         if (!b->memory[value]) return WG_ERROR_MEMORY;
+    }
+    if (node->accumulates) {
+        const uint32_t sum = wg_sum_of(low, node);
+        memcpy(b->memory[node->outputs], memory_of(b, sum), wg_type_bytes(&low->values.at[sum].type));
     }
     call.end = wg_is_tiled(node)    ? wg_type_count(&low->values.at[node->outputs].type)
                : node->kernel.units ? node->kernel.units(&call)

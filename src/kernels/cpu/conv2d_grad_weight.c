@@ -150,9 +150,9 @@ static void run_unit(const wg_call *call, const layout *l, int64_t unit) {
                 filters, dy);
         add_image(l, x, pixel, offset, dy, terms, n % WG_K_BLOCK == 0, sums);
         if (n + 1 == c->images || (n + 1) % WG_K_BLOCK == 0)
-            add_part(l, sums, filters, terms, n < WG_K_BLOCK, dw);
+            add_part(l, sums, filters, terms, n < WG_K_BLOCK && !call->accumulate, dw);
     }
-    if (c->images == 0) add_part(l, sums, filters, terms, true, dw);
+    if (c->images == 0 && !call->accumulate) add_part(l, sums, filters, terms, true, dw);
 }
 
 static void run(const wg_call *call) {

@@ -148,9 +148,9 @@ static void run_unit(const wg_call *call, const layout *l, const wg_micro_kernel
         pack(a + t * p->a_k, m, k, p->a_m, p->a_k, kernel->turned ? kernel->columns : kernel->rows, rows);
         pack(b + t * p->b_k, n, k, p->b_n, p->b_k, kernel->turned ? kernel->rows : kernel->columns, columns);
         if (kernel->turned)
-            multiply(kernel, n, m, k, columns, rows, c, 1, p->n, t > 0);
+            multiply(kernel, n, m, k, columns, rows, c, 1, p->n, t > 0 || call->accumulate);
         else
-            multiply(kernel, m, n, k, rows, columns, c, p->n, 1, t > 0);
+            multiply(kernel, m, n, k, rows, columns, c, p->n, 1, t > 0 || call->accumulate);
     }
 }
 
