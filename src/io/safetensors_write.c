@@ -114,6 +114,21 @@ static int fill_header(json_t *header, const char *path, const wg_named_tensor *
     return status;
 }
 
+/* The header in letters, to be freed; NULL: no memory. Not by json_dumps, which measures and writes in one:
+ * where its text cannot grow, jansson 2.14 leaves out a sorted key and says nothing. */
+static char *text_of(const json_t *header) {
+    enum { FLAGS = JSON_COMPACT | JSON_SORT_KEYS };
+    const size_t length = json_dumpb(header, NULL, 0, FLAGS);
+    char *text = length ? malloc(length + 1) : NULL;
+    if (!text) return NULL;
+    if (json_dumpb(header, text, length, FLAGS) != length) {
+        free(text);
+        return NULL;
+    }
+    text[length] = '\0';
+    return text;
+}
+
 static int write_header(wg_writer *writer, const char *text, wg_error *error) {
     static const char spaces[WG_SAFETENSORS_ALIGNMENT] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
     const size_t length = strlen(text), padded = wg_round_up(length, WG_SAFETENSORS_ALIGNMENT);
@@ -173,7 +188,7 @@ int (wg_safetensors_write)(const char *path, const wg_named_tensor *tensors, int
         if (count > 0) memcpy(sorted, tensors, (size_t)count * sizeof *sorted);
         qsort(sorted, (size_t)count, sizeof *sorted, by_size_and_name);
         status = fill_header(header, path, sorted, count, options, error);
-        if (!status) text = json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS);
+        if (!status) text = text_of(header);
     }
     if (text)
         status = write_file(path, text, sorted, count, error);
