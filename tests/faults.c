@@ -4,13 +4,18 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,7 +26,9 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 extern void __libc_free(void *block);
 
 static atomic_long calls, chosen = -1, blocks, mapped, threads;
-static atomic_bool hit;
+static atomic_bool hit, deadly;
+static char file_calls[256];
+static atomic_uint file_call_count;
 static struct {
     const char *function;
     size_t size;
@@ -32,12 +39,29 @@ void faults_arm(long n) {
     atomic_store(&chosen, -1);
     atomic_store(&calls, 0);
     atomic_store(&hit, false);
+    atomic_store(&deadly, false);
+    atomic_store(&file_call_count, 0);
+    memset(file_calls, 0, sizeof file_calls);
+    atomic_store(&chosen, n);
+}
+
+void faults_arm_kill(long n) {
+    faults_arm(-1);
+    atomic_store(&deadly, true);
+    atomic_store(&calls, 0);
     atomic_store(&chosen, n);
 }
 
 bool faults_disarm(void) {
     atomic_store(&chosen, -1);
     return atomic_load(&hit);
+}
+
+const char *faults_file_calls(void) { return file_calls; }
+
+static void note(char call) {
+    const unsigned place = atomic_fetch_add(&file_call_count, 1);
+    if (place + 1 < sizeof file_calls) file_calls[place] = call;
 }
 
 long faults_calls(void) { return atomic_load(&calls); }
@@ -63,6 +87,7 @@ const char *faults_describe(void) {
 
 static bool refused(const char *function, size_t size, void *caller) {
     if (atomic_fetch_add(&calls, 1) != atomic_load(&chosen)) return false;
+    if (atomic_load(&deadly)) kill(getpid(), SIGKILL);
     failed.function = function;
     failed.size = size;
     failed.caller = caller;
@@ -196,6 +221,58 @@ int pthread_detach(pthread_t thread) {
     const int status = real(thread);
     if (status == 0) atomic_fetch_sub(&threads, 1);
     return status;
+}
+
+/* --- Files ------------------------------------------------------------------------------------------ */
+
+int open(const char *path, int flags, ...) {
+    REAL(open);
+    mode_t mode = 0;
+    if (flags & O_CREAT) {
+        va_list arguments;
+        va_start(arguments, flags);
+        mode = va_arg(arguments, mode_t);
+        va_end(arguments);
+    }
+    if (REFUSED("open", 0)) return errno = EMFILE, -1;
+    note('o');
+    return real(path, flags, mode);
+}
+
+ssize_t read(int file, void *data, size_t size) {
+    REAL(read);
+    if (REFUSED("read", size)) return errno = EIO, -1;
+    note('r');
+    return real(file, data, size);
+}
+
+ssize_t pread(int file, void *data, size_t size, off_t offset) {
+    REAL(pread);
+    if (REFUSED("pread", size)) return errno = EIO, -1;
+    note('r');
+    return real(file, data, size, offset);
+}
+
+ssize_t write(int file, const void *data, size_t size) {
+    REAL(write);
+    if (REFUSED("write", size)) return errno = ENOSPC, -1;
+    note('w');
+    return real(file, data, size);
+}
+
+int fsync(int file) {
+    REAL(fsync);
+    struct stat about;
+    if (REFUSED("fsync", 0)) return errno = EIO, -1;
+    note(fstat(file, &about) == 0 && S_ISDIR(about.st_mode) ? 'd' : 'f');
+    return real(file);
+}
+
+int rename(const char *from, const char *to) {
+    REAL(rename);
+    if (REFUSED("rename", 0)) return errno = EIO, -1;
+    note('n');
+    return real(from, to);
 }
 
 #pragma GCC visibility pop

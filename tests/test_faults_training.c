@@ -1,5 +1,5 @@
-/* Two training steps on a fresh engine while the system refuses memory, or a thread, once: at the first call,
- * at the second, and so on, until no call is left. Each time there is an error value or the right result,
+/* Two training steps on a fresh engine while the system refuses memory, a thread or a file, once: at the first
+ * call, at the second, and so on, until no call is left. Each time there is an error value or the right result,
  * nothing leaks, and the same process then reaches the weights that an undisturbed run reaches. */
 #include "faults.h"
 #include "suite.h"
@@ -132,7 +132,7 @@ static long fail_each_call(int (*attempt)(trained *), bool by_others) {
 
 START_TEST(training_survives_each_allocation_that_fails) {
     const long calls = fail_each_call(train, false);
-    printf("two training steps: %ld calls for memory or threads, each made to fail once\n", calls);
+    printf("two training steps: %ld calls to the system, each made to fail once\n", calls);
     ck_assert_int_gt(calls, 100);
 }
 END_TEST
@@ -140,7 +140,7 @@ END_TEST
 START_TEST(saving_and_loading_survive_each_allocation_that_fails) {
     snprintf(model_path, sizeof model_path, "%s", temporary_path("model.safetensors"));
     const long calls = fail_each_call(save_and_load, true);
-    printf("saving and loading: %ld calls for memory or threads, each made to fail once\n", calls);
+    printf("saving and loading: %ld calls to the system, each made to fail once\n", calls);
     ck_assert_int_gt(calls, 100);
 }
 END_TEST

@@ -1,7 +1,11 @@
-/* Files when memory runs out: each allocation of a reader or writer, those of zlib, libpng and jansson
- * included, is made to fail in turn. What comes is an error or the right result, and nothing leaks. */
+/* Files when the system refuses: each allocation of a reader or writer, those of zlib, libpng and jansson
+ * included, and each call that opens, reads, writes, syncs or renames is made to fail in turn. What comes is
+ * an error or the right result, nothing leaks, and the file is the old one or the new one. */
 #include "faults.h"
 #include "io_suite.h"
+#include <dirent.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static wg_error error;
@@ -99,14 +103,107 @@ static int safetensors_there_and_back(void) {
 
 /* --- The tests ---------------------------------------------------------------------------------- */
 
-START_TEST(idx_files_survive_every_allocation_that_fails) { assert_survives(idx_there_and_back, 8); }
+START_TEST(idx_files_survive_every_call_that_fails) { assert_survives(idx_there_and_back, 8); }
 END_TEST
-START_TEST(pictures_survive_every_allocation_that_fails) { assert_survives(png_there_and_back, 8); }
+START_TEST(pictures_survive_every_call_that_fails) { assert_survives(png_there_and_back, 8); }
 END_TEST
-START_TEST(safetensors_survive_every_allocation_that_fails) {
-    assert_survives(safetensors_there_and_back, 8);
+START_TEST(safetensors_survive_every_call_that_fails) { assert_survives(safetensors_there_and_back, 8); }
+END_TEST
+
+/* --- The old file or the new one ------------------------------------------------------------------ */
+
+/* Writes a file that holds this number, or reads the number in it. */
+static int write_number(uint8_t number) {
+    wg_tensor *tensor = wg_tensor_over(WG_U8, WG_SCALAR_SHAPE, &number, &error);
+    if (!tensor) return error.status;
+    const wg_named_tensor entry = {"number", tensor};
+    const int status = wg_safetensors_write(path, &entry, 1, &error);
+    wg_tensor_free(tensor);
+    return status;
+}
+
+static int number_written(void) {
+    wg_safetensors *file = wg_safetensors_open(path, &error);
+    ck_assert_msg(file != NULL, "%s", error.message);
+    wg_tensor *tensor = wg_safetensors_read(file, 0, &error);
+    ck_assert_msg(tensor != NULL, "%s", error.message);
+    const int number = (int)wg_tensor_get(tensor, 0);
+    wg_tensor_free(tensor);
+    wg_safetensors_close(file);
+    return number;
+}
+
+static int files_in_folder(void) {
+    int count = 0;
+    DIR *folder = opendir(temporary_path(""));
+    ck_assert_ptr_nonnull(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));) count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
+}
+
+/* Only the last call, which tells the folder, can fail with the new file in place; it says so. */
+START_TEST(a_write_that_fails_leaves_the_old_file_and_nothing_beside_it) {
+    int told = 0, failures = 0;
+    snprintf(path, sizeof path, "%s", temporary_path("file"));
+    for (long n = 0;; n++) {
+        ck_assert_int_eq(write_number(1), WG_OK);
+        faults_arm(n);
+        const int status = write_number(2);
+        if (!faults_disarm()) break;
+        const bool in_place = status == WG_OK || strstr(error.message, "a power cut may");
+        failures += status != WG_OK;
+        told += status && in_place;
+        ck_assert_msg(number_written() == (in_place ? 2 : 1), "after %s", faults_describe());
+        ck_assert_msg(files_in_folder() == 1, "after %s", faults_describe());
+    }
+    ck_assert_int_eq(told, 1);
+    ck_assert_int_ge(failures, 10);
+    ck_assert_int_eq(number_written(), 2);
 }
 END_TEST
 
-WG_SUITE("io/faults", idx_files_survive_every_allocation_that_fails,
-         pictures_survive_every_allocation_that_fails, safetensors_survive_every_allocation_that_fails)
+START_TEST(a_process_that_is_killed_leaves_the_old_file_or_the_new_one) {
+    int seen[3] = {0};
+    snprintf(path, sizeof path, "%s", temporary_path("file"));
+    for (long n = 0;; n++) {
+        int status;
+        ck_assert_int_eq(write_number(1), WG_OK);
+        const pid_t child = fork();
+        if (child == 0) {
+            faults_arm_kill(n);
+            _exit(write_number(2));
+        }
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        const int number = number_written();
+        unlink(temporary_path("file.tmp0"));
+        if (WIFEXITED(status)) {
+            ck_assert(WEXITSTATUS(status) == 0 && number == 2);
+            break;
+        }
+        ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        ck_assert_int_ge(number, 1);
+        ck_assert_int_le(number, 2);
+        seen[number]++;
+    }
+    ck_assert_int_ge(seen[1], 10);
+    ck_assert_int_ge(seen[2], 1);
+}
+END_TEST
+
+START_TEST(content_then_name_then_folder_reach_the_disk) {
+    snprintf(path, sizeof path, "%s", temporary_path("file"));
+    ck_assert_int_eq(write_number(1), WG_OK);
+    faults_arm(-1);
+    ck_assert_int_eq(write_number(2), WG_OK);
+    faults_disarm();
+    /* opened, written in four pieces, synced; the folder opened; renamed; the folder synced */
+    ck_assert_str_eq(faults_file_calls(), "owwwwfond");
+}
+END_TEST
+
+WG_SUITE("io/faults", idx_files_survive_every_call_that_fails, pictures_survive_every_call_that_fails,
+         safetensors_survive_every_call_that_fails,
+         a_write_that_fails_leaves_the_old_file_and_nothing_beside_it,
+         a_process_that_is_killed_leaves_the_old_file_or_the_new_one,
+         content_then_name_then_folder_reach_the_disk)

@@ -3,8 +3,10 @@
  *
  * A file is not believed: what it says of its own size is held against what it holds before memory
  * is taken, and content that is not what the format says is an error that names the file, what was
- * found and what was expected. A file is written under a temporary name beside it and then renamed, so
- * that a failure leaves no half-written file and the former one untouched.
+ * found and what was expected. A file is written under a temporary name beside it, brought to the disk and
+ * then renamed, and its folder is brought to the disk as well: whatever happens, a power cut too, the file is
+ * the former one or the new one, whole, and a failure leaves the former one and nothing beside it. (Where
+ * only the last part fails, telling the folder, the new one is there, and the error says so.)
  *
  * Functions whose library was left out of the build return WG_ERROR_UNSUPPORTED and name the build
  * option. */

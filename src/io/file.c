@@ -109,19 +109,54 @@ int wg_writer_write(wg_writer *writer, const void *data, size_t size, wg_error *
     return WG_OK;
 }
 
-/* The content must have reached the disk before the name does, or a power cut could leave an empty
- * file under it. Some file systems have no such thing as fsync. */
+/* Some file systems have no such thing as fsync. */
 static bool reach_disk(int descriptor) {
-    return fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP;
+    int status;
+    do status = fsync(descriptor);
+    while (status && errno == EINTR);
+    return status == 0 || errno == EINVAL || errno == ENOTSUP;
 }
 
+/* Opens the folder that the path lies in; -1 and errno where that is not possible. */
+static int open_folder(char *path) {
+    char *slash = strrchr(path, '/');
+    if (!slash) return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (slash == path) return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *slash = '\0';
+    const int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *slash = '/';
+    return folder;
+}
+
+/* Gives the temporary file its name, and sees to it that the folder keeps that. The folder is opened first:
+ * what can go wrong shall do so while the old file is still there. One that we may write to and not read
+ * cannot be opened, and is left to itself. */
+static int take_name(wg_writer *writer, wg_error *error) {
+    const int folder = open_folder(writer->target);
+    if (folder < 0 && errno != EACCES) return wg_file_error(error, "write", writer->path, errno);
+    int status = WG_OK;
+    if (rename(writer->temporary, writer->target)) {
+        status = wg_file_error(error, "write", writer->path, errno);
+    } else {
+        free(writer->temporary);
+        writer->temporary = NULL; /* the name is anybody's again */
+        if (folder >= 0 && !reach_disk(folder))
+            status = wg_error_set(error, WG_ERROR_FILE,
+                                  "%s: written, but a power cut may bring back what was there before: %s",
+                                  writer->path, strerror(errno));
+    }
+    if (folder >= 0) close(folder);
+    return status;
+}
+
+/* The content must have reached the disk before the name does, or a power cut could leave an empty file
+ * under it. */
 int wg_writer_finish(wg_writer *writer, int status, wg_error *error) {
     if (!status && writer->temporary && !reach_disk(writer->descriptor))
         status = wg_file_error(error, "write", writer->path, errno);
-    if (writer->descriptor >= 0 && close(writer->descriptor) && !status)
+    if (writer->descriptor >= 0 && close(writer->descriptor) && errno != EINTR && !status)
         status = wg_file_error(error, "write", writer->path, errno);
-    if (!status && writer->temporary && rename(writer->temporary, writer->target))
-        status = wg_file_error(error, "write", writer->path, errno);
+    if (!status && writer->temporary) status = take_name(writer, error);
     if (status && writer->temporary) unlink(writer->temporary);
     free(writer->temporary);
     free(writer->target);

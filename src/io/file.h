@@ -35,7 +35,7 @@ typedef struct wg_writer {
 
 int wg_writer_open(wg_writer *writer, const char *path, wg_error *error);
 int wg_writer_write(wg_writer *writer, const void *data, size_t size, wg_error *error);
-/* Ends what wg_writer_open began: with status 0 the file takes its name, with another it vanishes.
+/* Ends what wg_writer_open began: with status 0 the file takes its name, for good; with another it vanishes.
  * Returns that status, or that of an error on the way. */
 int wg_writer_finish(wg_writer *writer, int status, wg_error *error);
 
