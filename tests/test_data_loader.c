@@ -239,6 +239,113 @@ START_TEST(samples_without_labels_make_batches_without) {
 }
 END_TEST
 
+/* --- Going elsewhere ---------------------------------------------------------------------------- */
+
+enum { WALK = 40 }; /* calls, past several ends of epochs */
+
+/* What `count` calls in a row give: the rows of each batch, -1 for the end of an epoch. */
+static void walk(wg_loader *loader, int count, int rows[][4]) {
+    for (int i = 0; i < count; i++) {
+        wg_batch b;
+        for (int k = 0; k < 4; k++) rows[i][k] = -1;
+        if (wg_loader_next(loader, &b)) rows_of(&b, rows[i]);
+        ck_assert_int_eq(wg_loader_status(loader, &error), WG_OK);
+    }
+}
+
+/* From each place that a walk of two and a half epochs comes to, a walk from there in a loader that was put
+ * there, whatever that one had done before. */
+static void seeks_as_it_walks(const wg_loader_options *options) {
+    wg_loader *walker = loader_of(10, 4, options), *seeker = loader_of(10, 4, options);
+    for (int calls_before = 0; calls_before <= 9; calls_before++) {
+        int expected[WALK][4], got[WALK][4], skipped[WALK][4];
+        wg_loader_free(walker);
+        walker = loader_of(10, 4, options);
+        walk(walker, calls_before, skipped);
+        const int64_t epoch = wg_loader_epoch(walker), position = wg_loader_position(walker);
+        ck_assert_int_eq(wg_loader_seek(seeker, epoch, position, &error), WG_OK);
+        ck_assert_int_eq(wg_loader_epoch(seeker), epoch);
+        ck_assert_int_eq(wg_loader_position(seeker), position);
+        walk(walker, WALK, expected);
+        walk(seeker, WALK - calls_before, got); /* it then stands somewhere else each time */
+        ck_assert_mem_eq(got, expected, (size_t)(WALK - calls_before) * sizeof *got);
+    }
+    wg_loader_free(walker);
+    wg_loader_free(seeker);
+}
+
+START_TEST(seeking_gives_what_going_there_gives) {
+    static const int prefetch[] = {0, 1, 5};
+    for (int p = 0; p < 3; p++) {
+        const size_t size = sizeof(wg_loader_options);
+        seeks_as_it_walks(&(wg_loader_options){.size_ = size, .prefetch = prefetch[p]});
+        seeks_as_it_walks(
+            &(wg_loader_options){.size_ = size, .shuffle = true, .seed = 9, .prefetch = prefetch[p]});
+        seeks_as_it_walks(&(wg_loader_options){
+            .size_ = size, .shuffle = true, .seed = 9, .drop_last = true, .prefetch = prefetch[p]});
+    }
+}
+END_TEST
+
+START_TEST(a_batch_that_is_kept_survives_seeking) {
+    wg_loader *loader = LOADER(30, 3, .prefetch = 2);
+    wg_batch b;
+    int order[3], again[3];
+    ck_assert(wg_loader_next(loader, &b));
+    const wg_batch kept = {wg_tensor_retain(b.x), wg_tensor_retain(b.y)};
+    rows_of(&kept, order);
+    for (int i = 0; i < 50; i++) {
+        ck_assert_int_eq(wg_loader_seek(loader, i, i % 10, &error), WG_OK);
+        ck_assert(wg_loader_next(loader, &b) && b.x != kept.x);
+    }
+    rows_of(&kept, again);
+    ck_assert_mem_eq(order, again, sizeof order);
+    wg_tensor_free(kept.x);
+    wg_tensor_free(kept.y);
+    wg_loader_free(loader);
+}
+END_TEST
+
+START_TEST(seeking_forgets_an_error) {
+    static const int prefetch[] = {0, 3};
+    for (int p = 0; p < 2; p++) {
+        wg_batch b;
+        int order[2];
+        atomic_store(&broken, 5);
+        wg_loader *loader = LOADER(8, 2, .prefetch = prefetch[p]);
+        while (wg_loader_next(loader, &b)) continue;
+        ck_assert_int_eq(wg_loader_status(loader, NULL), WG_ERROR_FILE);
+        ck_assert_int_eq(wg_loader_seek(loader, 0, 3, &error), WG_OK);
+        ck_assert_int_eq(wg_loader_status(loader, NULL), WG_OK);
+        ck_assert(wg_loader_next(loader, &b) && rows_of(&b, order) == 2 && order[0] == 6);
+        wg_loader_free(loader);
+
+        loader = LOADER(8, 2, .prefetch = prefetch[p]); /* the thread may have met it, and the caller not */
+        ck_assert(wg_loader_next(loader, &b));
+        ck_assert_int_eq(wg_loader_seek(loader, 0, 3, &error), WG_OK);
+        ck_assert(wg_loader_next(loader, &b) && rows_of(&b, order) == 2 && order[0] == 6);
+        wg_loader_free(loader);
+    }
+}
+END_TEST
+
+START_TEST(there_is_no_seeking_beyond_an_epoch) {
+    static const int64_t places[][2] = {{-1, 0}, {0, -1}, {0, 4}, {INT64_MAX, 0}, {0, INT64_MIN}};
+    wg_loader *loader = LOADER(10, 4, .prefetch = 1);
+    wg_batch b;
+    int order[4];
+    ck_assert(wg_loader_next(loader, &b));
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(wg_loader_seek(loader, places[i][0], places[i][1], &error), WG_ERROR_INDEX);
+        ck_assert_message_contains(error.message, "no place in a loader of 3 batches");
+    }
+    ck_assert_int_eq(wg_loader_position(loader), 1);
+    ck_assert(wg_loader_next(loader, &b) && rows_of(&b, order) == 4 && order[0] == 4);
+    ck_assert_int_eq(wg_loader_seek(NULL, 0, 0, &error), WG_ERROR_MEMORY);
+    wg_loader_free(loader);
+}
+END_TEST
+
 /* --- Memory ------------------------------------------------------------------------------------- */
 
 START_TEST(a_batch_that_is_kept_is_never_refilled) {
@@ -522,6 +629,8 @@ WG_SUITE("data/loader", without_shuffle_samples_come_in_order, the_last_batch_ha
          a_shuffled_epoch_has_every_sample_once, the_order_is_the_same_on_every_machine,
          another_seed_gives_another_order, the_order_does_not_depend_on_batch_size_or_prefetch,
          all_orders_are_equally_likely, position_and_epoch_tell_how_far_it_is,
+         seeking_gives_what_going_there_gives, a_batch_that_is_kept_survives_seeking,
+         seeking_forgets_an_error, there_is_no_seeking_beyond_an_epoch,
          samples_without_labels_make_batches_without, a_batch_that_is_kept_is_never_refilled,
          a_batch_of_which_only_one_half_is_kept_is_not_refilled, a_batch_is_good_until_the_next_call,
          memory_is_used_again, the_loader_holds_its_data_set, batches_are_prepared_ahead_and_no_further,

@@ -113,6 +113,12 @@ WG_API int64_t wg_loader_batches(const wg_loader *loader);  /* in an epoch */
 WG_API int64_t wg_loader_position(const wg_loader *loader); /* of them, given out in this epoch */
 WG_API int64_t wg_loader_epoch(const wg_loader *loader);    /* epochs that have come to their end */
 
+/* Goes where a loader stands that has ended `epoch` epochs and given out `position` batches of the next: from
+ * there on both give the same. `position` may be 0 … wg_loader_batches; at the last of these the next call of
+ * wg_loader_next ends the epoch. The batch given out before is taken back, and an error that was met is
+ * forgotten. Returns a wg_status: WG_ERROR_INDEX, with the loader as it was, where there is no such place. */
+WG_API int wg_loader_seek(wg_loader *loader, int64_t epoch, int64_t position, wg_error *error);
+
 WG_END_C
 
 #define wg_dataset_of_function(...) wg_dataset_of_function_(__VA_ARGS__, )

@@ -193,13 +193,22 @@ static void normalise(const wg_batches *batches, void *x, const wg_type *sample)
         normalise_double(batches, x, inner);
 }
 
+static void put_in_order(wg_batches *batches) {
+    if (!batches->order) return;
+    wg_shuffle(batches->order, wg_dataset_length(batches->dataset), batches->seed, (uint64_t)batches->epoch);
+}
+
+void wg_batches_seek(wg_batches *batches, int64_t epoch, int64_t next) {
+    batches->epoch = epoch;
+    batches->next = next;
+    if (next > 0) put_in_order(batches); /* else the first batch does it */
+}
+
 int wg_batches_fill(wg_batches *batches, wg_slot *slot, wg_error *error) {
     const int64_t rows = next_rows(batches), begin = batches->next * batches->batch_size;
     int status = provide(batches, slot, rows, error);
     if (status) return status;
-    if (batches->order && batches->next == 0)
-        wg_shuffle(batches->order, wg_dataset_length(batches->dataset), batches->seed,
-                   (uint64_t)batches->epoch);
+    if (batches->next == 0) put_in_order(batches);
     const wg_type x_type = wg_dataset_x(batches->dataset), y_type = wg_dataset_y(batches->dataset);
     char *x = wg_tensor_writable(slot->x), *y = wg_tensor_writable(slot->y);
     const size_t x_bytes = wg_type_bytes(&x_type), y_bytes = wg_type_bytes(&y_type);

@@ -2,7 +2,8 @@
  *
  * The thread alone touches the wg_batches, but for the `busy` of its slots; the caller alone touches what
  * says how far it has come. Between them, under the lock: the queue of filled slots, `busy`, and the error
- * at which the thread stopped. An error waits behind the batches that were made before it. */
+ * at which the thread stopped. An error waits behind the batches that were made before it. To go elsewhere
+ * the caller sets `paused`, and the wg_batches are its own once the thread is no longer `filling`. */
 #include "data/loader.h"
 #include <pthread.h>
 #include <signal.h>
@@ -17,11 +18,11 @@ struct wg_loader {
     bool threaded;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t filled, wanted; /* something to give out, or an error; something to do */
+    pthread_cond_t filled, wanted; /* a batch has been made, or an error; something to do */
     wg_slot **queue;               /* a ring of `prefetch` */
     int prefetch, first, waiting;
     wg_error failure; /* at which the thread stopped, until it is told to go on */
-    bool stop;
+    bool filling, paused, stop;
 };
 
 /* --- The thread ------------------------------------------------------------------------------- */
@@ -30,9 +31,11 @@ struct wg_loader {
 static void prepare(wg_loader *loader) {
     wg_error error;
     wg_slot *slot = wg_batches_take(&loader->batches);
+    loader->filling = true;
     pthread_mutex_unlock(&loader->lock);
     const int status = wg_batches_fill(&loader->batches, slot, &error);
     pthread_mutex_lock(&loader->lock);
+    loader->filling = false;
     if (status) {
         slot->busy = false;
         loader->failure = error;
@@ -45,7 +48,7 @@ static void *prepare_ahead(void *context) {
     wg_loader *loader = context;
     pthread_mutex_lock(&loader->lock);
     while (!loader->stop) {
-        if (loader->waiting < loader->prefetch && !loader->failure.status)
+        if (loader->waiting < loader->prefetch && !loader->failure.status && !loader->paused)
             prepare(loader);
         else
             pthread_cond_wait(&loader->wanted, &loader->lock);
@@ -187,6 +190,53 @@ int wg_loader_recover(wg_loader *loader, wg_error *error) {
     pthread_mutex_unlock(&loader->lock);
     return status;
 }
+
+/* --- Going elsewhere -------------------------------------------------------------------------- */
+
+#define MOST_EPOCHS (INT64_MAX / 2) /* no program ends so many */
+
+/* What has been made ahead, or was given out, is for another place; so is what went wrong. */
+static void drop_all(wg_loader *loader) {
+    if (loader->given) loader->given->busy = false;
+    loader->given = NULL;
+    for (; loader->waiting > 0; loader->waiting--) {
+        loader->queue[loader->first]->busy = false;
+        loader->first = (loader->first + 1) % loader->prefetch;
+    }
+    loader->failure.status = loader->error.status = WG_OK;
+}
+
+void wg_loader_go(wg_loader *loader, uint64_t seed, int64_t epoch, int64_t position) {
+    const int64_t count = loader->batches.count;
+    pthread_mutex_lock(&loader->lock);
+    loader->paused = true;
+    while (loader->filling) pthread_cond_wait(&loader->filled, &loader->lock);
+    drop_all(loader);
+    loader->batches.seed = seed;
+    wg_batches_seek(&loader->batches, epoch + (position == count), position % count);
+    loader->paused = false;
+    pthread_cond_signal(&loader->wanted);
+    pthread_mutex_unlock(&loader->lock);
+    loader->epoch = epoch;
+    loader->position = position;
+}
+
+int wg_loader_check_place(const wg_loader *loader, int64_t epoch, int64_t position, wg_error *error) {
+    const int64_t count = loader->batches.count;
+    if (epoch >= 0 && epoch <= MOST_EPOCHS && position >= 0 && position <= count) return WG_OK;
+    return wg_error_set(error, WG_ERROR_INDEX,
+                        "epoch %lld, position %lld: no place in a loader of %lld batches", (long long)epoch,
+                        (long long)position, (long long)count);
+}
+
+int wg_loader_seek(wg_loader *loader, int64_t epoch, int64_t position, wg_error *error) {
+    if (!loader) return wg_error_set(error, WG_ERROR_MEMORY, "no loader");
+    const int status = wg_loader_check_place(loader, epoch, position, error);
+    if (!status) wg_loader_go(loader, loader->batches.seed, epoch, position);
+    return status;
+}
+
+const wg_batches *wg_loader_inside(const wg_loader *loader) { return &loader->batches; }
 
 int64_t wg_loader_batches(const wg_loader *loader) { return loader ? loader->batches.count : 0; }
 int64_t wg_loader_position(const wg_loader *loader) { return loader ? loader->position : 0; }

@@ -39,4 +39,15 @@ wg_slot *wg_batches_take(wg_batches *batches);
  * well. */
 int wg_batches_fill(wg_batches *batches, wg_slot *slot, wg_error *error);
 
+/* Batch `next` of `epoch` is made next. */
+void wg_batches_seek(wg_batches *batches, int64_t epoch, int64_t next);
+
+/* loader.c: wg_loader_seek in two halves, with another seed as well. The second needs a place that the first
+ * has let pass, and cannot fail. */
+int wg_loader_check_place(const wg_loader *loader, int64_t epoch, int64_t position, wg_error *error);
+void wg_loader_go(wg_loader *loader, uint64_t seed, int64_t epoch, int64_t position);
+
+/* To read what the thread never changes: data set, sizes, seed, and whether there is an order. */
+const wg_batches *wg_loader_inside(const wg_loader *loader);
+
 #endif
