@@ -4,6 +4,7 @@
 
 #include <wengert/base.h>
 #include <wengert/check.h>
+#include <wengert/checkpoint.h>
 #include <wengert/data.h>
 #include <wengert/engine.h>
 #include <wengert/io.h>

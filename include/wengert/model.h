@@ -124,7 +124,7 @@ WG_API wg_var wg_dropout(wg_model *model, const char *name, wg_var x, double p);
 /* Writes all parameters, under their paths, and the step as a safetensors file. Returns a wg_status. */
 WG_API int wg_model_save(const wg_model *model, const char *path, wg_error *error);
 
-/* Reads such a file, or one written elsewhere with the same names. Into a model that has parameters it
+/* Reads such a file, one written elsewhere with the same names, or a checkpoint's model (checkpoint.h). Into a model that has parameters it
  * loads all or nothing: a missing, unknown or misshapen one is an error that lists them. A model
  * without any takes all that the file has; they wait until a layer meets their paths (`met` in
  * wg_parameter_info tells which still wait). Returns a wg_status. */

@@ -119,7 +119,7 @@ typedef struct wg_optimizer_memory {
     wg_state *state;       /* the optimizer's */
 } wg_optimizer_memory;
 
-/* They are made when a parameter is first updated; counted from 0 in the order of the parameters. Out of
+/* They are made when a parameter is first updated, or come from a checkpoint; counted from 0 in the order of the parameters. Out of
  * range: all zeros. */
 WG_API int wg_optimizer_count(const wg_optimizer *optimizer);
 WG_API wg_optimizer_memory wg_optimizer_state(const wg_optimizer *optimizer, int index);

@@ -3,6 +3,7 @@
 #define WG_NN_MODEL_H
 
 #include "base/base.h"
+#include "io/parcel.h"
 #include <wengert/model.h>
 
 /* A parameter's path has at most this many bytes, its end included. */
@@ -43,5 +44,22 @@ void wg_model_empty(wg_model *model);
 
 /* init.c: fills a tensor of f32 or f64 with initial values. */
 void wg_init_fill(wg_tensor *tensor, wg_init init, uint64_t seed, const char *path);
+
+/* --- save.c: models in files ------------------------------------------------------------------- */
+
+/* Adds all parameters to the parcel. */
+void wg_model_pack(const wg_model *model, wg_parcel *parcel, const char *prefix);
+
+/* Loading in two halves. The first reads all that the file, a checkpoint or a model alone, has for the model
+ * and holds it against the model: it can fail, and changes nothing. The second cannot fail. */
+typedef struct wg_model_change {
+    wg_model *model;
+    wg_model loaded; /* parameters and seed to be */
+    wg_tensor *step; /* NULL: the file has none */
+} wg_model_change;
+int wg_model_prepare(wg_model_change *change, wg_model *model, wg_safetensors *file, const char *path,
+                     wg_error *error);
+void wg_model_commit(wg_model_change *change);
+void wg_model_discard(wg_model_change *change); /* after either half; of {0} harmless */
 
 #endif

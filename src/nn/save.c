@@ -1,30 +1,27 @@
-/* save — a model's parameters into a safetensors file, and out of one. The step travels as text under
- * the key "step" of the file's metadata. */
+/* save — a model's parameters into a safetensors file, and out of one or out of a checkpoint.
+ *
+ * A model's own file has the parameters under their paths and the step as text under the key "step" of the
+ * metadata. A checkpoint has other things beside them, and other names: io/checkpoint.h. */
+#include "io/checkpoint.h"
 #include "nn/model.h"
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <wengert/io.h>
 
 static const char step_key[] = "step";
+
+void wg_model_pack(const wg_model *model, wg_parcel *parcel, const char *prefix) {
+    for (size_t i = 0; i < model->entry_count; i++) {
+        const wg_parameter_info *info = &model->entries[i]->info;
+        wg_parcel_tensor(parcel, wg_state_tensor(info->state), "%s%s", prefix, info->path);
+    }
+}
 
 int wg_model_save(const wg_model *model, const char *path, wg_error *error) {
     if (!model || !path)
         return wg_error_set(error, WG_ERROR_NAME, "wg_model_save: the %s is NULL", model ? "path" : "model");
-    wg_named_tensor *tensors = malloc((model->entry_count + 1) * sizeof *tensors);
-    if (!tensors) return wg_error_set(error, WG_ERROR_MEMORY, "wg_model_save: out of memory");
-    for (size_t i = 0; i < model->entry_count; i++) {
-        const wg_parameter_info *info = &model->entries[i]->info;
-        tensors[i] = (wg_named_tensor){info->path, wg_state_tensor(info->state)};
-    }
-    char step[32];
-    snprintf(step, sizeof step, "%" PRId64, wg_model_step(model));
-    const wg_metadata metadata = {step_key, step};
-    const wg_safetensors_options options = {
-        .size_ = sizeof options, .metadata = &metadata, .metadata_count = 1};
-    const int status = (wg_safetensors_write)(path, tensors, (int)model->entry_count, error, &options);
-    free(tensors);
-    return status;
+    wg_parcel parcel = {0};
+    wg_model_pack(model, &parcel, "");
+    wg_parcel_number(&parcel, step_key, (uint64_t)wg_model_step(model));
+    return wg_parcel_send(&parcel, path, error);
 }
 
 /* --- What does not fit ------------------------------------------------------------------------ */
@@ -61,26 +58,48 @@ static void compare_types(faults *list, const char *path, const wg_type *in_file
               wg_type_text(model_text, in_model, true));
 }
 
+/* A model's part of an open file. */
+typedef struct source {
+    wg_safetensors *file;
+    const char *path, *prefix;
+} source;
+
+/* The path of the parameter that tensor number `index` is; NULL: it is none. */
+static const char *parameter_at(const source *from, int index) {
+    const char *name = wg_safetensors_name(from->file, index);
+    const size_t length = strlen(from->prefix);
+    return strncmp(name, from->prefix, length) ? NULL : name + length;
+}
+
+/* Number of the parameter's tensor; -1: none. */
+static int find_parameter(const source *from, const char *path) {
+    char name[WG_PATH_SIZE + sizeof WG_MODEL_PREFIX];
+    snprintf(name, sizeof name, "%s%s", from->prefix, path);
+    return wg_safetensors_find(from->file, name);
+}
+
 /* Does the file hold exactly the model's parameters? */
-static int check_fit(const wg_model *model, const wg_safetensors *file, const char *path, wg_error *error) {
+static int check_fit(const wg_model *model, const source *from, wg_error *error) {
     faults list = {.count = 0};
     for (size_t i = 0; i < model->entry_count; i++) {
         const wg_parameter_info *info = &model->entries[i]->info;
-        const int index = wg_safetensors_find(file, info->path);
+        const int index = find_parameter(from, info->path);
         const wg_type in_model = wg_tensor_type(wg_state_tensor(info->state));
-        const wg_type in_file = wg_safetensors_type(file, index);
+        const wg_type in_file = wg_safetensors_type(from->file, index);
         if (index < 0)
             add_fault(&list, "\"%s\" is missing", info->path);
         else
             compare_types(&list, info->path, &in_file, &in_model);
     }
-    for (int i = 0; i < wg_safetensors_count(file); i++)
-        if (!wg_model_find(model, wg_safetensors_name(file, i)))
-            add_fault(&list, "\"%s\" is unknown to the model", wg_safetensors_name(file, i));
+    for (int i = 0; i < wg_safetensors_count(from->file); i++) {
+        const char *path = parameter_at(from, i);
+        if (path && !wg_model_find(model, path)) add_fault(&list, "\"%s\" is unknown to the model", path);
+    }
     if (list.count == 0) return WG_OK;
     char more[48] = "";
     if (list.count > list.listed) snprintf(more, sizeof more, "; and %d more", list.count - list.listed);
-    return wg_error_set(error, WG_ERROR_NAME, "%.120s does not fit the model: %s%s", path, list.text, more);
+    return wg_error_set(error, WG_ERROR_NAME, "%.120s does not fit the model: %s%s", from->path, list.text,
+                        more);
 }
 
 /* --- Loading ---------------------------------------------------------------------------------- */
@@ -91,78 +110,87 @@ static bool has_met_any(const wg_model *model) {
     return false;
 }
 
-/* The step that the file tells, or the model's where it tells none. */
-static int read_step(const wg_model *model, const wg_safetensors *file, const char *path, int64_t *step,
-                     wg_error *error) {
-    *step = wg_model_step(model);
-    const char *text = wg_safetensors_metadata(file, step_key);
-    if (!text) return WG_OK;
-    char *end;
-    errno = 0;
-    const long long number = strtoll(text, &end, 10);
-    if (errno || end == text || *end || number < 0)
-        return wg_error_set(error, WG_ERROR_FORMAT,
-                            "%.400s: its step is \"%.64s\"; a whole number is expected", path, text);
-    *step = number;
-    return WG_OK;
+/* Prefix, step and seed of a checkpoint; of a model alone no prefix, and the step where it tells one. What
+ * the file does not tell stays as it is in the model. */
+static int read_numbers(wg_model_change *change, source *from, wg_error *error) {
+    wg_model *loaded = &change->loaded;
+    from->prefix = "";
+    loaded->seed = change->model->seed;
+    if (!wg_safetensors_metadata(from->file, WG_CHECKPOINT_MARK)) {
+        if (!wg_safetensors_metadata(from->file, step_key)) return WG_OK;
+        return wg_file_scalar(from->file, from->path, step_key, &change->step, error);
+    }
+    from->prefix = WG_MODEL_PREFIX;
+    int status = wg_checkpoint_check(from->file, from->path, error);
+    if (status) return status;
+    if (!wg_safetensors_metadata(from->file, WG_MODEL_STEP))
+        return wg_error_set(error, WG_ERROR_NAME, "%.400s: a checkpoint without a model", from->path);
+    status = wg_file_scalar(from->file, from->path, WG_MODEL_STEP, &change->step, error);
+    if (status) return status;
+    return wg_file_number(from->file, from->path, WG_MODEL_SEED, UINT64_MAX, &loaded->seed, error);
 }
 
-/* Reads every tensor of the file into `loaded`, as parameters that no layer has met. */
-static int read_all(wg_model *loaded, wg_safetensors *file, wg_error *error) {
-    for (int i = 0; i < wg_safetensors_count(file); i++) {
+/* Reads every parameter of the file into `loaded`, as one that no layer has met. */
+static int read_all(wg_model *loaded, const source *from, wg_error *error) {
+    for (int i = 0; i < wg_safetensors_count(from->file); i++) {
+        const char *path = parameter_at(from, i);
+        if (!path) continue;
         wg_error own = {0};
-        wg_tensor *tensor = wg_safetensors_read(file, i, &own);
+        wg_tensor *tensor = wg_safetensors_read(from->file, i, &own);
         wg_state *state = tensor ? wg_state_new(tensor, &own) : NULL;
         wg_tensor_free(tensor);
-        if (state) wg_model_add(loaded, wg_safetensors_name(file, i), state, false, &own);
+        if (state) wg_model_add(loaded, path, state, false, &own);
         wg_state_free(state);
         if (own.status) return wg_error_set(error, own.status, "%s", own.message);
     }
     return WG_OK;
 }
 
-/* Everything that can fail has been done: takes over what `loaded` holds. */
-static int take_over(wg_model *model, wg_model *loaded, const wg_tensor *step) {
+int wg_model_prepare(wg_model_change *change, wg_model *model, wg_safetensors *file, const char *path,
+                     wg_error *error) {
+    source from = {.file = file, .path = path};
+    *change = (wg_model_change){.model = model,
+                                .loaded = {.freezes = model->freezes, .freeze_count = model->freeze_count}};
+    int status = read_numbers(change, &from, error);
+    if (!status && has_met_any(model)) status = check_fit(model, &from, error);
+    return status ? status : read_all(&change->loaded, &from, error);
+}
+
+void wg_model_commit(wg_model_change *change) {
+    wg_model *model = change->model, *loaded = &change->loaded;
+    if (change->step) wg_state_set(model->step, change->step, NULL);
+    model->seed = loaded->seed;
     if (has_met_any(model)) {
         for (size_t i = 0; i < model->entry_count; i++)
             wg_state_set(model->entries[i]->info.state, wg_state_tensor(loaded->entries[i]->info.state),
                          NULL);
-    } else {
-        const wg_model old = *model;
-        model->entries = loaded->entries;
-        model->entry_count = loaded->entry_count;
-        model->entry_capacity = loaded->entry_capacity;
-        loaded->entries = old.entries;
-        loaded->entry_count = old.entry_count;
+        return;
     }
-    return wg_state_set(model->step, step, NULL);
+    const wg_model old = *model;
+    model->entries = loaded->entries;
+    model->entry_count = loaded->entry_count;
+    model->entry_capacity = loaded->entry_capacity;
+    loaded->entries = old.entries;
+    loaded->entry_count = old.entry_count;
 }
 
-static int load_from(wg_model *model, wg_safetensors *file, const char *path, wg_error *error) {
-    int64_t step;
-    int status = read_step(model, file, path, &step, error);
-    if (status == WG_OK && has_met_any(model)) status = check_fit(model, file, path, error);
-    if (status) return status;
-    wg_tensor *step_tensor = wg_tensor_new(WG_I64, WG_SCALAR_SHAPE, error);
-    if (!step_tensor) return WG_ERROR_MEMORY;
-    memcpy(wg_tensor_writable(step_tensor), &step, sizeof step);
-
-    wg_model loaded = {.freezes = model->freezes, .freeze_count = model->freeze_count};
-    status = read_all(&loaded, file, error);
-    if (status == WG_OK) status = take_over(model, &loaded, step_tensor);
-    wg_model_empty(&loaded);
-    free(loaded.entries);
-    wg_tensor_free(step_tensor);
-    return status;
+void wg_model_discard(wg_model_change *change) {
+    wg_model_empty(&change->loaded);
+    free(change->loaded.entries);
+    wg_tensor_free(change->step);
+    *change = (wg_model_change){0};
 }
 
 int wg_model_load(wg_model *model, const char *path, wg_error *error) {
     if (!model || !path)
         return wg_error_set(error, WG_ERROR_NAME, "wg_model_load: the %s is NULL", model ? "path" : "model");
     wg_error own = {0};
+    wg_model_change change = {0};
     wg_safetensors *file = wg_safetensors_open(path, &own);
     if (!file) return wg_error_set(error, own.status, "%s", own.message);
-    const int status = load_from(model, file, path, error);
+    const int status = wg_model_prepare(&change, model, file, path, error);
+    if (status == WG_OK) wg_model_commit(&change);
+    wg_model_discard(&change);
     wg_safetensors_close(file);
     return status;
 }

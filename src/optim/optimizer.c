@@ -70,14 +70,27 @@ wg_optimizer *wg_optimizer_of_states(wg_state *const *states, int count, const w
     return NULL;
 }
 
+wg_slot *wg_slot_insert(wg_optimizer *optimizer, size_t place) {
+    if (!WG_RESERVE(&optimizer->slots, &optimizer->slot_capacity, optimizer->slot_count + 1)) return NULL;
+    wg_slot *slot = &optimizer->slots[place];
+    memmove(slot + 1, slot, (optimizer->slot_count++ - place) * sizeof *slot);
+    *slot = (wg_slot){0};
+    return slot;
+}
+
+void wg_slot_free(wg_slot *slot) {
+    for (int k = 0; k < WG_MEMORY_MAX; k++) wg_state_free(slot->memory[k]);
+    wg_state_free(slot->state);
+    if (!slot->info) free((char *)(uintptr_t)slot->path);
+}
+
+wg_type wg_memory_type(const wg_update_rule *rule, int k, const wg_type *parameter) {
+    return rule->memory[k].is_scalar ? (wg_type){.dtype = WG_F64} : *parameter;
+}
+
 void wg_optimizer_free(wg_optimizer *optimizer) {
     if (!optimizer) return;
-    for (size_t i = 0; i < optimizer->slot_count; i++) {
-        wg_slot *slot = &optimizer->slots[i];
-        for (int k = 0; k < WG_MEMORY_MAX; k++) wg_state_free(slot->memory[k]);
-        wg_state_free(slot->state);
-        if (!slot->info) free((char *)(uintptr_t)slot->path);
-    }
+    for (size_t i = 0; i < optimizer->slot_count; i++) wg_slot_free(&optimizer->slots[i]);
     wg_state_free(optimizer->step);
     free(optimizer->slots);
     free(optimizer->vars);

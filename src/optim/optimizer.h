@@ -3,15 +3,17 @@
 #define WG_OPTIM_OPTIMIZER_H
 
 #include "base/base.h"
+#include "io/parcel.h"
 #include <wengert/optim.h>
 
 enum { WG_MEMORY_MAX = 4, WG_NUMBER_MAX = 6 };
 
-/* A parameter, what is remembered of its past gradients, and its part in the update being recorded. */
+/* A parameter, what is remembered of its past gradients, and its part in the update being recorded. A slot
+ * without a state waits: its memory was loaded before its parameter was met. */
 typedef struct wg_slot {
     wg_state *state;
-    const char *path;                /* of a plain state: the optimizer's */
-    const wg_parameter_info *info;   /* the model's; NULL: a plain state */
+    const char *path;                /* the model's; without `info` the optimizer's */
+    const wg_parameter_info *info;   /* the model's; NULL: a plain state, or none yet */
     wg_state *memory[WG_MEMORY_MAX]; /* NULL until it is first updated */
     wg_var gradient;                 /* accumulated so far; without a tape: none */
     wg_var next[1 + WG_MEMORY_MAX];  /* what the state and its memory become */
@@ -76,5 +78,38 @@ double wg_option_or(double value, double preset);
 
 /* schedule.c: the learning rate, f64, from what it is without a schedule and the step, i64. */
 wg_var wg_schedule_rate(wg_tape *tape, const wg_schedule_plan *schedule, double base, wg_var step);
+
+/* optimizer.c: makes room at a place for a slot that is all zeros; NULL: no memory. Frees what a slot owns.
+ */
+wg_slot *wg_slot_insert(wg_optimizer *optimizer, size_t place);
+void wg_slot_free(wg_slot *slot);
+
+/* The type of memory k of a parameter of that type. */
+wg_type wg_memory_type(const wg_update_rule *rule, int k, const wg_type *parameter);
+
+/* --- save.c: optimizers in checkpoints --------------------------------------------------------- */
+
+/* Adds what the optimizer remembers, its step and its learning rate to the parcel; of one without a model its
+ * states, too. */
+void wg_optimizer_pack(const wg_optimizer *optimizer, wg_parcel *parcel);
+
+/* What a slot is to hold: the plain state's value, and its memory. */
+typedef struct wg_slot_change {
+    char *path;
+    wg_state *next[1 + WG_MEMORY_MAX]; /* as in wg_slot */
+} wg_slot_change;
+
+/* Loading in two halves: see wg_model_change. */
+typedef struct wg_optimizer_change {
+    wg_optimizer *optimizer;
+    wg_slot_change *slots; /* one each that the file has, in the order of their paths */
+    size_t slot_count, slot_capacity;
+    wg_tensor *step;
+    double rate;
+} wg_optimizer_change;
+int wg_optimizer_prepare(wg_optimizer_change *change, wg_optimizer *optimizer, wg_safetensors *file,
+                         const char *path, wg_error *error);
+void wg_optimizer_commit(wg_optimizer_change *change);
+void wg_optimizer_discard(wg_optimizer_change *change); /* after either half; of {0} harmless */
 
 #endif

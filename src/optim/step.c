@@ -14,27 +14,59 @@ static void forget(wg_optimizer *optimizer) {
 
 /* --- Accumulate ------------------------------------------------------------------------------- */
 
-/* Gives each parameter that a layer has met a slot; both stand in the order of their paths. */
-static bool make_slots(wg_optimizer *optimizer) {
+/* The slot that has waited for this parameter becomes its own, if what was loaded fits. */
+static bool adopt(const wg_update_rule *rule, wg_slot *slot, const wg_parameter_info *info, wg_tape *tape) {
+    const wg_type parameter = wg_tensor_type(wg_state_tensor(info->state));
+    for (int k = 0; k < rule->memory_count; k++) {
+        const wg_type has = wg_tensor_type(wg_state_tensor(slot->memory[k]));
+        const wg_type expected = wg_memory_type(rule, k, &parameter);
+        char has_text[WG_TEXT_SIZE], expected_text[WG_TEXT_SIZE];
+        if (wg_type_equal(&has, &expected)) continue;
+        return wg_fail(tape, has.dtype == expected.dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE,
+                       "%s: %s of \"%.300s\" was loaded as %s; %s is expected", rule->name,
+                       rule->memory[k].name, slot->path, wg_type_text(has_text, &has, true),
+                       wg_type_text(expected_text, &expected, true)),
+               false;
+    }
+    free((char *)(uintptr_t)slot->path);
+    slot->path = info->path;
+    slot->info = info;
+    slot->state = wg_state_retain(info->state);
+    return true;
+}
+
+static int order_of(const wg_slot *slot, const wg_parameter_info *info) {
+    return slot->info == info ? 0 : strcmp(slot->path, info->path);
+}
+
+/* Gives each parameter that a layer has met a slot; both stand in the order of their paths, and so do slots
+ * that wait. False, with an error on the tape, where that is not possible. */
+static bool make_slots(wg_optimizer *optimizer, wg_tape *tape) {
     size_t place = 0;
-    for (int i = 0; i < wg_model_count(optimizer->model); i++) {
+    bool good = true;
+    for (int i = 0; i < wg_model_count(optimizer->model) && good; i++) {
         const wg_parameter_info *info = wg_model_parameter(optimizer->model, i);
         if (!info->met) continue;
-        if (place == optimizer->slot_count || optimizer->slots[place].info != info) {
-            if (!WG_RESERVE(&optimizer->slots, &optimizer->slot_capacity, optimizer->slot_count + 1))
-                return false;
-            wg_slot *slot = &optimizer->slots[place];
-            memmove(slot + 1, slot, (optimizer->slot_count++ - place) * sizeof *slot);
-            *slot = (wg_slot){.state = wg_state_retain(info->state), .path = info->path, .info = info};
+        while (place < optimizer->slot_count && order_of(&optimizer->slots[place], info) < 0) place++;
+        if (place == optimizer->slot_count || order_of(&optimizer->slots[place], info) > 0) {
+            wg_slot *slot = wg_slot_insert(optimizer, place);
+            if (slot)
+                *slot = (wg_slot){.state = wg_state_retain(info->state), .path = info->path, .info = info};
+            good = slot != NULL;
+        } else if (!optimizer->slots[place].info &&
+                   !adopt(&optimizer->rule, &optimizer->slots[place], info, tape)) {
+            return false;
         }
         place++;
     }
-    return WG_RESERVE(&optimizer->vars, &optimizer->var_capacity, 2 * optimizer->slot_count);
+    good = good && WG_RESERVE(&optimizer->vars, &optimizer->var_capacity, 2 * optimizer->slot_count);
+    if (!good) wg_fail(tape, WG_ERROR_MEMORY, "%s: out of memory", optimizer->rule.name);
+    return good;
 }
 
 /* Is a gradient to be asked for? One that is blocked is: wg_grad_list then says by what. */
 static bool is_reached(const wg_slot *slot, wg_var loss, wg_var w) {
-    if (slot->info && slot->info->frozen) return false;
+    if (!slot->state || (slot->info && slot->info->frozen)) return false;
     const wg_connection connection = wg_connection_of(loss, w);
     return connection == WG_CONNECTED || connection == WG_BLOCKED;
 }
@@ -44,9 +76,10 @@ static int add_gradients(wg_optimizer *optimizer, wg_var loss) {
     wg_var *inputs = optimizer->vars, *gradients = inputs + optimizer->slot_count;
     int count = 0;
     for (size_t i = 0; i < optimizer->slot_count; i++) {
-        const wg_var w = (wg_read)(tape, optimizer->slots[i].state);
-        optimizer->slots[i].next[0] = is_reached(&optimizer->slots[i], loss, w) ? w : WG_NONE;
-        if (optimizer->slots[i].next[0].tape) inputs[count++] = w;
+        wg_slot *slot = &optimizer->slots[i];
+        const wg_var w = slot->state ? (wg_read)(tape, slot->state) : WG_NONE;
+        slot->next[0] = is_reached(slot, loss, w) ? w : WG_NONE;
+        if (slot->next[0].tape) inputs[count++] = w;
     }
     if (wg_tape_status(tape)) return wg_tape_status(tape);
     if (count == 0) {
@@ -78,8 +111,8 @@ static bool may_accumulate(wg_optimizer *optimizer, wg_var loss) {
                 "%s: gradients accumulated before are lost: wg_update must follow on the same tape, before "
                 "it is cleared",
                 optimizer->rule.name);
-    } else if (!make_slots(optimizer)) {
-        wg_fail(loss.tape, WG_ERROR_MEMORY, "%s: out of memory", optimizer->rule.name);
+    } else {
+        make_slots(optimizer, loss.tape);
     }
     return !wg_tape_status(loss.tape);
 }
@@ -144,17 +177,23 @@ static wg_var norm_factor(const wg_optimizer *optimizer, wg_tape *tape) {
     return (wg_div)(limit, (wg_maximum)(norm, limit));
 }
 
-/* Makes a slot's memory, all zeros, when it is first updated. */
+/* Makes a slot's memory, all zeros, when it is first updated: all of it, or none. */
 static bool make_memory(const wg_update_rule *rule, wg_slot *slot) {
-    const wg_type type = wg_tensor_type(wg_state_tensor(slot->state)), scalar = {.dtype = WG_F64};
-    for (int k = 0; k < rule->memory_count; k++) {
-        if (slot->memory[k]) continue;
-        wg_tensor *zeros = wg_tensor_of_type(rule->memory[k].is_scalar ? &scalar : &type, NULL);
+    const wg_type parameter = wg_tensor_type(wg_state_tensor(slot->state));
+    if (slot->memory[0]) return true;
+    bool good = true;
+    for (int k = 0; k < rule->memory_count && good; k++) {
+        const wg_type type = wg_memory_type(rule, k, &parameter);
+        wg_tensor *zeros = wg_tensor_of_type(&type, NULL);
         slot->memory[k] = zeros ? wg_state_new(zeros, NULL) : NULL;
         wg_tensor_free(zeros);
-        if (!slot->memory[k]) return false;
+        good = slot->memory[k] != NULL;
     }
-    return true;
+    for (int k = 0; k < rule->memory_count && !good; k++) {
+        wg_state_free(slot->memory[k]);
+        slot->memory[k] = NULL;
+    }
+    return good;
 }
 
 static void record_slot(wg_update_record *update, wg_slot *slot) {

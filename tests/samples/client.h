@@ -21,6 +21,7 @@ int file_spellings(wg_tensor *tensor, wg_error *error) {
     wg_dataset *set = wg_dataset_of_tensors(tensor, NULL, error);
     wg_loader *loader = wg_loader_new(set, 64, error, .shuffle = true, .seed = 1, .prefetch = 2);
     for (wg_batch b; wg_loader_next(loader, &b);) status += b.x != NULL;
+    status += wg_checkpoint_save("file", error, .loader = loader) + wg_checkpoint_load("file", error);
     wg_loader_free(loader);
     wg_dataset_free(set);
     return status;
