@@ -53,7 +53,7 @@ static int classify(wg_model *model, wg_tape *tape, const char *path, wg_error *
 
 int main(int count, char **arguments) {
     const char *path = "out/model.safetensors";
-    const show_option options[] = {{"--model", &path, NULL}, {NULL, NULL, NULL}};
+    const show_option options[] = {{"--model", .text = &path}, {0}};
     const int pictures = show_arguments(count, arguments, help, options, count);
     if (!pictures) return fprintf(stderr, "error: no picture was named\n%s", help), 2;
     wg_error error;

@@ -126,7 +126,7 @@ static int draw(const char *path, const points *p, double share, wg_tape *tape, 
 }
 
 int main(int count, char **arguments) {
-    static const show_option none = {NULL, NULL, NULL};
+    static const show_option none = {0};
     const char *path = show_arguments(count, arguments, help, &none, 1) ? arguments[0] : "spiral.png";
     const points seen = make_points(), others = make_points();
     wg_error error;

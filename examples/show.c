@@ -2,6 +2,7 @@
 #include "show.h"
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,11 @@ int show_arguments(int count, char **arguments, const char *help, const show_opt
         const show_option *option = options;
         while (option->name && (strncmp(option->name, argument, length) || option->name[length])) option++;
         if (!option->name) refuse(help, "unknown option", argument, "");
+        if (option->flag) {
+            if (argument[length]) refuse(help, "no value belongs to", option->name, "");
+            *option->flag = true;
+            continue;
+        }
         const char *value = argument[length] ? argument + length + 1 : i + 1 < count ? arguments[++i] : NULL;
         if (!value) refuse(help, "no value after", argument, "");
         if (option->text) *option->text = value;
@@ -78,25 +84,40 @@ int show_fail(wg_error *error, int status, const char *format, ...) {
 
 int show_error(const wg_error *error) { return fprintf(stderr, "error: %s\n", error->message), 1; }
 
+/* --- Ctrl-C --------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t interrupted;
+static void note_interrupt(int signal) { (void)signal, interrupted = 1; }
+
+void show_catch_interrupt(void) {
+    const struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = SA_RESETHAND | SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+}
+
+bool show_interrupted(void) { return interrupted; }
+
 /* --- Progress ------------------------------------------------------------------------------------------- */
 
 enum { BAR = 28 };
 
-show_progress show_begin(int64_t steps) {
-    return (show_progress){.steps = steps, .begin = show_seconds(), .terminal = isatty(STDERR_FILENO)};
+show_progress show_begin(int64_t steps, int64_t first) {
+    return (show_progress){.steps = steps, .first = first, .step = first, .begin = show_seconds(),
+                           .terminal = isatty(STDERR_FILENO)};
 }
 
 void show_step(show_progress *progress, int epoch, int64_t images, double loss, double accuracy) {
     progress->step++, progress->images += images;
     const double now = show_seconds(), gone = now - progress->begin;
     const double share = (double)progress->step / (double)progress->steps;
+    const double ahead = gone / (double)(progress->step - progress->first) *
+                         (double)(progress->steps - progress->step);
     const double pause = progress->terminal ? 0.1 : 5; /* a line for each step would bury the rest */
     if (now - progress->last < pause && progress->step < progress->steps) return;
     progress->last = now;
     char bar[BAR + 1] = "", line[200];
     snprintf(line, sizeof line,
              "epoch %d  %3.0f %%  loss %.4f  accuracy %5.2f %%  %5.0f images/s  %3.0f s left", epoch,
-             100 * share, loss, 100 * accuracy, (double)progress->images / gone, gone / share - gone);
+             100 * share, loss, 100 * accuracy, (double)progress->images / gone, ahead);
     if (!progress->terminal) {
         fprintf(stderr, "%s\n", line);
         return;
@@ -246,6 +267,7 @@ int show_curve(const char *path, const double *loss, const double *accuracy, int
     const double most_loss = ceil(most * 10) / 10;
     if (picture) draw_axes(picture, most_loss, epochs);
     for (int i = 1; picture && i < count; i++) {
+        if (isnan(loss[i - 1]) || isnan(loss[i])) continue;
         const double x0 = across((double)i / count), x1 = across((double)(i + 1) / count);
         show_line(picture, x0, up(loss[i - 1] / most_loss), x1, up(loss[i] / most_loss), show_red);
         show_line(picture, x0, up(accuracy[i - 1]), x1, up(accuracy[i]), show_blue);
@@ -255,11 +277,12 @@ int show_curve(const char *path, const double *loss, const double *accuracy, int
 
 /* --- Predictions ---------------------------------------------------------------------------------------- */
 
-enum { SIDE = 28, ZOOM = 4, CELL_WIDTH = SIDE * ZOOM + 24, CELL_HEIGHT = SIDE * ZOOM + 58, COLUMNS = 8 };
+enum { SIDE = 28, ZOOM = 4, CELL_WIDTH = SIDE * ZOOM + 24, CELL_HEIGHT = SIDE * ZOOM + 58, COLUMNS = 8,
+       CLASSES = 10 };
 
 static uint8_t grey_of(float number) { return (uint8_t)(255 * fmin(fmax((double)number, 0), 1) + 0.5); }
 
-int show_image(const char *path, const float *pixels, wg_error *error) {
+static int write_image(const char *path, const float *pixels, wg_error *error) {
     uint8_t grey[SIDE * SIDE];
     for (int i = 0; i < SIDE * SIDE; i++) grey[i] = grey_of(pixels[i]);
     wg_tensor *picture = wg_tensor_over(WG_U8, WG_SHAPE(SIDE, SIDE), grey, error);
@@ -279,15 +302,36 @@ static void draw_prediction(wg_tensor *picture, int x, int y, const float *pixel
     show_text(picture, x, y + SIDE * ZOOM + 28, 2, right ? show_green : show_red, predicted);
 }
 
-int show_predictions(const char *path, const float *pixels, const int *actual, const int *predicted,
-                     int count, const char *const *names, wg_error *error) {
-    const int rows = (count + COLUMNS - 1) / COLUMNS;
+/* Image `i`: as a file, if one is wanted, and into the picture, if it has a place there. */
+static int show_one(const wg_dataset *images, int i, const char *folder, bool as_file, wg_tensor *picture,
+                    const int *predicted, const char *const *names, wg_error *error) {
+    float pixels[SIDE * SIDE];
+    int64_t label;
+    char name[60];
+    if (wg_dataset_get(images, i, pixels, &label, error)) return error->status;
+    if (label < 0 || label >= CLASSES)
+        return show_fail(error, WG_ERROR_INDEX, "test image %d has no class 0 ... %d", i, CLASSES - 1);
+    snprintf(name, sizeof name, "%04d-%s.png", i, names[label]);
+    if (as_file && write_image(show_path(folder, name), pixels, error)) return error->status;
+    if (picture)
+        draw_prediction(picture, 24 + i % COLUMNS * CELL_WIDTH, 50 + i / COLUMNS * CELL_HEIGHT, pixels,
+                        names[label], names[predicted[i]]);
+    return WG_OK;
+}
+
+int show_images(const wg_dataset *images, const char *folder, uint64_t files, const int *predicted, int count,
+                const char *const *names, wg_error *error) {
+    const int64_t length = wg_dataset_length(images);
+    const int shown = length < count ? (int)length : count, rows = (shown + COLUMNS - 1) / COLUMNS;
     wg_tensor *picture = show_picture(COLUMNS * CELL_WIDTH + 24, rows * CELL_HEIGHT + 50);
     if (picture)
         show_text(picture, 24, 16, 2, show_grey,
                   "above: what it is.  below: the prediction, a mistake in red");
-    for (int i = 0; picture && i < count; i++)
-        draw_prediction(picture, 24 + i % COLUMNS * CELL_WIDTH, 50 + i / COLUMNS * CELL_HEIGHT,
-                        pixels + i * SIDE * SIDE, names[actual[i]], names[predicted[i]]);
-    return save(path, picture, error);
+    int status = WG_OK;
+    for (int i = 0; i < length && (i < shown || (uint64_t)i < files) && !status; i++)
+        status = show_one(images, i, folder, (uint64_t)i < files, i < shown ? picture : NULL, predicted,
+                          names, error);
+    if (!status) return save(show_path(folder, "predictions.png"), picture, error);
+    wg_tensor_free(picture);
+    return status;
 }

@@ -10,11 +10,13 @@ double show_seconds(void); /* of a clock that only goes forward */
 
 /* --- The command line, folders, errors ------------------------------------------------------------------ */
 
-/* `--name value` or `--name=value`, and where the value goes: a text, or a whole number from 0 on. */
+/* `--name value` or `--name=value`, and where the value goes: a text, or a whole number from 0 on; or a flag,
+ * `--name` alone. */
 typedef struct show_option {
     const char *name;
     const char **text;
     uint64_t *number;
+    bool *flag;
 } show_option;
 
 /* Reads options (a list closed by an empty one) and up to `most` other words, which it moves to arguments[0]
@@ -31,16 +33,22 @@ int show_folder(const char *path, wg_error *error);
 int show_fail(wg_error *error, int status, const char *format, ...) WG_PRINTF(3, 4);
 int show_error(const wg_error *error);
 
+/* --- Ctrl-C --------------------------------------------------------------------------------------------- */
+
+/* From here on the first Ctrl-C (SIGINT) only makes show_interrupted true; the next one ends the program. */
+void show_catch_interrupt(void);
+bool show_interrupted(void);
+
 /* --- Progress, on standard error: a bar on a terminal, else a line now and then ------------------------- */
 
 typedef struct show_progress {
-    int64_t steps;        /* that there will be */
-    int64_t step, images; /* done so far */
+    int64_t steps, first; /* that there will be; that had been done when this program began */
+    int64_t step, images; /* done so far; by this program */
     double begin, last;
     bool terminal;
 } show_progress;
 
-show_progress show_begin(int64_t steps);
+show_progress show_begin(int64_t steps, int64_t first);
 /* After each step, on so many images; loss and accuracy are averages of late. */
 void show_step(show_progress *progress, int epoch, int64_t images, double loss, double accuracy);
 void show_end(show_progress *progress);
@@ -68,16 +76,14 @@ void show_text(wg_tensor *picture, int x, int y, int scale, show_colour colour, 
 int show_text_width(int scale, const char *text);
 
 /* Writes the loss of training (left axis) and the accuracy (right axis) of `count` points spread evenly over
- * `epochs` epochs as a PNG picture. A wg_status. */
+ * `epochs` epochs as a PNG picture; those that are NaN are left out. A wg_status. */
 int show_curve(const char *path, const double *loss, const double *accuracy, int count, int epochs,
                wg_error *error);
 
-/* Writes 28 × 28 numbers from 0 to 1 as a grey PNG picture. A wg_status. */
-int show_image(const char *path, const float *pixels, wg_error *error);
-
-/* Writes such images (rows of `pixels`) with what they are and, in red where it is wrong, what they were
- * taken for. A wg_status. */
-int show_predictions(const char *path, const float *pixels, const int *actual, const int *predicted,
-                     int count, const char *const *names, wg_error *error);
+/* Writes the first images of a set, 28 × 28 numbers from 0 to 1 with one of ten classes: `files` of them as
+ * FOLDER/0007-NAME.png, and `count` as one picture FOLDER/predictions.png, with what they are and, in red where
+ * it is wrong, what they were taken for. A wg_status. */
+int show_images(const wg_dataset *images, const char *folder, uint64_t files, const int *predicted, int count,
+                const char *const *names, wg_error *error);
 
 #endif

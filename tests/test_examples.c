@@ -239,6 +239,51 @@ START_TEST(a_seed_names_a_training) {
 }
 END_TEST
 
+/* Ctrl-C as soon as the program has shown progress; its exit status. Its standard error goes to `output`. */
+static int interrupt(const char *arguments) {
+    return run_command(output, sizeof output,
+                       "cd '%s' && rm -f progress results && touch progress results && {\n"
+                       "\"$WG_BUILD_ROOT/examples/fashion_cnn\" %s 2>progress >results &\n"
+                       "while ! [ -s progress ] && ! [ -s results ]; do sleep 0.01; done\n"
+                       "kill -INT $! 2>/dev/null; wait $!; status=$?; cat progress; exit $status; }",
+                       temporary_path(""), arguments);
+}
+
+/* Interrupted again and again until there is nothing left to interrupt, but once in the middle of an epoch at
+ * least (with four steps an epoch, which step it is is a matter of time). */
+START_TEST(interrupted_and_resumed_it_ends_with_the_weights_of_never_interrupted) {
+    int status = 0, stops = 0, within = 0;
+    write_data();
+    succeeds("fashion_cnn", "--data data --out whole --seed 5");
+    for (int tries = 0; tries < 30 && !within; tries++) {
+        must_run("cd '%s' && rm -rf parts", temporary_path(""));
+        for (status = interrupt("--data data --out parts --seed 5"); status == 130;
+             status = interrupt("--data data --out parts --seed 77 --resume")) {
+            ck_assert_message_contains(output, "; the same command with --resume goes on");
+            within += (int)number_after(output, "stopped after step ") % 4 != 0;
+            stops++;
+        }
+        ck_assert_msg(status == 0, "exit status %d\n%.3000s", status, output);
+        must_run("cd '%s' && cmp whole/model.safetensors parts/model.safetensors && "
+                 "cmp whole/checkpoint.safetensors parts/checkpoint.safetensors",
+                 temporary_path(""));
+    }
+    printf("interrupted %d times, %d of them within an epoch\n", stops, within);
+    ck_assert_int_gt(within, 0);
+}
+END_TEST
+
+START_TEST(resuming_needs_a_checkpoint_that_fits) {
+    write_data();
+    fails(1, "fashion_cnn", "--data data --resume", "out/checkpoint.safetensors: No such file");
+    fails(2, "fashion_cnn", "--resume=yes", "no value belongs to \"--resume\"");
+    succeeds("fashion_cnn", "--data data");
+    succeeds("fashion_cnn", "--data data --resume"); /* nothing is left but to evaluate */
+    write_part("train", TRAINING - 1, SIDE, 0);
+    fails(1, "fashion_cnn", "--data data --resume", "it has 256 samples, the loader 255");
+}
+END_TEST
+
 START_TEST(a_network_that_recognises_too_little_is_a_failure) {
     write_data();
     write_part("t10k", TESTS, SIDE, 1); /* every test image has the name of another */
@@ -335,6 +380,8 @@ WG_SUITE("examples", hello_gradient_prints_the_derivatives_of_x_sin_x,
          mlp_spiral_separates_the_spirals_and_draws_them,
          each_says_what_it_does_and_refuses_what_it_does_not_know,
          fashion_cnn_learns_and_writes_what_classify_then_reads, a_seed_names_a_training,
-         a_network_that_recognises_too_little_is_a_failure, fashion_cnn_says_what_is_wrong_with_its_arguments,
-         fashion_cnn_says_what_is_wrong_with_its_folders, fashion_cnn_says_what_is_wrong_with_its_files,
-         fashion_cnn_names_a_label_that_is_no_class, classify_says_what_is_missing)
+         interrupted_and_resumed_it_ends_with_the_weights_of_never_interrupted,
+         resuming_needs_a_checkpoint_that_fits, a_network_that_recognises_too_little_is_a_failure,
+         fashion_cnn_says_what_is_wrong_with_its_arguments, fashion_cnn_says_what_is_wrong_with_its_folders,
+         fashion_cnn_says_what_is_wrong_with_its_files, fashion_cnn_names_a_label_that_is_no_class,
+         classify_says_what_is_missing)
