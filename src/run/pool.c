@@ -6,7 +6,6 @@
 #include "run/pool.h"
 #include "run/float_mode.h"
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -151,28 +150,4 @@ void wg_pool_run(wg_pool *pool, wg_work *work, void *context, int64_t units, int
     atomic_store(&pool->open, 0);
     while (atomic_load(&pool->active) > 0) pause_briefly(); /* in one order with `open`: see worker_main */
     pthread_mutex_unlock(&pool->caller);
-}
-
-/* --- How many processors ---------------------------------------------------------------------- */
-
-/* The cgroup's limit in processors, rounded up; 0: none known. Version 2 says "QUOTA PERIOD" or "max PERIOD".
- */
-static int cgroup_limit(void) {
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
-    long long quota = 0, period = 0;
-    if (!file) return 0;
-    const int read = fscanf(file, "%lld %lld", &quota, &period);
-    fclose(file);
-    return read == 2 && quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : 0;
-}
-
-int wg_processors(void) {
-    int count = (int)sysconf(_SC_NPROCESSORS_ONLN);
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) count = CPU_COUNT(&set);
-#endif
-    const int limit = cgroup_limit();
-    if (limit > 0 && limit < count) count = limit;
-    return count > 0 ? count : 1;
 }

@@ -2,7 +2,7 @@
 #ifndef WG_RUN_POOL_H
 #define WG_RUN_POOL_H
 
-#include "base/base.h"
+#include "run/processors.h"
 
 typedef struct wg_pool wg_pool;
 
@@ -18,8 +18,5 @@ int wg_pool_threads(const wg_pool *pool); /* the most that a job may see as work
 /* Does units 0 … units-1, `grain` at a time, on all threads; returns when all are done. A pool that is
  * busy with another tape's job leaves this one to the calling thread alone, as worker 0. */
 void wg_pool_run(wg_pool *pool, wg_work *work, void *context, int64_t units, int64_t grain);
-
-/* The processors that this process may use: its affinity, and its cgroup's share. */
-int wg_processors(void);
 
 #endif
