@@ -231,8 +231,11 @@ static void trim_spare(wg_tape *tape) {
 static int evaluate(const wg_var *vars, bool assign) {
     wg_tape *tape = tape_of(vars);
     if (!tape) return WG_ERROR_TAPE;
+    wg_run_begin(tape->engine);
     wg_evaluation *e = prepare(tape, vars, assign);
-    if (!e || run(tape, e)) return tape->error.status;
+    const bool good = e && run(tape, e) == WG_OK;
+    wg_run_end(tape->engine);
+    if (!good) return tape->error.status;
     if (assign) { /* carried out */
         for (size_t i = 0; i < tape->assigns.count; i++) wg_state_free(tape->assigns.at[i].state);
         tape->assigns.count = tape->guards.count = 0;
@@ -247,7 +250,10 @@ int wg_peek_list(const wg_var *vars) { return evaluate(vars, false); }
 int wg_prepare_list(const wg_var *vars) {
     wg_tape *tape = tape_of(vars);
     if (!tape) return WG_ERROR_TAPE;
-    return prepare(tape, vars, true) ? WG_OK : tape->error.status;
+    wg_run_begin(tape->engine);
+    const wg_evaluation *e = prepare(tape, vars, true);
+    wg_run_end(tape->engine);
+    return e ? WG_OK : tape->error.status;
 }
 
 /* --- Again ------------------------------------------------------------------------------------ */
@@ -259,7 +265,10 @@ int wg_rerun(wg_tape *tape) {
     if (!e || !e->ran)
         return wg_tape_fail(tape, WG_ERROR_STALE,
                             "wg_rerun: nothing has been evaluated on this tape since it was cleared");
-    return run(tape, e);
+    wg_run_begin(tape->engine);
+    const int status = run(tape, e);
+    wg_run_end(tape->engine);
+    return status;
 }
 
 int wg_bind(wg_var input, wg_tensor *tensor) {

@@ -92,7 +92,7 @@ int wg_plan_report_(const wg_tape *tape, wg_plan_info *report, size_t size) {
     const wg_evaluation *e = tape ? wg_evaluation_latest(tape) : NULL;
     if (!e || !report) return WG_ERROR_STALE;
     const wg_plan *plan = e->plan;
-    const int threads = wg_pool_threads(tape->engine->pool);
+    const int threads = wg_engine_count(tape->engine).threads;
     wg_plan_info info = {.arena = plan->arena_bytes,
                          .workspace = wg_plan_workspace(plan, threads),
                          .peak = wg_plan_bytes(plan, threads),
