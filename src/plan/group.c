@@ -3,8 +3,8 @@
  * Assumes: steps in the order in which they run, their units and grain known. Leaves plan->waves, commit,
  * each step's wave, most_operands, most_steps. A small step, one that a single thread would do anyway, joins
  * the wave before it if it reads nothing that is made there: the threads then share out the steps, and a fork
- * and a join are saved. Of the tail any step may join, since nothing is placed there that could grow the
- * arena. */
+ * and a join are saved; steps that together are still small one thread does alone. Of the tail any step may
+ * join, since nothing is placed there that could grow the arena. */
 #include "plan/plan.h"
 
 /* Is everything that the step reads made before step `first`, or in the step itself? */
@@ -28,6 +28,18 @@ static uint32_t operands_of(const wg_plan *plan, const wg_step *step) {
     return step->kind == WG_STEP_KERNEL ? (uint32_t)node->input_count + node->output_count : 0;
 }
 
+/* A piece is what a thread would take of a step alone, its grain of units or all there are; of small pieces a
+ * thread takes several, about a grain's worth. */
+static int64_t pieces_at_a_time(const wg_plan *plan, const wg_wave *wave) {
+    double pieces = 0, worth = 0;
+    for (uint32_t i = wave->first; i < wave->first + wave->count; i++) {
+        const wg_step *step = &plan->steps.at[i];
+        pieces += (double)((step->units + step->grain - 1) / step->grain);
+        worth += (double)step->units / (double)step->grain;
+    }
+    return wg_max_int(1, (int64_t)(worth > 1 ? pieces / worth : pieces));
+}
+
 bool wg_plan_group(wg_plan *plan, wg_tape *tape) {
     if (!WG_RESERVE(&plan->waves.at, &plan->waves.capacity, plan->steps.count + 1))
         return wg_tape_no_memory(tape);
@@ -41,7 +53,7 @@ bool wg_plan_group(wg_plan *plan, wg_tape *tape) {
         if (joins) {
             wave->count++;
         } else {
-            plan->waves.at[plan->waves.count++] = (wg_wave){i, 1};
+            plan->waves.at[plan->waves.count++] = (wg_wave){i, 1, 1};
             operands = 0;
         }
         step->wave = (uint32_t)plan->waves.count - 1;
@@ -50,6 +62,8 @@ bool wg_plan_group(wg_plan *plan, wg_tape *tape) {
         if (plan->most_steps < i + 1 - plan->waves.at[step->wave].first)
             plan->most_steps = i + 1 - plan->waves.at[step->wave].first;
     }
+    for (size_t i = 0; i < plan->waves.count; i++)
+        plan->waves.at[i].grain = pieces_at_a_time(plan, &plan->waves.at[i]);
     plan->commit = plan->tail_step < plan->steps.count ? plan->steps.at[plan->tail_step].wave
                                                        : (uint32_t)plan->waves.count;
     return true;

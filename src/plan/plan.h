@@ -50,6 +50,7 @@ typedef struct wg_step {
 /* Steps that run side by side: none of them reads what another one writes. Waves run one after the other. */
 typedef struct wg_wave {
     uint32_t first, count; /* steps */
+    int64_t grain;         /* of several steps: how many of their pieces a thread takes at a time */
 } wg_wave;
 
 /* A piece of the arena, and the waves in which it is in use, both included. */

@@ -127,7 +127,7 @@ static void run_wave(const wg_run *run, const wg_wave *wave) {
         wg_pool_run(run->engine->pool, do_only_step, &work, run->jobs[0].step->units,
                     run->jobs[0].step->grain);
     else
-        wg_pool_run(run->engine->pool, do_pieces, &work, pieces, 1);
+        wg_pool_run(run->engine->pool, do_pieces, &work, pieces, wave->grain);
 }
 
 /* --- The plan --------------------------------------------------------------------------------- */
