@@ -88,9 +88,11 @@ typedef struct wg_plan_settings {
     int threads;   /* each with a workspace of its own */
 } wg_plan_settings;
 
-typedef struct wg_plan {
+typedef struct wg_plan wg_plan;
+struct wg_plan {
     atomic_int owners;
-    uint64_t hash, used; /* `used`: when last, for the cache */
+    uint64_t hash;
+    wg_plan *chain, *newer, *older; /* in the cache: see cache.c */
     uint64_t *key;
     size_t key_count;
     uint32_t disabled; /* passes that were off, by bit */
@@ -115,7 +117,7 @@ typedef struct wg_plan {
     double recomputed_flops;
     uint32_t most_operands; /* of all steps of a wave together */
     uint32_t most_steps;    /* of a wave */
-} wg_plan;
+};
 
 /* Plans what the tape's order, key and roots say; NULL: error on the tape. */
 wg_plan *wg_plan_make(wg_tape *tape, const wg_plan_settings *settings, const uint32_t *roots,
@@ -142,9 +144,11 @@ bool wg_plan_program(wg_plan *plan, wg_tape *tape);
 /* --- cache.c ---------------------------------------------------------------------------------- */
 
 typedef struct wg_cache {
-    WG_ARRAY(wg_plan *) plans;
-    size_t bound;
-    uint64_t clock, made, found, dropped;
+    wg_plan **buckets; /* a power of two of them */
+    size_t bucket_count;
+    wg_plan *newest, *oldest; /* by when they were used */
+    size_t count, bound;
+    uint64_t made, found, dropped;
 } wg_cache;
 
 /* The plan with this very key, one owner more, or NULL. */

@@ -107,7 +107,7 @@ wg_engine_counters wg_engine_count(wg_engine *engine) {
     const wg_engine_counters counters = {.plans_made = engine->cache.made,
                                          .plans_found = engine->cache.found,
                                          .plans_dropped = engine->cache.dropped,
-                                         .plans_held = engine->cache.plans.count,
+                                         .plans_held = engine->cache.count,
                                          .planning_ns = engine->planning_ns,
                                          .threads = wg_pool_threads(engine->pool),
                                          .isa = wg_isa_name(engine->isa),
