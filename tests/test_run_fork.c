@@ -5,10 +5,6 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
-/* ThreadSanitizer otherwise ends a child that starts threads. */
-const char *__tsan_default_options(void);
-const char *__tsan_default_options(void) { return "die_after_fork=0"; }
-
 static float expected[STEP_WEIGHTS];
 
 enum { GOOD = 0, NO_TRAINING, OTHER_WEIGHTS, ALONE, NO_CHANGE, NO_CHILD, HUNG = 99 };
