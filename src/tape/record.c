@@ -40,6 +40,19 @@ const char *wg_infer_shape_text(wg_infer *infer, const wg_type *type) {
     return wg_type_text(next_text(infer), type, false);
 }
 
+/* The weak scalar as this dtype, recorded when it is first wanted: a scalar that meets many tensors is one node. */
+static uint32_t cast_of(wg_tape *tape, uint32_t scalar, wg_dtype dtype) {
+    const uint64_t hash = ((uint64_t)scalar << 8 | (uint64_t)dtype) * 0x9E3779B97F4A7C15u;
+    size_t probe = 0;
+    for (uint32_t id; (id = wg_table_next(&tape->cast_table, hash, &probe)) != UINT32_MAX;) {
+        const wg_node *node = &tape->nodes.at[id];
+        if (wg_edge(tape, node, 0) == scalar && node->dtype == (uint8_t)dtype) return id;
+    }
+    const uint32_t id = (wg_cast)(wg_var_of(tape, scalar), dtype).id;
+    if (id != WG_INVALID_ID && !wg_table_add(&tape->cast_table, hash, id)) wg_tape_no_memory(tape);
+    return tape->error.status ? WG_INVALID_ID : id;
+}
+
 /* Weak scalars take the dtype of the first real input that is not weak; without one the result is weak. */
 static bool convert_weak(pending *p) {
     const wg_node *nodes = p->tape->nodes.at;
@@ -57,7 +70,7 @@ static bool convert_weak(pending *p) {
     if (!any_weak || !dtype) return true;
     for (int i = 0; i < p->count; i++) {
         if (p->inputs[i] == WG_ABSENT || !(p->tape->nodes.at[p->inputs[i]].flags & WG_NODE_WEAK)) continue;
-        p->inputs[i] = (wg_cast)(wg_var_of(p->tape, p->inputs[i]), dtype).id;
+        p->inputs[i] = cast_of(p->tape, p->inputs[i], dtype);
         if (p->inputs[i] == WG_INVALID_ID) return false;
     }
     return true;

@@ -57,6 +57,7 @@ void wg_tape_clear(wg_tape *tape) {
     tape->walk = 0;
     wg_table_clear(&tape->name_table);
     wg_table_clear(&tape->state_table);
+    wg_table_clear(&tape->cast_table);
     tape->unstamped = tape->site_now = tape->scope_now = tape->unopened_scopes = tape->regions = 0;
     tape->flags_now = 0;
     tape->error_scope = 0; /* its text is gone */
@@ -78,6 +79,7 @@ void wg_tape_free(wg_tape *tape) {
     wg_table_free(&tape->site_table);
     wg_table_free(&tape->name_table);
     wg_table_free(&tape->state_table);
+    wg_table_free(&tape->cast_table);
     free(tape);
 }
 

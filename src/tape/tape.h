@@ -79,7 +79,7 @@ struct wg_tape {
     WG_ARRAY(char) text;       /* scope paths and names met, zero-terminated */
     WG_ARRAY(uint32_t) scopes; /* entry i: where path i begins in text; entry 0 is "" */
     WG_ARRAY(uint32_t) scope_stack;
-    wg_table name_table, state_table;
+    wg_table name_table, state_table, cast_table;
     uint32_t unstamped; /* nodes from here on may lack a site */
     uint32_t site_now;  /* the site that nodes get as they are recorded; 0: none */
     uint32_t scope_now;
