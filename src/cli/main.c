@@ -5,6 +5,7 @@ static const struct command {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"bench", "takes and times training steps of reference models", cli_bench},
     {"info", "what the library was built with, and what it would run on here", cli_info},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
