@@ -11,6 +11,7 @@ enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_USAGE = 2 };
 
 /* Each takes what stands behind its name, with the name itself as argv[0], and returns an exit status. */
 int cli_bench(int argc, char **argv);
+int cli_hash(int argc, char **argv);
 int cli_info(int argc, char **argv);
 
 #endif

@@ -6,6 +6,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"bench", "takes and times training steps of reference models", cli_bench},
+    {"hash", "trains in every way that must not change a bit, and compares the weights", cli_hash},
     {"info", "what the library was built with, and what it would run on here", cli_info},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

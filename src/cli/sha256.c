@@ -1,5 +1,5 @@
-/* sha256 — FIPS 180-4, "Secure Hash Standard" (2015): sections 4.1.2 (functions), 4.2.2 (constants), 5.1.1 (padding),
- * 5.3.3 (initial value) and 6.2.2 (the computation); names as there. */
+/* sha256 — FIPS 180-4, "Secure Hash Standard" (2015): sections 4.1.2 (functions), 4.2.2 (constants), 5.1.1
+ * (padding), 5.3.3 (initial value) and 6.2.2 (the computation); names as there. */
 #include "cli/sha256.h"
 #include <stdio.h>
 #include <string.h>

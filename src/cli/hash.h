@@ -1,0 +1,64 @@
+/* hash — what the files of `wengert hash` share: models, settings, and what a training under a setting gives.
+ */
+#ifndef WG_CLI_HASH_H
+#define WG_CLI_HASH_H
+
+#include "cli/cli.h"
+#include <stdatomic.h>
+#include "cli/sha256.h"
+
+/* --- Models: hash_models.c -------------------------------------------------------------------------- */
+
+enum { HASH_MODELS = 2, HASH_HIDDEN = 6 };
+
+/* What a model records: the loss, and values on the way to it. */
+typedef struct hash_network {
+    wg_var loss, hidden[HASH_HIDDEN];
+    int hidden_count;
+} hash_network;
+
+typedef struct hash_model {
+    const char *name;
+    int64_t features[3];                                                /* of a sample; 0: no such axis */
+    wg_var (*record)(wg_model *model, wg_var x, hash_network *network); /* gives the logits */
+    wg_optimizer *(*optimizer)(wg_model *model);
+} hash_model;
+
+extern const hash_model hash_models[HASH_MODELS];
+
+/* A batch on a tape; its inputs, and the network over them. */
+void hash_record(const hash_model *which, wg_model *model, wg_var x, wg_var y, hash_network *network);
+
+/* Numbers that are the same everywhere, in samples of the model's shape. Counts in *elsewhere the samples
+ * that were made by another thread than the one that called this. NULL on failure. */
+wg_dataset *hash_data(const hash_model *which, wg_dtype dtype, int64_t samples, atomic_int *elsewhere,
+                      wg_error *error);
+
+/* --- A training under a setting: hash_train.c -------------------------------------------------------- */
+
+/* How a training is carried out. All zeros but for the threads: the plain way. */
+typedef struct hash_setting {
+    char name[56];
+    const char *isa;     /* forced by WG_ISA */
+    const char *disable; /* passes */
+    int threads;
+    int prefetch;
+    wg_executor executor;
+    bool fresh;  /* every step plans anew */
+    bool split;  /* the forward pass is evaluated, and then the rest */
+    bool keep;   /* values on the way are kept */
+    bool resume; /* stops half-way, saves all, and goes on with what it loads into new objects */
+} hash_setting;
+
+typedef struct hash_result {
+    int status;      /* wg_status; a setting that this machine or build lacks is WG_ERROR_UNSUPPORTED */
+    bool is_proved;  /* did it differ from the plain way as its setting says? */
+    char proof[200]; /* what shows it; of a failure: the message */
+    char hash[SHA256_TEXT];
+} hash_result;
+
+/* Trains, hashes the weights, and gathers what shows how it was done. Sets environment variables: one setting
+ * in a process. */
+void hash_train(const hash_model *which, wg_dtype dtype, const hash_setting *setting, hash_result *result);
+
+#endif

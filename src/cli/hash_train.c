@@ -1,0 +1,170 @@
+/* hash_train — one training under one setting: the weights' hash, and what shows that the setting was in
+ * force. */
+#include "cli/hash.h"
+
+enum { SAMPLES = 88, BATCH = 24, STEPS = 10, KEPT_BATCHES = 2 };
+
+/* All that one training needs. */
+typedef struct training {
+    const hash_model *which;
+    const hash_setting *setting;
+    hash_result *result;
+    wg_dtype dtype;
+    wg_engine *engine;
+    wg_tape *tape, *other;
+    wg_dataset *data;
+    wg_loader *loader;
+    wg_model *model;
+    wg_optimizer *optimizer;
+    atomic_int elsewhere; /* samples that another thread made */
+    int64_t kept;         /* values that could be read although nobody had asked for them */
+} training;
+
+static int fail(training *t, int status, const char *message) {
+    t->result->status = status;
+    snprintf(t->result->proof, sizeof t->result->proof, "%.199s", message);
+    return status;
+}
+
+static int tape_status(training *t) {
+    wg_error error = {0};
+    if (!wg_tape_recover(t->tape, &error)) return WG_OK;
+    return fail(t, error.status, error.message);
+}
+
+/* --- Life ------------------------------------------------------------------------------------------- */
+
+static int begin(training *t) {
+    wg_error error = {.status = WG_ERROR_MEMORY, .message = "out of memory"};
+    const hash_setting *s = t->setting;
+    if (s->isa) setenv("WG_ISA", s->isa, 1);
+    t->engine = wg_engine_new(&error, .threads = s->threads, .executor = s->executor,
+                              .cached_plans = s->fresh ? 1 : 0);
+    if (t->engine) t->data = hash_data(t->which, t->dtype, SAMPLES, &t->elsewhere, &error);
+    if (t->data)
+        t->loader =
+            wg_loader_new(t->data, BATCH, &error, .shuffle = true, .seed = 5, .prefetch = s->prefetch);
+    if (!t->loader) return fail(t, error.status, error.message);
+    t->tape = wg_tape_new(.engine = t->engine);
+    t->other = wg_tape_new(.engine = t->engine);
+    t->model = wg_model_new(.seed = 3);
+    t->optimizer = t->which->optimizer(t->model);
+    return t->tape && t->other && t->model && t->optimizer ? WG_OK
+                                                           : fail(t, WG_ERROR_MEMORY, "out of memory");
+}
+
+static void end(training *t) {
+    wg_tape_free(t->tape);
+    wg_tape_free(t->other);
+    wg_optimizer_free(t->optimizer);
+    wg_model_free(t->model);
+    wg_loader_free(t->loader);
+    wg_dataset_free(t->data);
+    wg_engine_free(t->engine);
+}
+
+/* --- Steps ------------------------------------------------------------------------------------------ */
+
+/* Another structure on the same engine: with room for one plan, it pushes out that of the step. */
+static int push_out(training *t) {
+    wg_var x = wg_scalar(t->other, 2);
+    const int status = wg_eval(wg_mul(x, x));
+    wg_tape_clear(t->other);
+    return status ? fail(t, status, "an evaluation beside the training failed") : WG_OK;
+}
+
+static int step(training *t, const wg_batch *batch) {
+    const hash_setting *s = t->setting;
+    hash_network network;
+    hash_record(t->which, t->model, wg_input(t->tape, batch->x), wg_input(t->tape, batch->y), &network);
+    for (int i = 0; i < network.hidden_count && s->keep; i++) wg_keep(network.hidden[i]);
+    if (s->split) {
+        wg_keep(network.hidden[0]);
+        wg_keep(network.loss);
+        wg_eval(network.loss);
+    }
+    wg_minimize(t->optimizer, network.loss);
+    wg_eval(s->split ? network.hidden[1] : network.loss);
+    for (int i = 0; i < network.hidden_count && s->keep; i++) t->kept += wg_value(network.hidden[i]) != NULL;
+    const int status = tape_status(t);
+    wg_tape_clear(t->tape);
+    return status ? status : s->fresh ? push_out(t) : WG_OK;
+}
+
+static int train(training *t) {
+    for (int done = 0; done < STEPS;) {
+        wg_batch batch;
+        wg_error error;
+        if (!wg_loader_next(t->loader, &batch)) {
+            if (wg_loader_status(t->loader, &error)) return fail(t, error.status, error.message);
+            continue; /* the end of an epoch */
+        }
+        if (step(t, &batch)) return t->result->status;
+        done++;
+    }
+    return WG_OK;
+}
+
+/* --- What it gives ---------------------------------------------------------------------------------- */
+
+/* Of all parameters, in the order of their paths: path, a zero byte, elements. */
+static void hash_weights(training *t) {
+    sha256 message;
+    sha256_begin(&message);
+    for (int i = 0; i < wg_model_count(t->model); i++) {
+        const wg_parameter_info *info = wg_model_parameter(t->model, i);
+        const wg_tensor *weight = wg_state_tensor(info->state);
+        const size_t bytes = (size_t)wg_tensor_count(weight) * wg_dtype_size(t->dtype);
+        sha256_add(&message, info->path, strlen(info->path) + 1);
+        sha256_add(&message, wg_tensor_data(weight), bytes);
+    }
+    sha256_end(&message, t->result->hash);
+}
+
+static bool all_finite(const training *t) {
+    for (int i = 0; i < wg_model_count(t->model); i++) {
+        const wg_tensor *weight = wg_state_tensor(wg_model_parameter(t->model, i)->state);
+        for (int64_t k = 0; k < wg_tensor_count(weight); k++)
+            if (!(wg_tensor_get(weight, k) - wg_tensor_get(weight, k) == 0)) return false;
+    }
+    return true;
+}
+
+/* Says in words what shows that the setting was in force; `good`: does it? */
+#define PROVE(t, good, ...)           \
+    ((t)->result->is_proved = (good), \
+     (void)snprintf((t)->result->proof, sizeof(t)->result->proof, __VA_ARGS__))
+
+static void prove(training *t) {
+    const hash_setting *s = t->setting;
+    const wg_engine_counters c = wg_engine_count(t->engine);
+    const uint64_t runs = c.plans_made + c.plans_found;
+    const int elsewhere = atomic_load(&t->elsewhere);
+    if (s->isa)
+        PROVE(t, strcmp(c.isa, s->isa) == 0, "kernels of %s ran", c.isa);
+    else if (s->executor == WG_NODE_BY_NODE)
+        PROVE(t, c.threads_used == 0, "%d of %d threads were handed work", c.threads_used, c.threads);
+    else if (s->fresh)
+        PROVE(t, c.plans_found == 0 && c.plans_made == 2 * STEPS, "%d plans made, %d found",
+              (int)c.plans_made, (int)c.plans_found);
+    else if (s->split)
+        PROVE(t, runs == 2 * STEPS, "%d evaluations in %d steps", (int)runs, STEPS);
+    else if (s->keep)
+        PROVE(t, t->kept >= 2 * STEPS, "%d more values read", (int)t->kept);
+    else if (s->prefetch)
+        PROVE(t, elsewhere > 0, "another thread made %d samples", elsewhere);
+    else
+        PROVE(t, c.threads_used == s->threads && runs == STEPS,
+              "%d of %d threads were handed work; %d plans made, %d found", c.threads_used, c.threads,
+              (int)c.plans_made, (int)c.plans_found);
+}
+
+void hash_train(const hash_model *which, wg_dtype dtype, const hash_setting *setting, hash_result *result) {
+    training t = {.which = which, .setting = setting, .result = result, .dtype = dtype};
+    if (!begin(&t) && !train(&t)) {
+        hash_weights(&t);
+        prove(&t);
+        if (!all_finite(&t)) fail(&t, WG_ERROR_NOT_FINITE, "a weight is not finite");
+    }
+    end(&t);
+}
