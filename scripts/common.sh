@@ -57,6 +57,12 @@ check           module:check            Check, the unit test framework
 libsubunit-dev  module:libsubunit       subunit (where Check was built with it)
 END
         ;;
+    aarch64) cat <<'END'
+gcc-aarch64-linux-gnu command:aarch64-linux-gnu-gcc a gcc that compiles for aarch64 Linux
+libc6-dev-arm64-cross dir:/usr/aarch64-linux-gnu/include the C library for it, in /usr/aarch64-linux-gnu
+qemu-user       command:qemu-aarch64    qemu's user mode emulation
+END
+        ;;
     coverage) echo "gcovr           command:gcovr           gcovr" ;;
     data) echo "dataset-fashion-mnist dir:/usr/share/datasets/fashion-mnist Fashion-MNIST as four IDX.gz files, in the folder that --data names" ;;
     esac
