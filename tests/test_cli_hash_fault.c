@@ -46,7 +46,7 @@ wg_kernel __wrap_wg_kernel_pick(const wg_call *call, wg_isa isa) {
 static void train(int model, wg_dtype dtype, char hash[SHA256_TEXT]) {
     const hash_setting setting = {.name = "with a fault", .threads = 1};
     hash_result result = {.status = WG_OK};
-    hash_train(&hash_models[model], dtype, &setting, &result);
+    hash_train(&hash_models[model], dtype, &setting, &result.plan, &result);
     ck_assert_msg(result.status == WG_OK, "%s: %s", faulty ? faulty->name : "no fault", result.proof);
     memcpy(hash, result.hash, SHA256_TEXT);
 }

@@ -41,9 +41,13 @@ static void fill(matrix *m, bool quick) {
     nodes->executor = WG_NODE_BY_NODE, nodes->threads = 2;
     add(m, "fresh plans", "")->fresh = true;
     if (quick) return;
+    add(m, "rerun", "")->rerun = true;
     add(m, "evaluated in two", "")->split = true;
     add(m, "more values kept", "")->keep = true;
     add(m, "prefetch", "")->prefetch = 3;
+    const wg_pass_info *pass;
+    for (int i = 0; (pass = wg_pass_at(i)) != NULL; i++)
+        if (!pass->lowers) add(m, "without pass ", pass->name)->disable = pass->name;
 }
 
 /* --- A row ------------------------------------------------------------------------------------------ */
@@ -51,7 +55,7 @@ static void fill(matrix *m, bool quick) {
 /* Trains in a child: an instruction set, and whatever else a process decides once, is decided anew; and a row
  * that crashes is a row that failed. */
 static void train_in_child(const hash_model *which, wg_dtype dtype, const hash_setting *setting,
-                           hash_result *result) {
+                           const hash_plan *plain, hash_result *result) {
     int ends[2];
     *result = (hash_result){.status = WG_ERROR_MEMORY, .proof = "no process for it"};
     if (pipe(ends)) return;
@@ -59,7 +63,7 @@ static void train_in_child(const hash_model *which, wg_dtype dtype, const hash_s
     const pid_t child = fork();
     if (child == 0) {
         *result = (hash_result){.status = WG_OK};
-        hash_train(which, dtype, setting, result);
+        hash_train(which, dtype, setting, plain, result);
         exit(write(ends[1], result, sizeof *result) == (ssize_t)sizeof *result ? 0 : 1);
     }
     close(ends[1]);
@@ -80,11 +84,11 @@ static void train_in_child(const hash_model *which, wg_dtype dtype, const hash_s
 /* Which threads get work is a matter of chance on a busy machine: a row that could not show that all did is
  * tried again, and each try must have the same hash. */
 static void train_until_proved(const hash_model *which, wg_dtype dtype, const hash_setting *setting,
-                               hash_result *result) {
-    train_in_child(which, dtype, setting, result);
+                               const hash_plan *plain, hash_result *result) {
+    train_in_child(which, dtype, setting, plain, result);
     for (int i = 1; i < TRIES && !result->status && !result->is_proved; i++) {
         hash_result again;
-        train_in_child(which, dtype, setting, &again);
+        train_in_child(which, dtype, setting, plain, &again);
         if (strcmp(again.hash, result->hash) != 0 && !again.status)
             snprintf(again.proof, sizeof again.proof, "not even twice the same"),
                 again.status = WG_ERROR_FORMAT;
@@ -112,13 +116,14 @@ static void show(tally *sum, const char *setting, const char *model, const hash_
 static void run(const matrix *m, const hash_model *which, wg_dtype dtype, tally *sum,
                 char hash[SHA256_TEXT]) {
     char model[16];
+    hash_result plain = {.status = WG_OK}, row;
     snprintf(model, sizeof model, "%s %s", which->name, wg_dtype_name(dtype));
     for (int i = 0; i < m->count; i++) {
-        hash_result row;
-        train_until_proved(which, dtype, &m->settings[i], &row);
-        if (i == 0) memcpy(hash, row.hash, SHA256_TEXT);
-        show(sum, m->settings[i].name, model, &row, hash);
+        train_until_proved(which, dtype, &m->settings[i], &plain.plan, &row);
+        if (i == 0) plain = row;
+        show(sum, m->settings[i].name, model, &row, plain.hash);
     }
+    memcpy(hash, plain.hash, SHA256_TEXT);
 }
 
 /* --- The command ------------------------------------------------------------------------------------ */

@@ -13,10 +13,21 @@ static wg_var keep(hash_network *network, wg_var x) {
     return x;
 }
 
+/* Between the two, layers that may be computed twice. */
+static void begin_layers(const hash_network *network, wg_var x) {
+    if (network->recompute) wg_recompute_begin(x.tape);
+}
+static void end_layers(const hash_network *network, wg_var x) {
+    if (network->recompute) wg_recompute_end(x.tape);
+}
+
 static wg_var record_mlp(wg_model *m, wg_var x, hash_network *network) {
+    begin_layers(network, x);
     x = keep(network, wg_tanh(wg_linear(m, "fc1", x, 48)));
-    x = keep(network, wg_relu(wg_linear(m, "fc2", x, 40)));
-    return wg_linear(m, "fc3", x, CLASSES);
+    x = wg_sigmoid(wg_linear(m, "fc2", x, 40));
+    end_layers(network, x);
+    x = keep(network, wg_relu(wg_linear(m, "fc3", x, 32)));
+    return wg_linear(m, "fc4", x, CLASSES);
 }
 
 static wg_optimizer *mlp_optimizer(wg_model *model) {
@@ -24,11 +35,13 @@ static wg_optimizer *mlp_optimizer(wg_model *model) {
 }
 
 static wg_var record_cnn(wg_model *m, wg_var x, hash_network *network) {
+    begin_layers(network, x);
     x = wg_relu(wg_conv2d_layer(m, "conv1", x, 8, .kernel = 3, .padding = 1));
     x = keep(network, wg_max_pool2d(x, .kernel = 3, .stride = 2, .padding = 1));
     x = wg_relu(wg_conv2d_layer(m, "conv2", x, 16, .kernel = 3, .padding = 1, .groups = 2));
     x = keep(network, wg_max_pool2d(x, .kernel = 2));
-    x = wg_dropout(m, "drop1", wg_flatten(x, 1), 0.25);
+    x = wg_tanh(wg_dropout(m, "drop1", wg_flatten(x, 1), 0.25));
+    end_layers(network, x);
     x = keep(network, wg_relu(wg_linear(m, "fc1", x, 32)));
     return wg_linear(m, "fc2", wg_dropout(m, "drop2", x, 0.5), CLASSES);
 }
@@ -44,10 +57,9 @@ const hash_model hash_models[HASH_MODELS] = {
     {"cnn", {3, 20, 20}, record_cnn, cnn_optimizer},
 };
 
-void hash_record(const hash_model *which, wg_model *model, wg_var x, wg_var y, hash_network *network) {
-    *network = (hash_network){.hidden_count = 0};
-    wg_var logits = which->record(model, x, network);
-    network->loss = wg_softmax_cross_entropy(keep(network, logits), y);
+void hash_record(const hash_model *which, wg_model *model, hash_network *network) {
+    wg_var logits = which->record(model, network->x, network);
+    network->loss = wg_softmax_cross_entropy(keep(network, logits), network->y);
 }
 
 /* --- Data ------------------------------------------------------------------------------------------- */

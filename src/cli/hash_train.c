@@ -2,7 +2,7 @@
  * force. */
 #include "cli/hash.h"
 
-enum { SAMPLES = 88, BATCH = 24, STEPS = 10, KEPT_BATCHES = 2 };
+enum { SAMPLES = 88, BATCH = 24, STEPS = 10 };
 
 /* All that one training needs. */
 typedef struct training {
@@ -16,8 +16,11 @@ typedef struct training {
     wg_loader *loader;
     wg_model *model;
     wg_optimizer *optimizer;
+    hash_network network; /* as recorded last */
+    int64_t rows;         /* of the batch that it was recorded for; 0: nothing is recorded */
     atomic_int elsewhere; /* samples that another thread made */
-    int64_t kept;         /* values that could be read although nobody had asked for them */
+    int reruns;           /* steps that were not recorded */
+    int kept;             /* values that could be read although nobody had asked for them */
 } training;
 
 static int fail(training *t, int status, const char *message) {
@@ -38,7 +41,7 @@ static int begin(training *t) {
     wg_error error = {.status = WG_ERROR_MEMORY, .message = "out of memory"};
     const hash_setting *s = t->setting;
     if (s->isa) setenv("WG_ISA", s->isa, 1);
-    t->engine = wg_engine_new(&error, .threads = s->threads, .executor = s->executor,
+    t->engine = wg_engine_new(&error, .threads = s->threads, .executor = s->executor, .disable = s->disable,
                               .cached_plans = s->fresh ? 1 : 0);
     if (t->engine) t->data = hash_data(t->which, t->dtype, SAMPLES, &t->elsewhere, &error);
     if (t->data)
@@ -73,21 +76,42 @@ static int push_out(training *t) {
     return status ? fail(t, status, "an evaluation beside the training failed") : WG_OK;
 }
 
+static void record(training *t, const wg_batch *batch) {
+    const hash_setting *s = t->setting;
+    hash_network *network = &t->network;
+    wg_tape_clear(t->tape);
+    t->rows = wg_tensor_type(batch->x).extent[0];
+    *network = (hash_network){
+        .x = wg_input(t->tape, batch->x), .y = wg_input(t->tape, batch->y), .recompute = s->recompute};
+    hash_record(t->which, t->model, network);
+    for (int i = 0; i < network->hidden_count && s->keep; i++) wg_keep(network->hidden[i]);
+    if (s->split) {
+        wg_keep(network->hidden[0]);
+        wg_keep(network->loss);
+        wg_eval(network->loss);
+    }
+    wg_minimize(t->optimizer, network->loss);
+    wg_eval(s->split ? network->hidden[1] : network->loss);
+}
+
+static void run_again(training *t, const wg_batch *batch) {
+    wg_bind(t->network.x, batch->x);
+    wg_bind(t->network.y, batch->y);
+    wg_rerun(t->tape);
+    t->reruns++;
+}
+
 static int step(training *t, const wg_batch *batch) {
     const hash_setting *s = t->setting;
-    hash_network network;
-    hash_record(t->which, t->model, wg_input(t->tape, batch->x), wg_input(t->tape, batch->y), &network);
-    for (int i = 0; i < network.hidden_count && s->keep; i++) wg_keep(network.hidden[i]);
-    if (s->split) {
-        wg_keep(network.hidden[0]);
-        wg_keep(network.loss);
-        wg_eval(network.loss);
-    }
-    wg_minimize(t->optimizer, network.loss);
-    wg_eval(s->split ? network.hidden[1] : network.loss);
-    for (int i = 0; i < network.hidden_count && s->keep; i++) t->kept += wg_value(network.hidden[i]) != NULL;
+    if (s->rerun && t->rows == wg_tensor_type(batch->x).extent[0])
+        run_again(t, batch);
+    else
+        record(t, batch);
+    for (int i = 0; i < t->network.hidden_count && s->keep; i++)
+        t->kept += wg_value(t->network.hidden[i]) != NULL;
+    wg_plan_report(t->tape, &t->result->plan.info);
+    t->result->plan.buffers = wg_plan_live(t->tape, SIZE_MAX, NULL, 0);
     const int status = tape_status(t);
-    wg_tape_clear(t->tape);
     return status ? status : s->fresh ? push_out(t) : WG_OK;
 }
 
@@ -135,22 +159,42 @@ static bool all_finite(const training *t) {
     ((t)->result->is_proved = (good), \
      (void)snprintf((t)->result->proof, sizeof(t)->result->proof, __VA_ARGS__))
 
-static void prove(training *t) {
+/* By the plan, which is to differ from that of the plain way. */
+static void prove_by_plan(training *t, const hash_plan *plain) {
+    const hash_setting *s = t->setting;
+    const wg_plan_info *p = &t->result->plan.info, *q = &plain->info;
+    const size_t buffers = t->result->plan.buffers;
+    if (s->budget || s->recompute)
+        PROVE(t, p->recomputed > 0 && (!s->budget || p->peak <= q->peak * (size_t)s->budget / 100),
+              "%zu nodes recomputed, peak %zu instead of %zu bytes", p->recomputed, p->peak, q->peak);
+    else
+        PROVE(t,
+              p->peak != q->peak || p->steps != q->steps || p->moments != q->moments ||
+                  buffers != plain->buffers,
+              "peak %zu instead of %zu bytes, steps %zu of %zu, moments %zu of %zu, buffers %zu of %zu",
+              p->peak, q->peak, p->steps, q->steps, p->moments, q->moments, buffers, plain->buffers);
+}
+
+static void prove(training *t, const hash_plan *plain) {
     const hash_setting *s = t->setting;
     const wg_engine_counters c = wg_engine_count(t->engine);
-    const uint64_t runs = c.plans_made + c.plans_found;
-    const int elsewhere = atomic_load(&t->elsewhere);
+    const int runs = (int)(c.plans_made + c.plans_found), elsewhere = atomic_load(&t->elsewhere);
     if (s->isa)
         PROVE(t, strcmp(c.isa, s->isa) == 0, "kernels of %s ran", c.isa);
     else if (s->executor == WG_NODE_BY_NODE)
         PROVE(t, c.threads_used == 0, "%d of %d threads were handed work", c.threads_used, c.threads);
+    else if (s->disable || s->budget || s->recompute)
+        prove_by_plan(t, plain);
     else if (s->fresh)
         PROVE(t, c.plans_found == 0 && c.plans_made == 2 * STEPS, "%d plans made, %d found",
               (int)c.plans_made, (int)c.plans_found);
+    else if (s->rerun)
+        PROVE(t, t->reruns > 0 && runs == STEPS - t->reruns, "%d of %d steps not recorded, nor planned",
+              t->reruns, STEPS);
     else if (s->split)
-        PROVE(t, runs == 2 * STEPS, "%d evaluations in %d steps", (int)runs, STEPS);
+        PROVE(t, runs == 2 * STEPS, "%d evaluations in %d steps", runs, STEPS);
     else if (s->keep)
-        PROVE(t, t->kept >= 2 * STEPS, "%d more values read", (int)t->kept);
+        PROVE(t, t->kept >= 2 * STEPS, "%d more values read", t->kept);
     else if (s->prefetch)
         PROVE(t, elsewhere > 0, "another thread made %d samples", elsewhere);
     else
@@ -159,11 +203,12 @@ static void prove(training *t) {
               (int)c.plans_made, (int)c.plans_found);
 }
 
-void hash_train(const hash_model *which, wg_dtype dtype, const hash_setting *setting, hash_result *result) {
+void hash_train(const hash_model *which, wg_dtype dtype, const hash_setting *setting, const hash_plan *plain,
+                hash_result *result) {
     training t = {.which = which, .setting = setting, .result = result, .dtype = dtype};
     if (!begin(&t) && !train(&t)) {
         hash_weights(&t);
-        prove(&t);
+        prove(&t, plain);
         if (!all_finite(&t)) fail(&t, WG_ERROR_NOT_FINITE, "a weight is not finite");
     }
     end(&t);
