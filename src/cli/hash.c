@@ -45,9 +45,20 @@ static void fill(matrix *m, bool quick) {
     add(m, "evaluated in two", "")->split = true;
     add(m, "more values kept", "")->keep = true;
     add(m, "prefetch", "")->prefetch = 3;
+    static const int budgets[] = {1, 40, 80};
+    for (int i = 0; i < 3; i++) {
+        hash_setting *setting = add(m, "budget", "");
+        setting->budget = budgets[i];
+        snprintf(setting->name, sizeof setting->name, "budget %d %% above least", budgets[i]);
+    }
+    add(m, "layers recomputed", "")->recompute = true;
     const wg_pass_info *pass;
-    for (int i = 0; (pass = wg_pass_at(i)) != NULL; i++)
-        if (!pass->lowers) add(m, "without pass ", pass->name)->disable = pass->name;
+    for (int i = 0; (pass = wg_pass_at(i)) != NULL; i++) {
+        if (pass->lowers) continue;
+        hash_setting *setting = add(m, "without pass ", pass->name);
+        setting->disable = pass->name;
+        setting->recompute = strcmp(pass->name, "recompute") == 0; /* or it would have nothing to do */
+    }
 }
 
 /* --- A row ------------------------------------------------------------------------------------------ */

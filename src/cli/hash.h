@@ -20,7 +20,8 @@ typedef struct hash_network {
 
 typedef struct hash_model {
     const char *name;
-    int64_t features[3];                                                /* of a sample; 0: no such axis */
+    int64_t features[3]; /* of a sample; 0: no such axis */
+    int64_t samples, batch;
     wg_var (*record)(wg_model *model, wg_var x, hash_network *network); /* gives the logits */
     wg_optimizer *(*optimizer)(wg_model *model);
 } hash_model;
@@ -32,8 +33,7 @@ void hash_record(const hash_model *which, wg_model *model, hash_network *network
 
 /* Numbers that are the same everywhere, in samples of the model's shape. Counts in *elsewhere the samples
  * that were made by another thread than the one that called this. NULL on failure. */
-wg_dataset *hash_data(const hash_model *which, wg_dtype dtype, int64_t samples, atomic_int *elsewhere,
-                      wg_error *error);
+wg_dataset *hash_data(const hash_model *which, wg_dtype dtype, atomic_int *elsewhere, wg_error *error);
 
 /* --- A training under a setting: hash_train.c -------------------------------------------------------- */
 
@@ -45,7 +45,7 @@ typedef struct hash_setting {
     int threads;
     int prefetch;
     wg_executor executor;
-    int budget;     /* percent of the memory that the plain way takes at its peak; 0: none */
+    int budget;     /* percent of the way from the least memory to what the plain way takes; 0: none */
     bool fresh;     /* every step plans anew */
     bool rerun;     /* a step of the same shape is not recorded again */
     bool split;     /* the forward pass is evaluated, and then the rest */

@@ -22,12 +22,13 @@ static void end_layers(const hash_network *network, wg_var x) {
 }
 
 static wg_var record_mlp(wg_model *m, wg_var x, hash_network *network) {
+    static const char *const names[] = {"fc1", "fc2", "fc3", "fc4", "fc5", "fc6", "fc7", "fc8"};
     begin_layers(network, x);
-    x = keep(network, wg_tanh(wg_linear(m, "fc1", x, 48)));
-    x = wg_sigmoid(wg_linear(m, "fc2", x, 40));
+    for (int i = 0; i < 6; i++) x = wg_tanh(wg_linear(m, names[i], x, 56));
     end_layers(network, x);
-    x = keep(network, wg_relu(wg_linear(m, "fc3", x, 32)));
-    return wg_linear(m, "fc4", x, CLASSES);
+    x = keep(network, wg_sigmoid(wg_linear(m, names[6], keep(network, x), 40)));
+    x = keep(network, wg_relu(wg_linear(m, names[7], x, 24)));
+    return wg_linear(m, "fc9", x, CLASSES);
 }
 
 static wg_optimizer *mlp_optimizer(wg_model *model) {
@@ -53,8 +54,8 @@ static wg_optimizer *cnn_optimizer(wg_model *model) {
 }
 
 const hash_model hash_models[HASH_MODELS] = {
-    {"mlp", {300}, record_mlp, mlp_optimizer},
-    {"cnn", {3, 20, 20}, record_cnn, cnn_optimizer},
+    {"mlp", {300}, 360, 96, record_mlp, mlp_optimizer},
+    {"cnn", {3, 20, 20}, 88, 24, record_cnn, cnn_optimizer},
 };
 
 void hash_record(const hash_model *which, wg_model *model, hash_network *network) {
@@ -94,8 +95,7 @@ static int get_sample(void *context, int64_t index, void *x, void *y, wg_error *
     return WG_OK;
 }
 
-wg_dataset *hash_data(const hash_model *which, wg_dtype dtype, int64_t samples, atomic_int *elsewhere,
-                      wg_error *error) {
+wg_dataset *hash_data(const hash_model *which, wg_dtype dtype, atomic_int *elsewhere, wg_error *error) {
     wg_type x = {.dtype = dtype};
     const wg_type y = {.dtype = WG_I64};
     source *from = malloc(sizeof *from);
@@ -104,7 +104,7 @@ wg_dataset *hash_data(const hash_model *which, wg_dtype dtype, int64_t samples, 
     for (int i = 0; i < 3 && which->features[i]; i++)
         from->elements *= x.extent[x.rank++] = which->features[i];
     wg_dataset *data =
-        wg_dataset_of_function(samples, &x, &y, get_sample, error, .context = from, .release = free);
+        wg_dataset_of_function(which->samples, &x, &y, get_sample, error, .context = from, .release = free);
     if (!data) free(from);
     return data;
 }

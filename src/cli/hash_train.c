@@ -2,12 +2,13 @@
  * force. */
 #include "cli/hash.h"
 
-enum { SAMPLES = 88, BATCH = 24, STEPS = 10 };
+enum { STEPS = 10 };
 
 /* All that one training needs. */
 typedef struct training {
     const hash_model *which;
     const hash_setting *setting;
+    const hash_plan *plain;
     hash_result *result;
     wg_dtype dtype;
     wg_engine *engine;
@@ -17,6 +18,7 @@ typedef struct training {
     wg_model *model;
     wg_optimizer *optimizer;
     hash_network network; /* as recorded last */
+    size_t budget;        /* in bytes; 0: none */
     int64_t rows;         /* of the batch that it was recorded for; 0: nothing is recorded */
     atomic_int elsewhere; /* samples that another thread made */
     int reruns;           /* steps that were not recorded */
@@ -43,10 +45,10 @@ static int begin(training *t) {
     if (s->isa) setenv("WG_ISA", s->isa, 1);
     t->engine = wg_engine_new(&error, .threads = s->threads, .executor = s->executor, .disable = s->disable,
                               .cached_plans = s->fresh ? 1 : 0);
-    if (t->engine) t->data = hash_data(t->which, t->dtype, SAMPLES, &t->elsewhere, &error);
+    if (t->engine) t->data = hash_data(t->which, t->dtype, &t->elsewhere, &error);
     if (t->data)
-        t->loader =
-            wg_loader_new(t->data, BATCH, &error, .shuffle = true, .seed = 5, .prefetch = s->prefetch);
+        t->loader = wg_loader_new(t->data, t->which->batch, &error, .shuffle = true, .seed = 5,
+                                  .prefetch = s->prefetch);
     if (!t->loader) return fail(t, error.status, error.message);
     t->tape = wg_tape_new(.engine = t->engine);
     t->other = wg_tape_new(.engine = t->engine);
@@ -76,6 +78,27 @@ static int push_out(training *t) {
     return status ? fail(t, status, "an evaluation beside the training failed") : WG_OK;
 }
 
+/* Can the step that has been recorded do with so many bytes? */
+static bool does_with(training *t, size_t bytes) {
+    wg_set_memory_budget(t->tape, bytes);
+    return wg_prepare(t->network.loss) == WG_OK || (wg_tape_recover(t->tape, NULL), false);
+}
+
+/* A budget between the least that the step can do with, roughly, and what the plain way takes. */
+static void set_budget(training *t) {
+    size_t too_few = 0, enough = t->plain->info.peak;
+    const size_t step = enough / 128;
+    while (enough - too_few > step) {
+        const size_t middle = too_few + (enough - too_few) / 2;
+        if (does_with(t, middle))
+            enough = middle;
+        else
+            too_few = middle;
+    }
+    t->budget = enough + (t->plain->info.peak - enough) * (size_t)t->setting->budget / 100;
+    wg_set_memory_budget(t->tape, t->budget);
+}
+
 static void record(training *t, const wg_batch *batch) {
     const hash_setting *s = t->setting;
     hash_network *network = &t->network;
@@ -91,6 +114,7 @@ static void record(training *t, const wg_batch *batch) {
         wg_eval(network->loss);
     }
     wg_minimize(t->optimizer, network->loss);
+    if (s->budget && !t->budget) set_budget(t);
     wg_eval(s->split ? network->hidden[1] : network->loss);
 }
 
@@ -160,22 +184,24 @@ static bool all_finite(const training *t) {
      (void)snprintf((t)->result->proof, sizeof(t)->result->proof, __VA_ARGS__))
 
 /* By the plan, which is to differ from that of the plain way. */
-static void prove_by_plan(training *t, const hash_plan *plain) {
+static void prove_by_plan(training *t) {
     const hash_setting *s = t->setting;
-    const wg_plan_info *p = &t->result->plan.info, *q = &plain->info;
-    const size_t buffers = t->result->plan.buffers;
-    if (s->budget || s->recompute)
-        PROVE(t, p->recomputed > 0 && (!s->budget || p->peak <= q->peak * (size_t)s->budget / 100),
-              "%zu nodes recomputed, peak %zu instead of %zu bytes", p->recomputed, p->peak, q->peak);
+    const wg_plan_info *p = &t->result->plan.info, *q = &t->plain->info;
+    const size_t buffers = t->result->plan.buffers, plain = t->plain->buffers;
+    if (s->disable && s->recompute)
+        PROVE(t, p->recomputed == 0, "%zu nodes recomputed of layers that were to be", p->recomputed);
+    else if (s->budget)
+        PROVE(t, p->peak < q->peak && p->peak <= t->budget,
+              "peak %zu instead of %zu bytes, %zu nodes recomputed", p->peak, q->peak, p->recomputed);
+    else if (s->recompute)
+        PROVE(t, p->recomputed > 0, "%zu nodes recomputed", p->recomputed);
     else
-        PROVE(t,
-              p->peak != q->peak || p->steps != q->steps || p->moments != q->moments ||
-                  buffers != plain->buffers,
+        PROVE(t, p->peak != q->peak || p->steps != q->steps || p->moments != q->moments || buffers != plain,
               "peak %zu instead of %zu bytes, steps %zu of %zu, moments %zu of %zu, buffers %zu of %zu",
-              p->peak, q->peak, p->steps, q->steps, p->moments, q->moments, buffers, plain->buffers);
+              p->peak, q->peak, p->steps, q->steps, p->moments, q->moments, buffers, plain);
 }
 
-static void prove(training *t, const hash_plan *plain) {
+static void prove(training *t) {
     const hash_setting *s = t->setting;
     const wg_engine_counters c = wg_engine_count(t->engine);
     const int runs = (int)(c.plans_made + c.plans_found), elsewhere = atomic_load(&t->elsewhere);
@@ -184,7 +210,7 @@ static void prove(training *t, const hash_plan *plain) {
     else if (s->executor == WG_NODE_BY_NODE)
         PROVE(t, c.threads_used == 0, "%d of %d threads were handed work", c.threads_used, c.threads);
     else if (s->disable || s->budget || s->recompute)
-        prove_by_plan(t, plain);
+        prove_by_plan(t);
     else if (s->fresh)
         PROVE(t, c.plans_found == 0 && c.plans_made == 2 * STEPS, "%d plans made, %d found",
               (int)c.plans_made, (int)c.plans_found);
@@ -205,10 +231,10 @@ static void prove(training *t, const hash_plan *plain) {
 
 void hash_train(const hash_model *which, wg_dtype dtype, const hash_setting *setting, const hash_plan *plain,
                 hash_result *result) {
-    training t = {.which = which, .setting = setting, .result = result, .dtype = dtype};
+    training t = {.which = which, .setting = setting, .plain = plain, .result = result, .dtype = dtype};
     if (!begin(&t) && !train(&t)) {
         hash_weights(&t);
-        prove(&t, plain);
+        prove(&t);
         if (!all_finite(&t)) fail(&t, WG_ERROR_NOT_FINITE, "a weight is not finite");
     }
     end(&t);
