@@ -45,6 +45,9 @@ static void fill(matrix *m, bool quick) {
     add(m, "evaluated in two", "")->split = true;
     add(m, "more values kept", "")->keep = true;
     add(m, "prefetch", "")->prefetch = 3;
+    add(m, "saved and loaded", "")->resume = true;
+    hash_setting *both = add(m, "saved, loaded, prefetch", "");
+    both->resume = true, both->prefetch = 3;
     static const int budgets[] = {1, 40, 80};
     for (int i = 0; i < 3; i++) {
         hash_setting *setting = add(m, "budget", "");

@@ -1,8 +1,9 @@
 /* hash_train — one training under one setting: the weights' hash, and what shows that the setting was in
  * force. */
 #include "cli/hash.h"
+#include <unistd.h>
 
-enum { STEPS = 10 };
+enum { STEPS = 10, STOP = 6 /* steps, in the middle of an epoch */ };
 
 /* All that one training needs. */
 typedef struct training {
@@ -21,6 +22,7 @@ typedef struct training {
     size_t budget;        /* in bytes; 0: none */
     int64_t rows;         /* of the batch that it was recorded for; 0: nothing is recorded */
     atomic_int elsewhere; /* samples that another thread made */
+    int64_t resumed_at;   /* the model's step when it had been loaded */
     int reruns;           /* steps that were not recorded */
     int kept;             /* values that could be read although nobody had asked for them */
 } training;
@@ -39,6 +41,28 @@ static int tape_status(training *t) {
 
 /* --- Life ------------------------------------------------------------------------------------------- */
 
+static int out_of_memory(training *t) { return fail(t, WG_ERROR_MEMORY, "out of memory"); }
+
+/* What a training that goes on in another process makes anew. */
+static int make_objects(training *t) {
+    wg_error error;
+    const int prefetch = t->setting->prefetch;
+    t->loader =
+        wg_loader_new(t->data, t->which->batch, &error, .shuffle = true, .seed = 5, .prefetch = prefetch);
+    if (!t->loader) return fail(t, error.status, error.message);
+    t->tape = wg_tape_new(.engine = t->engine);
+    t->model = wg_model_new(.seed = 3);
+    t->optimizer = t->which->optimizer(t->model);
+    return t->tape && t->model && t->optimizer ? WG_OK : out_of_memory(t);
+}
+
+static void free_objects(training *t) {
+    wg_tape_free(t->tape);
+    wg_optimizer_free(t->optimizer);
+    wg_model_free(t->model);
+    wg_loader_free(t->loader);
+}
+
 static int begin(training *t) {
     wg_error error = {.status = WG_ERROR_MEMORY, .message = "out of memory"};
     const hash_setting *s = t->setting;
@@ -46,24 +70,14 @@ static int begin(training *t) {
     t->engine = wg_engine_new(&error, .threads = s->threads, .executor = s->executor, .disable = s->disable,
                               .cached_plans = s->fresh ? 1 : 0);
     if (t->engine) t->data = hash_data(t->which, t->dtype, &t->elsewhere, &error);
-    if (t->data)
-        t->loader = wg_loader_new(t->data, t->which->batch, &error, .shuffle = true, .seed = 5,
-                                  .prefetch = s->prefetch);
-    if (!t->loader) return fail(t, error.status, error.message);
-    t->tape = wg_tape_new(.engine = t->engine);
+    if (!t->data) return fail(t, error.status, error.message);
     t->other = wg_tape_new(.engine = t->engine);
-    t->model = wg_model_new(.seed = 3);
-    t->optimizer = t->which->optimizer(t->model);
-    return t->tape && t->other && t->model && t->optimizer ? WG_OK
-                                                           : fail(t, WG_ERROR_MEMORY, "out of memory");
+    return t->other ? make_objects(t) : out_of_memory(t);
 }
 
 static void end(training *t) {
-    wg_tape_free(t->tape);
+    free_objects(t);
     wg_tape_free(t->other);
-    wg_optimizer_free(t->optimizer);
-    wg_model_free(t->model);
-    wg_loader_free(t->loader);
     wg_dataset_free(t->data);
     wg_engine_free(t->engine);
 }
@@ -139,6 +153,34 @@ static int step(training *t, const wg_batch *batch) {
     return status ? status : s->fresh ? push_out(t) : WG_OK;
 }
 
+/* Saves all there is to a file, lets go of it, and goes on with what new objects load from there. */
+static int stop_and_go_on(training *t, const char *path) {
+    wg_error error;
+    int status =
+        wg_checkpoint_save(path, &error, .model = t->model, .optimizer = t->optimizer, .loader = t->loader);
+    if (status) return fail(t, status, error.message);
+    free_objects(t);
+    t->tape = NULL, t->optimizer = NULL, t->model = NULL, t->loader = NULL;
+    if (make_objects(t)) return t->result->status;
+    status =
+        wg_checkpoint_load(path, &error, .model = t->model, .optimizer = t->optimizer, .loader = t->loader);
+    if (status) return fail(t, status, error.message);
+    t->resumed_at = wg_model_step(t->model);
+    return WG_OK;
+}
+
+static int resume(training *t) {
+    const char *folder = getenv("TMPDIR");
+    char path[1024];
+    snprintf(path, sizeof path, "%s/wengert-hash-XXXXXX", folder && *folder ? folder : "/tmp");
+    const int file = mkstemp(path);
+    if (file < 0) return fail(t, WG_ERROR_FILE, "no temporary file to save to");
+    close(file);
+    const int status = stop_and_go_on(t, path);
+    unlink(path);
+    return status;
+}
+
 static int train(training *t) {
     for (int done = 0; done < STEPS;) {
         wg_batch batch;
@@ -148,7 +190,7 @@ static int train(training *t) {
             continue; /* the end of an epoch */
         }
         if (step(t, &batch)) return t->result->status;
-        done++;
+        if (++done == STOP && t->setting->resume && resume(t)) return t->result->status;
     }
     return WG_OK;
 }
@@ -221,6 +263,10 @@ static void prove(training *t) {
         PROVE(t, runs == 2 * STEPS, "%d evaluations in %d steps", runs, STEPS);
     else if (s->keep)
         PROVE(t, t->kept >= 2 * STEPS, "%d more values read", t->kept);
+    else if (s->resume)
+        PROVE(t, t->resumed_at == STOP && wg_model_step(t->model) == STEPS,
+              "new objects went on from step %d to step %d", (int)t->resumed_at,
+              (int)wg_model_step(t->model));
     else if (s->prefetch)
         PROVE(t, elsewhere > 0, "another thread made %d samples", elsewhere);
     else
