@@ -47,6 +47,9 @@ static void must_be_one_hash(const char *arguments, int least) {
 START_TEST(a_few_settings_have_one_hash) { must_be_one_hash("--quick", 4 * 5); }
 END_TEST
 
+START_TEST(every_setting_has_one_hash) { must_be_one_hash("", 4 * 20); }
+END_TEST
+
 START_TEST(wrong_usage_is_status_2) {
     static const char *const wrong[] = {"--slow", "now", "--quick --quick", "''"};
     static char output[OUTPUT];
@@ -61,4 +64,4 @@ START_TEST(wrong_usage_is_status_2) {
 }
 END_TEST
 
-WG_SUITE("cli/hash", a_few_settings_have_one_hash, wrong_usage_is_status_2)
+WG_SUITE("cli/hash", a_few_settings_have_one_hash, every_setting_has_one_hash, wrong_usage_is_status_2)
