@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_SETTINGS = 64, TYPES = 2, TRIES = 12 };
+enum { MOST_SETTINGS = 64, TYPES = 2, TRIES = 40 };
 
 typedef struct matrix {
     hash_setting settings[MOST_SETTINGS];
@@ -35,7 +35,11 @@ static void fill(matrix *m, bool quick) {
         int count;
         const char *name;
     } threads[] = {{1, "1 thread"}, {2, "2 threads"}, {3, "3 threads"}, {4, "4 threads"}, {7, "7 threads"}};
-    for (int i = 0; i < (quick ? 2 : 5); i++) add(m, threads[i].name, "")->threads = threads[i].count;
+    for (int i = 0; i < (quick ? 2 : 5); i++) {
+        hash_setting *setting = add(m, threads[i].name, "");
+        setting->threads = threads[i].count;
+        setting->most_elsewhere = i ? threads[i - 1].count : 0;
+    }
     for (int i = 0; i < 4; i++) add(m, "WG_ISA=", isas[i])->isa = isas[i];
     hash_setting *nodes = add(m, "node by node", "");
     nodes->executor = WG_NODE_BY_NODE, nodes->threads = 2;

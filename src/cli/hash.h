@@ -40,9 +40,9 @@ wg_dataset *hash_data(const hash_model *which, wg_dtype dtype, atomic_int *elsew
 /* How a training is carried out. All zeros but for the threads: the plain way. */
 typedef struct hash_setting {
     char name[56];
-    const char *isa;     /* forced by WG_ISA */
-    const char *disable; /* a pass */
-    int threads;
+    const char *isa;             /* forced by WG_ISA */
+    const char *disable;         /* a pass */
+    int threads, most_elsewhere; /* and the most that a setting with fewer threads has */
     int prefetch;
     wg_executor executor;
     int budget;     /* percent of the way from the least memory to what the plain way takes; 0: none */

@@ -270,7 +270,7 @@ static void prove(training *t) {
     else if (s->prefetch)
         PROVE(t, elsewhere > 0, "another thread made %d samples", elsewhere);
     else
-        PROVE(t, c.threads_used == s->threads && runs == STEPS,
+        PROVE(t, c.threads_used > s->most_elsewhere && runs == STEPS,
               "%d of %d threads were handed work; %d plans made, %d found", c.threads_used, c.threads,
               (int)c.plans_made, (int)c.plans_found);
 }
