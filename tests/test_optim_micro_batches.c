@@ -25,7 +25,15 @@ static wg_var convolutional(wg_model *m, wg_var x) {
     return wg_linear(m, "fc", wg_flatten(x, 1), CLASSES);
 }
 
-static const network networks[] = {{"dense", dense}, {"convolutional", convolutional}};
+static wg_var without_biases(wg_model *m, wg_var x) {
+    x = wg_reshape(x, WG_SHAPE(-1, 1, SIDE, SIDE));
+    x = wg_relu(wg_conv2d_layer(m, "conv", x, 9, .kernel = 3, .stride = 2, .padding = 1, .no_bias = true));
+    x = wg_tanh(wg_linear(m, "fc1", wg_flatten(x, 1), 19, .no_bias = true));
+    return wg_linear(m, "fc2", x, CLASSES, .no_bias = true);
+}
+
+static const network networks[] = {
+    {"dense", dense}, {"convolutional", convolutional}, {"without biases", without_biases}};
 
 /* --- A training -------------------------------------------------------------------------------- */
 
@@ -143,6 +151,15 @@ START_TEST(aligned_micro_batches_of_a_convolutional_network_give_the_bits_of_one
 }
 END_TEST
 
+START_TEST(without_biases_micro_batches_may_be_any_multiple_of_256) {
+    for (wg_dtype dtype = WG_F32; dtype <= WG_F64; dtype++) {
+        ck_assert_int_eq(compare(&networks[2], &(batches){dtype, 2 * ALIGNED, 3, false}), 0);
+        ck_assert_int_eq(compare(&networks[2], &(batches){dtype, 5 * ALIGNED, 4, true}), 0);
+        ck_assert_int_eq(compare(&networks[2], &(batches){dtype, ALIGNED, 33, false}), 0);
+    }
+}
+END_TEST
+
 /* What the others compare can differ. */
 START_TEST(micro_batches_that_are_not_aligned_round_otherwise) {
     for (int i = 0; i < 2; i++) ck_assert_int_gt(compare(&networks[i], &(batches){WG_F32, 100, 4, false}), 0);
@@ -151,4 +168,5 @@ END_TEST
 
 WG_SUITE("optim/micro_batches", aligned_micro_batches_of_a_dense_network_give_the_bits_of_one_batch,
          aligned_micro_batches_of_a_convolutional_network_give_the_bits_of_one_batch,
+         without_biases_micro_batches_may_be_any_multiple_of_256,
          micro_batches_that_are_not_aligned_round_otherwise)
