@@ -61,7 +61,8 @@ typedef enum wg_status {
     WG_ERROR_FILE,       /* a file cannot be opened, read or written */
     WG_ERROR_FORMAT,     /* a file's content is not what its format says */
     WG_ERROR_STOPPED,    /* a callback asked to stop */
-    WG_ERROR_UNSUPPORTED /* this build or this machine lacks it */
+    WG_ERROR_UNSUPPORTED, /* this build or this machine lacks it */
+    WG_ERROR_PLAN        /* the library's own mistake, or an op that breaks its contract: a plan that is not run */
 } wg_status;
 
 /* The word for a status: "shape", "memory", … Never NULL. */

@@ -82,6 +82,7 @@ typedef struct wg_engine_counters {
     int threads;             /* workers, the calling thread included */
     const char *isa;         /* the instruction set in use */
     int threads_used;        /* threads that have done work since their number was set; calling threads are one */
+    uint64_t verifying_ns;   /* of planning_ns, the time spent proving plans before they run */
 } wg_engine_counters;
 WG_API wg_engine_counters wg_engine_count(wg_engine *engine);
 

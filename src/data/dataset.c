@@ -37,7 +37,7 @@ int wg_dataset_get(const wg_dataset *dataset, int64_t index, void *x, void *y, w
     const int status = dataset->get(dataset->context, index, x, dataset->y.dtype ? y : NULL, &own);
     if (!status) return WG_OK;
     own.message[sizeof own.message - 1] = 0; /* the function is the program's */
-    const int known = status > 0 && status <= WG_ERROR_UNSUPPORTED ? status : WG_ERROR_STOPPED;
+    const int known = status > 0 && status <= WG_ERROR_PLAN ? status : WG_ERROR_STOPPED;
     return own.message[0] ? wg_error_set(error, known, "sample %lld: %s", (long long)index, own.message)
                           : wg_error_set(error, known, "sample %lld: the data set's function returned %d",
                                          (long long)index, status);

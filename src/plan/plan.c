@@ -1,7 +1,8 @@
 /* plan — from the tape's canonical order to a plan: lower, order, recompute, fuse, group,
- * place; and the life of a plan. */
+ * place, verify; and the life of a plan. */
 #include "plan/recompute.h"
 #include <stdlib.h>
+#include <time.h>
 
 /* About so much work is worth handing to another thread: some microseconds of it. */
 enum { GRAIN_BYTES = 1 << 16 };
@@ -87,6 +88,19 @@ static bool build(wg_plan *plan, wg_tape *tape) {
     return true;
 }
 
+static uint64_t now_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static bool verify(wg_plan *plan, wg_tape *tape) {
+    const uint64_t start = now_ns();
+    const bool good = wg_plan_verify(plan, tape, tape->order.at);
+    plan->verifying_ns = now_ns() - start;
+    return good;
+}
+
 wg_plan *wg_plan_make(wg_tape *tape, const wg_plan_settings *settings, const uint32_t *roots,
                       const wg_root_counts *count) {
     wg_plan *plan = calloc(1, sizeof *plan);
@@ -95,7 +109,7 @@ wg_plan *wg_plan_make(wg_tape *tape, const wg_plan_settings *settings, const uin
     plan->disabled = settings->lower.disabled;
     const bool good = wg_lower(tape, &settings->lower, roots, count, &plan->low) == WG_OK &&
                       keep_key(plan, tape) && wg_plan_order(plan, tape) &&
-                      wg_plan_within(plan, tape, settings, build);
+                      wg_plan_within(plan, tape, settings, build) && verify(plan, tape);
     if (good) return plan;
     wg_plan_free(plan);
     return NULL;

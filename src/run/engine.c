@@ -109,6 +109,7 @@ wg_engine_counters wg_engine_count(wg_engine *engine) {
                                          .plans_dropped = engine->cache.dropped,
                                          .plans_held = engine->cache.count,
                                          .planning_ns = engine->planning_ns,
+                                         .verifying_ns = engine->verifying_ns,
                                          .threads = wg_pool_threads(engine->pool),
                                          .isa = wg_isa_name(engine->isa),
                                          .threads_used = wg_pool_used(engine->pool)};

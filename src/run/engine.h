@@ -23,7 +23,7 @@ struct wg_engine {
     pthread_mutex_t lock;      /* of all below */
     int running;               /* evaluations under way */
     wg_cache cache;
-    uint64_t planning_ns;
+    uint64_t planning_ns, verifying_ns;
     WG_ARRAY(wg_arena) arenas; /* not in use */
 };
 

@@ -120,6 +120,7 @@ static wg_plan *find_plan(wg_tape *tape, const wg_evaluation *e) {
     pthread_mutex_lock(&engine->lock);
     wg_cache_add(&engine->cache, plan);
     engine->planning_ns += now_ns() - start;
+    engine->verifying_ns += plan->verifying_ns;
     pthread_mutex_unlock(&engine->lock);
     return plan;
 }

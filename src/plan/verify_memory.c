@@ -1,0 +1,406 @@
+/* verify_memory — walks through the plan as it would run, and keeps book of which value lies where: every
+ * read finds the value that the lowered graph says, whole; within a wave no step writes what another one
+ * reads or writes; and in the end every result and every state holds what it should. Assumes what
+ * verify_order.c has proved.
+ *
+ * A location is a buffer, a result or a state; verify_buffers.c has proved that no two buffers share bytes.
+ */
+#include "plan/verify.h"
+#include <stdlib.h>
+
+enum { SHARED = 1, UNEVEN = 2, SUM = 4 };
+
+/* Who reads a value in the wave at hand. */
+typedef struct reading {
+    uint32_t wave, step, member; /* the last member that does */
+    uint8_t how; /* by other steps too; not element for element; as the sum that a kernel adds to */
+} reading;
+
+typedef struct walk {
+    const wg_proof *p;
+    uint32_t *holder;     /* by location: the value that lies there */
+    uint32_t *written;    /* by location: the wave in which it was last written */
+    uint32_t *state_of;   /* by value: the assign that changes the state which this leaf reads */
+    reading *readings;    /* by value */
+    uint32_t wave, aside; /* at hand; the buffer after that which an early copy found last */
+} walk;
+
+static size_t bytes_of(const walk *w, uint32_t value) {
+    return wg_type_bytes(&w->p->low->values.at[value].type);
+}
+static uint32_t result_at(const walk *w, uint64_t i) { return (uint32_t)(w->p->plan->buffers.count + i); }
+static uint32_t state_at(const walk *w, uint64_t i) { return result_at(w, w->p->low->count.results + i); }
+static uint32_t root(const walk *w, uint64_t i) { return wg_bytes_of(w->p->low, w->p->low->roots[i]); }
+
+/* --- Places ----------------------------------------------------------------------------------- */
+
+static bool prove_place(const walk *w, uint32_t value) {
+    const wg_proof *p = w->p;
+    const wg_lowered *low = p->low;
+    const uint32_t node = low->values.at[value].node;
+    const wg_low_node *maker = &low->nodes.at[node];
+    const wg_place place = p->plan->places[value];
+    if (maker->dead) return true;
+    if (low->values.at[value].view_of != WG_ABSENT)
+        return place.kind == WG_PLACE_NONE || wg_refute(p, node, "is a view, and has a place");
+    if (maker->leaf && maker->dense)
+        return (place.kind == WG_PLACE_LEAF && place.offset == node) ||
+               wg_refute(p, node, "is not where it lies");
+    if (place.kind == WG_PLACE_ARENA) {
+        const uint32_t buffer = p->plan->buffer_of[value];
+        if (buffer >= p->plan->buffers.count || p->plan->buffers.at[buffer].offset != place.offset)
+            return wg_refute(p, node, "lies at byte %llu, where no buffer begins that was made for it",
+                             (unsigned long long)place.offset);
+        return bytes_of(w, value) <= p->plan->buffers.at[buffer].bytes ||
+               wg_refute(p, node, "has %zu bytes, its buffer %llu", bytes_of(w, value),
+                         (unsigned long long)p->plan->buffers.at[buffer].bytes);
+    }
+    if (place.kind == WG_PLACE_RESULT)
+        return (place.offset < low->count.results && root(w, place.offset) == value) ||
+               wg_refute(p, node, "lies in result %llu, which is another value",
+                         (unsigned long long)place.offset);
+    if (place.kind == WG_PLACE_STATE)
+        return (place.offset < low->count.assigns && root(w, low->count.results + place.offset) == value &&
+                wg_is_tiled(maker) && wg_plan_pass_on(p->plan, WG_PASS_UPDATE)) ||
+               wg_refute(p, node, "lies in state %llu, and may not", (unsigned long long)place.offset);
+    return (place.kind == WG_PLACE_TILE && wg_is_tiled(maker) &&
+            place.offset < p->plan->steps.at[p->plan->step_of[node]].slots) ||
+           wg_refute(p, node, "has no place");
+}
+
+/* Where a made value's bytes are kept from step to step; WG_ABSENT: in a tile, or in a leaf that never
+ * changes. */
+static uint32_t location_of(const walk *w, uint32_t own) {
+    const wg_place place = w->p->plan->places[own];
+    if (place.kind == WG_PLACE_ARENA) return w->p->plan->buffer_of[own];
+    if (place.kind == WG_PLACE_RESULT) return result_at(w, place.offset);
+    if (place.kind == WG_PLACE_STATE) return state_at(w, place.offset);
+    return w->state_of[own] == WG_ABSENT ? WG_ABSENT : state_at(w, w->state_of[own]);
+}
+
+/* --- States ----------------------------------------------------------------------------------- */
+
+static const wg_state *state_of_leaf(const wg_proof *p, const wg_low_node *leaf) {
+    const input_attributes *a = wg_node_attributes(p->tape, &p->tape->nodes.at[p->order[leaf->source]]);
+    return p->tape->reads.at[a->index].state;
+}
+
+typedef struct assigned {
+    const wg_state *state;
+    uint32_t assign;
+} assigned;
+
+static int by_state(const void *one, const void *other) {
+    const uintptr_t a = (uintptr_t)((const assigned *)one)->state,
+                    b = (uintptr_t)((const assigned *)other)->state;
+    return a < b ? -1 : a > b;
+}
+
+/* A leaf reads the state that an assign changes, if and only if the lowered graph says so. */
+static bool prove_states(walk *w) {
+    const wg_proof *p = w->p;
+    const size_t count = p->low->count.assigns;
+    assigned *list = malloc((count + 1) * sizeof *list);
+    bool good = list || wg_tape_no_memory(p->tape);
+    if (good && p->tape->assigns.count < count)
+        good = wg_refute(p, WG_ABSENT, "it has assigns that the tape has not");
+    for (uint32_t i = 0; good && i < count; i++) list[i] = (assigned){p->tape->assigns.at[i].state, i};
+    if (good) qsort(list, count, sizeof *list, by_state);
+    for (size_t i = 1; good && i < count; i++)
+        if (list[i].state == list[i - 1].state) good = wg_refute(p, WG_ABSENT, "a state is assigned twice");
+    for (uint32_t i = 0; good && i < p->low->nodes.count; i++) {
+        const wg_low_node *node = &p->low->nodes.at[i];
+        if (node->leaf != WG_LEAF_STATE || node->dead || !count) continue;
+        const assigned wanted = {state_of_leaf(p, node), 0};
+        const assigned *found = bsearch(&wanted, list, count, sizeof *list, by_state);
+        if (!found) continue;
+        if (p->low->read_by[found->assign] != i)
+            good = wg_refute(p, i, "reads the state of assign %u, which says that node %u does",
+                             found->assign, p->low->read_by[found->assign]);
+        w->state_of[node->outputs] = found->assign;
+        w->holder[state_at(w, found->assign)] = node->outputs;
+    }
+    for (size_t i = 0; good && i < count; i++) {
+        const uint32_t leaf = p->low->read_by[i];
+        if (leaf != WG_ABSENT &&
+            (leaf >= p->low->nodes.count || w->state_of[p->low->nodes.at[leaf].outputs] != i))
+            good = wg_refute(p, leaf, "does not read the state of assign %zu", i);
+    }
+    free(list);
+    return good;
+}
+
+/* --- Reads ------------------------------------------------------------------------------------ */
+
+static bool prove_held(const walk *w, uint32_t node, uint32_t own) {
+    const uint32_t at = location_of(w, own);
+    if (at == WG_ABSENT) {
+        return w->p->plan->places[own].kind == WG_PLACE_LEAF ||
+               wg_refute(w->p, node, "reads value %u, which is only in a tile of another step", own);
+    }
+    if (w->holder[at] != own)
+        return wg_refute(w->p, node,
+                         w->holder[at] == WG_ABSENT ? "reads value %u before it is there"
+                                                    : "reads value %u where value %u lies in wave %u",
+                         own, w->holder[at], w->wave);
+    return at >= w->p->plan->buffers.count || w->p->plan->buffers.at[at].last >= w->wave ||
+           wg_refute(w->p, node, "reads value %u in wave %u, when its buffer has been given back", own,
+                     w->wave);
+}
+
+static void note(const walk *w, uint32_t own, uint32_t step, uint32_t member, uint8_t how) {
+    reading *r = &w->readings[own];
+    if (r->wave != w->wave)
+        *r = (reading){w->wave, step, member, how};
+    else if (r->step != step)
+        r->how |= SHARED;
+    else
+        r->member = member, r->how |= how;
+}
+
+static bool read_input(const walk *w, uint32_t step, uint32_t member, uint32_t k, bool inside) {
+    const wg_lowered *low = w->p->low;
+    const uint32_t index = w->p->plan->members.at[member];
+    const wg_low_node *node = &low->nodes.at[index];
+    const uint32_t value = low->edges.at[node->inputs + k];
+    if (value == WG_ABSENT || bytes_of(w, value) == 0) return true;
+    const uint32_t own = wg_bytes_of(low, value), maker = low->values.at[own].node;
+    const bool is_inside = wg_step_of_member(w->p, maker) == step;
+    if (is_inside != inside || (inside && w->p->plan->places[own].kind == WG_PLACE_TILE)) return true;
+    const bool sum = node->accumulates && k + 1u == node->input_count;
+    const bool even = wg_is_tiled(node) &&
+                      (w->p->plan->steps.at[step].elements == 1 ||
+                       wg_shape_equal(&low->values.at[value].type, &low->values.at[node->outputs].type));
+    if (!prove_held(w, index, own)) return false;
+    note(w, own, step, member, sum ? SUM : even ? 0 : UNEVEN);
+    return true;
+}
+
+/* What other steps made, and leaves hold: all that the wave reads, before it writes anything. */
+static bool read_inputs(const walk *w, uint32_t step, bool inside, uint32_t member) {
+    const wg_low_node *node = &w->p->low->nodes.at[w->p->plan->members.at[member]];
+    for (uint32_t k = 0; k < node->input_count; k++)
+        if (!read_input(w, step, member, k, inside)) return false;
+    return true;
+}
+
+/* --- Writes ----------------------------------------------------------------------------------- */
+
+/* May the member write `own` over the value that lies there? Yes, if nobody in the wave reads that; or only
+ * this step, no later member, element for element, elements of the same size. Or a kernel adds to the sum
+ * that lies there. */
+static bool may_overwrite(const walk *w, uint32_t step, uint32_t member, uint32_t own, uint32_t old) {
+    const wg_lowered *low = w->p->low;
+    const uint32_t maker = low->values.at[old].node;
+    const wg_low_node *node = wg_maker(low, own);
+    const reading *r = &w->readings[old];
+    const bool inside = wg_step_of_member(w->p, maker) == step;
+    if (inside && !wg_is_tiled(&low->nodes.at[maker]) && old != low->nodes.at[maker].outputs) return false;
+    if (r->wave != w->wave) return !inside;
+    if (r->step != step || r->member > member) return false;
+    if (r->how == SUM)
+        return node->accumulates && own == node->outputs && bytes_of(w, own) == bytes_of(w, old);
+    return r->how == 0 && wg_is_tiled(node) &&
+           wg_dtype_size(low->values.at[own].type.dtype) == wg_dtype_size(low->values.at[old].type.dtype);
+}
+
+static bool write_output(walk *w, uint32_t step, uint32_t member, uint32_t own) {
+    const wg_plan *plan = w->p->plan;
+    const uint32_t node = w->p->low->values.at[own].node, at = location_of(w, own);
+    if (at == WG_ABSENT || bytes_of(w, own) == 0) return true;
+    const uint32_t old = w->holder[at];
+    if (plan->places[own].kind == WG_PLACE_STATE && w->wave < plan->commit)
+        return wg_refute(w->p, node, "writes to a state in wave %u, before the commit at wave %u", w->wave,
+                         plan->commit);
+    if (at < plan->buffers.count &&
+        (plan->buffers.at[at].first > w->wave || plan->buffers.at[at].last < w->wave))
+        return wg_refute(w->p, node, "is made in wave %u, its buffer is there from wave %u to %u", w->wave,
+                         plan->buffers.at[at].first, plan->buffers.at[at].last);
+    const bool inside = old != WG_ABSENT && wg_step_of_member(w->p, w->p->low->values.at[old].node) == step;
+    if (w->written[at] == w->wave && !inside)
+        return wg_refute(w->p, node, "is written where value %u is written in the same wave", old);
+    if (old != WG_ABSENT && !may_overwrite(w, step, member, own, old))
+        return wg_refute(w->p, node, "is written by step %u over value %u, which is still read there", step,
+                         old);
+    w->holder[at] = own;
+    w->written[at] = w->wave;
+    return true;
+}
+
+/* --- Tiles ------------------------------------------------------------------------------------ */
+
+/* Slots hold what members of the same step are still to read; `slots` has room for them. */
+static bool walk_tile(const walk *w, const wg_low_node *node, uint32_t index, uint32_t *slots) {
+    const wg_plan *plan = w->p->plan;
+    for (uint32_t k = 0; k < node->input_count; k++) {
+        const uint32_t value = w->p->low->edges.at[node->inputs + k];
+        const uint32_t own = value == WG_ABSENT ? value : wg_bytes_of(w->p->low, value);
+        if (own == WG_ABSENT || plan->places[own].kind != WG_PLACE_TILE) continue;
+        if (wg_step_of_member(w->p, w->p->low->values.at[own].node) != plan->step_of[index] ||
+            slots[plan->places[own].offset] != own)
+            return wg_refute(w->p, index, "reads value %u, which is not in slot %llu of its step", own,
+                             (unsigned long long)plan->places[own].offset);
+    }
+    for (uint32_t v = node->outputs; v < node->outputs + node->output_count; v++) {
+        if (plan->places[v].kind != WG_PLACE_TILE) continue;
+        const uint32_t slot = (uint32_t)plan->places[v].offset, old = slots[slot];
+        for (uint32_t k = 0; k < node->input_count; k++)
+            if (old != WG_ABSENT && w->p->low->edges.at[node->inputs + k] == old)
+                return wg_refute(w->p, index, "is written to slot %u, which it reads", slot);
+        if (old != WG_ABSENT && old >= node->outputs && old < v)
+            return wg_refute(w->p, index, "writes slot %u twice", slot);
+        slots[slot] = v;
+    }
+    return true;
+}
+
+static bool walk_step(walk *w, uint32_t index, uint32_t *slots) {
+    const wg_step *step = &w->p->plan->steps.at[index];
+    for (uint32_t s = 0; s < step->slots; s++) slots[s] = WG_ABSENT;
+    for (uint32_t m = step->first; m < step->first + step->count; m++) {
+        const uint32_t at = w->p->plan->members.at[m];
+        const wg_low_node *node = &w->p->low->nodes.at[at];
+        if (!read_inputs(w, index, true, m) || !walk_tile(w, node, at, slots)) return false;
+        for (uint32_t v = node->outputs; v < node->outputs + node->output_count; v++)
+            if (!write_output(w, index, m, v)) return false;
+    }
+    return true;
+}
+
+/* --- Copies ----------------------------------------------------------------------------------- */
+
+/* The buffer at this offset into which something is set aside at the commit. */
+static uint32_t find_aside(walk *w, uint64_t offset, uint32_t own) {
+    const wg_plan *plan = w->p->plan;
+    for (size_t n = 0; n < plan->buffers.count; n++) {
+        const size_t i = (w->aside + n) % plan->buffers.count;
+        const wg_buffer *buffer = &plan->buffers.at[i];
+        if (buffer->first != plan->commit || buffer->value != own || buffer->offset != offset ||
+            buffer->bytes < bytes_of(w, own) || buffer->last < plan->waves.count)
+            continue;
+        w->aside = (uint32_t)i + 1;
+        return (uint32_t)i;
+    }
+    return WG_ABSENT;
+}
+
+static uint32_t target_of(const walk *w, wg_place to, uint32_t *own) {
+    const wg_root_counts *count = &w->p->low->count;
+    const bool result = to.kind == WG_PLACE_RESULT;
+    if (!(result && to.offset < count->results) && !(to.kind == WG_PLACE_STATE && to.offset < count->assigns))
+        return WG_ABSENT;
+    *own = root(w, result ? to.offset : count->results + to.offset);
+    return result ? result_at(w, to.offset) : state_at(w, to.offset);
+}
+
+static bool walk_copy(walk *w, size_t index, bool early) {
+    const wg_proof *p = w->p;
+    const wg_copy *copy = &p->plan->copies.at[index];
+    uint32_t own = WG_ABSENT, to, from = WG_ABSENT;
+    if (early) {
+        if (copy->from.kind != WG_PLACE_LEAF || copy->from.offset >= p->low->nodes.count)
+            return wg_refute(p, WG_ABSENT, "copy %zu is made at the commit, and not from a leaf", index);
+        own = p->low->nodes.at[copy->from.offset].outputs;
+        if (p->plan->places[own].kind != WG_PLACE_LEAF)
+            return wg_refute(p, (uint32_t)copy->from.offset, "is no leaf that copy %zu could read", index);
+        from = location_of(w, own);
+        uint32_t wanted = own;
+        to = copy->to.kind == WG_PLACE_RESULT  ? target_of(w, copy->to, &wanted)
+             : copy->to.kind == WG_PLACE_ARENA ? find_aside(w, copy->to.offset, own)
+                                               : WG_ABSENT;
+        if (wanted != own) to = WG_ABSENT;
+    } else {
+        to = target_of(w, copy->to, &own);
+        if (to == WG_ABSENT) return wg_refute(p, WG_ABSENT, "copy %zu goes nowhere", index);
+        const wg_place place = p->plan->places[own];
+        if (copy->from.kind == WG_PLACE_ARENA && place.kind == WG_PLACE_LEAF)
+            from = find_aside(w, copy->from.offset, own);
+        else if (copy->from.kind == place.kind && copy->from.offset == place.offset &&
+                 place.kind != WG_PLACE_LEAF)
+            from = location_of(w, own);
+        if (from == WG_ABSENT || from == to) to = WG_ABSENT;
+    }
+    const uint32_t node = p->low->values.at[own].node;
+    if (to == WG_ABSENT || copy->bytes != bytes_of(w, own))
+        return wg_refute(p, node, "is copied from or to where it should not be, by copy %zu of %zu bytes",
+                         index, copy->bytes);
+    if (from != WG_ABSENT && w->holder[from] != own)
+        return wg_refute(p, node, "is copied by copy %zu from where value %u lies", index, w->holder[from]);
+    if (w->written[to] != WG_ABSENT)
+        return wg_refute(p, node, "is copied by copy %zu to where value %u lies already", index,
+                         w->holder[to]);
+    w->holder[to] = own;
+    w->written[to] = w->wave;
+    return true;
+}
+
+static bool prove_roots(const walk *w) {
+    const wg_root_counts *count = &w->p->low->count;
+    for (size_t i = 0; i < count->results + count->assigns; i++) {
+        const uint32_t own = root(w, i);
+        if (bytes_of(w, own) && w->holder[result_at(w, i)] != own)
+            return wg_refute(w->p, w->p->low->values.at[own].node, "is wanted as %s %zu, and is not there",
+                             i < count->results ? "result" : "new content of state",
+                             i < count->results ? i : i - count->results);
+    }
+    return true;
+}
+
+/* --- The walk --------------------------------------------------------------------------------- */
+
+static bool walk_wave(walk *w, uint32_t *slots) {
+    const wg_plan *plan = w->p->plan;
+    const wg_wave *wave = &plan->waves.at[w->wave];
+    for (uint32_t s = wave->first; s < wave->first + wave->count; s++) {
+        const wg_step *step = &plan->steps.at[s];
+        for (uint32_t m = step->first; m < step->first + step->count; m++)
+            if (!read_inputs(w, s, false, m)) return false;
+    }
+    for (uint32_t s = wave->first; s < wave->first + wave->count; s++)
+        if (!walk_step(w, s, slots)) return false;
+    return true;
+}
+
+static bool walk_all(walk *w, uint32_t *slots) {
+    const wg_plan *plan = w->p->plan;
+    if (plan->early_copies > plan->copies.count)
+        return wg_refute(w->p, WG_ABSENT, "%zu of %zu copies are early", plan->early_copies,
+                         plan->copies.count);
+    for (uint32_t v = 0; v < w->p->low->values.count; v++)
+        if (!prove_place(w, v)) return false;
+    if (!prove_states(w)) return false;
+    for (w->wave = 0; w->wave <= plan->waves.count; w->wave++) {
+        for (size_t i = 0; w->wave == plan->commit && i < plan->early_copies; i++)
+            if (!walk_copy(w, i, true)) return false;
+        if (w->wave < plan->waves.count && !walk_wave(w, slots)) return false;
+    }
+    w->wave = (uint32_t)plan->waves.count;
+    w->aside = 0;
+    for (size_t i = plan->early_copies; i < plan->copies.count; i++)
+        if (!walk_copy(w, i, false)) return false;
+    return prove_roots(w);
+}
+
+bool wg_prove_memory(const wg_proof *p) {
+    if (!wg_prove_buffers(p)) return false;
+    const size_t values = p->low->values.count + 1,
+                 locations = p->plan->buffers.count + p->low->count.results + p->low->count.assigns + 1;
+    uint32_t slots = 1;
+    for (size_t i = 0; i < p->plan->steps.count; i++)
+        if (slots < p->plan->steps.at[i].slots) slots = p->plan->steps.at[i].slots;
+    walk w = {.p = p};
+    uint32_t *words = malloc((2 * locations + values + slots) * sizeof *words);
+    w.readings = malloc(values * sizeof *w.readings);
+    bool good = (words && w.readings) || wg_tape_no_memory(p->tape);
+    if (good) {
+        memset(words, 0xFF, (2 * locations + values + slots) * sizeof *words); /* WG_ABSENT */
+        memset(w.readings, 0xFF, values * sizeof *w.readings);
+        w.holder = words;
+        w.written = w.holder + locations;
+        w.state_of = w.written + locations;
+        good = walk_all(&w, w.state_of + values);
+    }
+    free(words);
+    free(w.readings);
+    return good;
+}

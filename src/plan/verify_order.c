@@ -1,0 +1,214 @@
+/* verify_order — every node with work runs exactly once, in a step that fits it and after all that it reads;
+ * what is computed again is the same; and from the commit on nothing can fail. */
+#include "plan/verify.h"
+#include <stdlib.h>
+
+/* --- Waves, steps and members follow one another without a gap -------------------------------- */
+
+static bool prove_partition(const wg_proof *p) {
+    const wg_plan *plan = p->plan;
+    size_t step = 0, member = 0;
+    for (uint32_t i = 0; i < plan->waves.count; i++) {
+        const wg_wave *wave = &plan->waves.at[i];
+        if (wave->first != step || wave->count == 0 || wave->count > plan->steps.count - step)
+            return wg_refute(p, WG_ABSENT, "wave %u has steps %u and %u more; step %zu is next", i,
+                             wave->first, wave->count, step);
+        step += wave->count;
+        for (uint32_t s = wave->first; s < wave->first + wave->count; s++) {
+            const wg_step *at = &plan->steps.at[s];
+            if (at->wave != i || at->first != member || at->count == 0 ||
+                at->count > plan->members.count - member)
+                return wg_refute(p, WG_ABSENT, "step %u of wave %u says wave %u, members %u and %u more", s,
+                                 i, at->wave, at->first, at->count);
+            member += at->count;
+        }
+    }
+    return (step == plan->steps.count && member == plan->members.count) ||
+           wg_refute(p, WG_ABSENT, "%zu of %zu steps and %zu of %zu members are in waves", step,
+                     plan->steps.count, member, plan->members.count);
+}
+
+/* --- Each node once --------------------------------------------------------------------------- */
+
+static bool prove_step(const wg_proof *p, uint32_t index) {
+    const wg_plan *plan = p->plan;
+    const wg_step *step = &plan->steps.at[index];
+    const uint32_t first = plan->members.at[step->first];
+    for (uint32_t m = step->first; m < step->first + step->count; m++) {
+        const uint32_t at = plan->members.at[m];
+        if (at >= p->low->nodes.count || !wg_has_work(&p->low->nodes.at[at]))
+            return wg_refute(p, at, "is in step %u and has nothing to do", index);
+        if (p->member[at] != WG_ABSENT)
+            return wg_refute(p, at, "runs twice, the second time in step %u", index);
+        if (plan->step_of[at] != index)
+            return wg_refute(p, at, "is in step %u and is said to be in step %u", index, plan->step_of[at]);
+        p->member[at] = m;
+        const wg_low_node *node = &p->low->nodes.at[at];
+        const bool tiled = step->kind == WG_STEP_TILES || (step->kind == WG_STEP_KERNEL && m > step->first);
+        if (tiled != wg_is_tiled(node) || (step->kind == WG_STEP_GATHER) != (bool)node->leaf)
+            return wg_refute(p, at, "does not fit in step %u, which is of another kind", index);
+        if (tiled && wg_type_count(&p->low->values.at[node->outputs].type) != step->elements)
+            return wg_refute(p, at, "is in step %u, which has %lld elements", index,
+                             (long long)step->elements);
+        for (uint32_t v = node->outputs; tiled && v < node->outputs + node->output_count; v++)
+            if (step->elements != 1 &&
+                !wg_shape_equal(&p->low->values.at[v].type,
+                                &p->low->values.at[p->low->nodes.at[first].outputs].type))
+                return wg_refute(p, at, "is in step %u, whose first member has another shape", index);
+    }
+    if (step->kind == WG_STEP_GATHER && step->count > 1)
+        return wg_refute(p, first, "shares step %u, which copies one leaf", index);
+    if (step->kind == WG_STEP_KERNEL && step->count > 1 &&
+        (!p->low->nodes.at[first].in_runs ||
+         wg_type_count(&p->low->values.at[p->low->nodes.at[first].outputs].type) != step->elements))
+        return wg_refute(p, first, "shares step %u, though its kernel does not write runs of it", index);
+    return true;
+}
+
+static bool prove_once(const wg_proof *p) {
+    const wg_plan *plan = p->plan;
+    for (size_t i = 0; i < p->low->nodes.count; i++) p->member[i] = WG_ABSENT;
+    for (uint32_t s = 0; s < plan->steps.count; s++)
+        if (!prove_step(p, s)) return false;
+    for (uint32_t i = 0; i < p->low->nodes.count; i++)
+        if (wg_has_work(&p->low->nodes.at[i]) && p->member[i] == WG_ABSENT)
+            return wg_refute(p, i, "is in no step");
+    return true;
+}
+
+/* --- After what it reads ---------------------------------------------------------------------- */
+
+/* An input made in the node's own step must be made there by the tile: by an earlier elementwise member, or
+ * as output 0 of its kernel; of the same shape, and not through a view. */
+static bool prove_within(const wg_proof *p, uint32_t node, uint32_t value) {
+    const wg_lowered *low = p->low;
+    const uint32_t own = wg_bytes_of(low, value), maker = low->values.at[own].node;
+    const wg_step *step = &p->plan->steps.at[p->plan->step_of[node]];
+    if (p->member[maker] >= p->member[node])
+        return wg_refute(p, node, "runs before node %u, which it reads", maker);
+    if (own != value || (!wg_is_tiled(&low->nodes.at[maker]) && own != low->nodes.at[maker].outputs))
+        return wg_refute(p, node, "reads of node %u what is not there tile by tile", maker);
+    return step->elements == 1 ||
+           wg_shape_equal(&low->values.at[value].type, &low->values.at[low->nodes.at[node].outputs].type) ||
+           wg_refute(p, node, "reads other elements of node %u than those of its tile", maker);
+}
+
+static bool prove_inputs(const wg_proof *p, uint32_t node) {
+    const wg_lowered *low = p->low;
+    const wg_low_node *at = &low->nodes.at[node];
+    const uint32_t step = p->plan->step_of[node];
+    for (uint32_t k = 0; k < at->input_count; k++) {
+        const uint32_t value = low->edges.at[at->inputs + k];
+        if (value == WG_ABSENT) continue;
+        const uint32_t maker = low->values.at[wg_bytes_of(low, value)].node;
+        if (!wg_has_work(&low->nodes.at[maker])) {
+            if (low->nodes.at[maker].dead) return wg_refute(p, node, "reads node %u, which is dead", maker);
+            continue;
+        }
+        const uint32_t made = p->plan->step_of[maker];
+        if (made == step) {
+            if (!prove_within(p, node, value)) return false;
+        } else if (p->plan->steps.at[made].wave >= p->plan->steps.at[step].wave) {
+            return wg_refute(p, node, "runs in step %u of wave %u and reads node %u of step %u, wave %u",
+                             step, p->plan->steps.at[step].wave, maker, made, p->plan->steps.at[made].wave);
+        }
+    }
+    return true;
+}
+
+/* plan->order, which runs node by node where that is asked for: the same nodes, inputs before users. */
+static bool prove_list(const wg_proof *p) {
+    const wg_lowered *low = p->low;
+    uint8_t *done = calloc(low->nodes.count + 1, 1);
+    bool good = done || wg_tape_no_memory(p->tape);
+    if (good && p->plan->order.count != p->plan->members.count)
+        good = wg_refute(p, WG_ABSENT, "%zu nodes are in order, %zu run", p->plan->order.count,
+                         p->plan->members.count);
+    for (size_t i = 0; good && i < p->plan->order.count; i++) {
+        const uint32_t node = p->plan->order.at[i];
+        if (node >= low->nodes.count || p->member[node] == WG_ABSENT || done[node])
+            good = wg_refute(p, node, "is out of order");
+        for (uint32_t k = 0; good && k < low->nodes.at[node].input_count; k++) {
+            const uint32_t value = low->edges.at[low->nodes.at[node].inputs + k];
+            const uint32_t maker = value == WG_ABSENT ? value : low->values.at[wg_bytes_of(low, value)].node;
+            if (maker != WG_ABSENT && p->member[maker] != WG_ABSENT && !done[maker])
+                good = wg_refute(p, node, "stands before node %u, which it reads", maker);
+        }
+        if (good) done[node] = true;
+    }
+    free(done);
+    return good;
+}
+
+/* --- Computed again --------------------------------------------------------------------------- */
+
+/* The value of the graph as it was lowered that this one is. */
+static uint32_t original(const wg_lowered *low, uint32_t value) {
+    if (value == WG_ABSENT) return value;
+    const uint32_t node = low->values.at[value].node, of = low->nodes.at[node].clone_of;
+    return of == WG_ABSENT ? value : low->nodes.at[of].outputs + (value - low->nodes.at[node].outputs);
+}
+
+/* A clone has the operation, the attributes (so that random ones draw the same numbers) and the inputs of
+ * what it is a clone of; and whoever reads a clone would read that. */
+static bool prove_same(const wg_proof *p, uint32_t index) {
+    const wg_lowered *low = p->low;
+    const wg_low_node *node = &low->nodes.at[index], *of = node;
+    if (node->clone_of != WG_ABSENT) {
+        if (node->clone_of >= index || low->nodes.at[node->clone_of].clone_of != WG_ABSENT)
+            return wg_refute(p, index, "is a clone of node %u", node->clone_of);
+        of = &low->nodes.at[node->clone_of];
+        if (node->op != of->op || node->source != of->source || node->attributes != of->attributes ||
+            node->kernel.run != of->kernel.run || node->dtype != of->dtype ||
+            node->accumulates != of->accumulates || node->input_count != of->input_count ||
+            node->output_count != of->output_count)
+            return wg_refute(p, index, "does not compute what node %u does", node->clone_of);
+    }
+    for (uint32_t k = 0; k < node->input_count; k++)
+        if (original(low, low->edges.at[node->inputs + k]) != original(low, low->edges.at[of->given + k]))
+            return wg_refute(p, index, "has another input %u than the lowered graph says", k);
+    for (uint32_t v = 0; v < node->output_count; v++)
+        if (low->values.at[node->outputs + v].node != index ||
+            !wg_type_equal(&low->values.at[node->outputs + v].type, &low->values.at[of->outputs + v].type))
+            return wg_refute(p, index, "has another output %u than the lowered graph says", v);
+    return node->leaf || !(node->op->flags & WG_VIEW) ||
+           low->values.at[node->outputs].view_of == low->edges.at[node->inputs] ||
+           wg_refute(p, index, "is no view of its input");
+}
+
+/* --- The commit ------------------------------------------------------------------------------- */
+
+static bool may_fail(const wg_low_node *node) {
+    if (node->leaf) return false;
+    return node->op->flags & WG_CAN_FAIL ||
+           (node->op->flags & WG_INTEGERS_FAIL && !wg_dtype_real(node->dtype));
+}
+
+static bool prove_commit(const wg_proof *p) {
+    const wg_plan *plan = p->plan;
+    const bool tail = plan->tail_step < plan->steps.count;
+    const uint32_t commit = tail ? plan->steps.at[plan->tail_step].wave : (uint32_t)plan->waves.count;
+    if (plan->commit != commit || (tail && plan->waves.at[commit].first != plan->tail_step))
+        return wg_refute(p, WG_ABSENT, "it commits at wave %u, the tail begins in wave %u", plan->commit,
+                         commit);
+    for (size_t m = tail ? plan->steps.at[plan->tail_step].first : plan->members.count;
+         m < plan->members.count; m++)
+        if (may_fail(&p->low->nodes.at[plan->members.at[m]]))
+            return wg_refute(p, plan->members.at[m], "may fail, and runs when states may have changed");
+    const wg_root_counts *count = &p->low->count;
+    for (size_t i = count->results + count->assigns; i < wg_root_count(count); i++) {
+        const uint32_t node = p->low->values.at[wg_bytes_of(p->low, p->low->roots[i])].node;
+        if (p->member[node] != WG_ABSENT && plan->steps.at[plan->step_of[node]].wave >= commit)
+            return wg_refute(p, node, "guards the commit, and runs after it");
+    }
+    return true;
+}
+
+bool wg_prove_order(wg_proof *p) {
+    if (!prove_partition(p) || !prove_once(p) || !prove_list(p)) return false;
+    for (uint32_t i = 0; i < p->low->nodes.count; i++)
+        if (!p->low->nodes.at[i].dead &&
+            (!prove_same(p, i) || (p->member[i] != WG_ABSENT && !prove_inputs(p, i))))
+            return false;
+    return prove_commit(p);
+}
