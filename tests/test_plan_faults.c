@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -551,6 +552,7 @@ static verdict try_fault(const scene *s, const fault *f, size_t at, uint64_t exp
     if (child == 0) {
         wg_evaluation *e = wg_evaluation_latest(tape);
         alarm(20);
+        setrlimit(RLIMIT_AS, &(struct rlimit){1u << 30, 1u << 30}); /* a wrong plan may ask for any number of bytes */
         shared->made = f->make(e->plan, at, &shared->skipped);
         if (!shared->made || shared->skipped) _exit(0);
         shared->proved = wg_plan_verify(e->plan, tape, e->order.at);
