@@ -16,5 +16,6 @@
 #include <wengert/plan.h>
 #include <wengert/tape.h>
 #include <wengert/tensor.h>
+#include <wengert/trace.h>
 
 #endif

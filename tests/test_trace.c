@@ -1,0 +1,291 @@
+/* What is shown of a plan is what the plan says: every step in the listing, every buffer in the picture. And
+ * a picture that cannot be made is an error, whichever allocation fails. */
+#include "faults.h"
+#include "run/evaluation.h"
+#include "suite.h"
+#include <math.h>
+#include <stdlib.h>
+
+static wg_engine *engine;
+static wg_tape *tape;
+static wg_model *model;
+static wg_optimizer *optimizer;
+
+static void open_all(void) {
+    engine = wg_engine_new(NULL, .threads = 1);
+    tape = wg_tape_new(.engine = engine);
+    model = wg_model_new(.seed = 7);
+    optimizer = wg_sgd(model, 0.1, .momentum = 0.9);
+    ck_assert(engine && tape && model && optimizer);
+}
+static void close_all(void) {
+    wg_optimizer_free(optimizer);
+    wg_model_free(model);
+    wg_tape_free(tape);
+    wg_engine_free(engine);
+}
+
+enum { BATCH = 4, SIZE = 8 };
+
+/* A step of a small network in a scope whose name XML must have otherwise. */
+static wg_var record_step(void) {
+    static float pictures[BATCH * SIZE * SIZE];
+    static const int64_t classes[BATCH] = {0, 3, 1, 2};
+    for (int i = 0; i < BATCH * SIZE * SIZE; i++) pictures[i] = (float)(i % 17) / 17;
+    wg_scope(tape, "a<b&\"c\"");
+    wg_var x = wg_array(tape, WG_F32, WG_SHAPE(BATCH, 1, SIZE, SIZE), pictures);
+    x = wg_max_pool2d(wg_relu(wg_conv2d_layer(model, "conv", x, 4, .kernel = 3, .padding = 1)), .kernel = 2);
+    x = wg_linear(model, "fc", wg_flatten(x, 1), 5);
+    wg_var loss = wg_softmax_cross_entropy(x, wg_array(tape, WG_I64, WG_SHAPE(BATCH), classes));
+    wg_scope_end(tape);
+    wg_minimize(optimizer, loss);
+    return loss;
+}
+
+static const wg_plan *prepare_step(void) {
+    ck_assert_msg(wg_prepare(record_step()) == WG_OK, "%s", wg_tape_message(tape));
+    return wg_evaluation_latest(tape)->plan;
+}
+
+/* The file's content, to be freed. */
+static char *content_of(const char *path) {
+    FILE *file = fopen(path, "r");
+    ck_assert(file);
+    char *text = calloc(1, 1 << 20);
+    ck_assert_uint_lt(fread(text, 1, (1 << 20) - 1, file), (1 << 20) - 1);
+    fclose(file);
+    return text;
+}
+
+static size_t count_of(const char *text, const char *part) {
+    size_t count = 0;
+    for (; (text = strstr(text, part)); text += strlen(part)) count++;
+    return count;
+}
+
+static char *explained(void) {
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    ck_assert_int_eq(wg_explain(tape, stream), WG_OK);
+    fclose(stream);
+    return text;
+}
+
+/* --- The listing ------------------------------------------------------------------------------- */
+
+START_TEST(the_listing_has_every_step_and_adds_up_to_the_report) {
+    const wg_plan *plan = prepare_step();
+    wg_plan_info info;
+    ck_assert_int_eq(wg_plan_report(tape, &info), WG_OK);
+    char *text = explained();
+    ck_assert_uint_gt(plan->steps.count, 10);
+    ck_assert_uint_eq(count_of(text, "\nstep "), plan->steps.count);
+    size_t nodes = 0, wide = 0;
+    double flops = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        double number;
+        char prefix[3] = "", unit[3] = "";
+        wide += strlen(line) > 130;
+        nodes += strncmp(line, "    %", 5) == 0 && strchr(line, '(') != NULL;
+        const char *units = strncmp(line, "step ", 5) ? NULL : strstr(line, " by ");
+        if (!units) continue;
+        ck_assert_int_eq(sscanf(units, " by %*d %lf %2s %2s", &number, prefix, unit), 3);
+        flops += number * (*prefix == 'K' ? 1e3 : *prefix == 'M' ? 1e6 : 1);
+    }
+    ck_assert_uint_eq(nodes, info.nodes);
+    ck_assert_double_gt(info.flops, 1e4);
+    ck_assert_double_eq_tol(flops / info.flops, 1, 1e-3); /* four digits are written */
+    ck_assert_uint_eq(wide, 0);
+    free(text);
+}
+END_TEST
+
+START_TEST(the_listing_names_the_line_the_scope_and_whose_place_is_taken) {
+    wg_tensor *tensor = wg_tensor_new(WG_F64, WG_SHAPE(3000), NULL);
+    memset(wg_tensor_writable(tensor), 0, 3000 * sizeof(double));
+    wg_scope(tape, "here");
+    wg_var x = wg_input(tape, tensor), column = wg_transpose(wg_reshape(x, WG_SHAPE(50, 60)), WG_AXES(1, 0));
+    const int line = __LINE__ + 1;
+    wg_var y = wg_sum(wg_matmul(wg_exp(column), column, .transpose_b = true), WG_ALL_AXES);
+    wg_scope_end(tape);
+    ck_assert_int_eq(wg_prepare(y), WG_OK);
+    char *text = explained(), where[64];
+    snprintf(where, sizeof where, "test_trace.c:%d here\n", line);
+    ck_assert_message_contains(text, where);
+    ck_assert_message_contains(text, "f64[60, 50]");
+    ck_assert_message_contains(text, " was %");
+    ck_assert_message_contains(text, "result 0");
+    free(text);
+    wg_tensor_free(tensor);
+}
+END_TEST
+
+START_TEST(a_stream_that_cannot_be_written_is_an_error) {
+    prepare_step();
+    FILE *full = fopen("/dev/full", "w");
+    ck_assert(full);
+    ck_assert_int_eq(wg_explain(tape, full), WG_ERROR_FILE);
+    fclose(full);
+    ck_assert_int_eq(wg_explain(tape, NULL), WG_ERROR_FILE);
+}
+END_TEST
+
+START_TEST(a_tape_without_a_plan_has_nothing_to_show) {
+    wg_error error = {0};
+    ck_assert_int_eq(wg_explain(tape, stdout), WG_ERROR_STALE);
+    ck_assert_int_eq(wg_explain(NULL, stdout), WG_ERROR_STALE);
+    ck_assert_int_eq(wg_memory_svg(tape, temporary_path("a.svg"), &error), WG_ERROR_STALE);
+    ck_assert_message_contains(error.message, "no plan");
+    ck_assert_int_eq(wg_memory_svg(NULL, temporary_path("a.svg"), NULL), WG_ERROR_STALE);
+    prepare_step();
+    wg_tape_clear(tape);
+    ck_assert_int_eq(wg_memory_svg(tape, temporary_path("a.svg"), NULL), WG_ERROR_STALE);
+}
+END_TEST
+
+/* --- The picture ------------------------------------------------------------------------------- */
+
+/* Tags nest and end, and no bare & or quote stands where it must not: as much of XML as is used. */
+static void assert_well_formed(const char *text) {
+    char open[32][32];
+    int depth = 0;
+    for (const char *at = text; *at; at++) {
+        if (*at == '&')
+            ck_assert(!strncmp(at, "&amp;", 5) || !strncmp(at, "&lt;", 4) || !strncmp(at, "&gt;", 4) ||
+                      !strncmp(at, "&quot;", 6));
+        if (*at != '<') continue;
+        const char *end = strchr(at, '>'), *next = strchr(at + 1, '<');
+        ck_assert(end && (!next || end < next));
+        char name[32] = "";
+        ck_assert_int_eq(sscanf(at + 1, "%31[/a-z]", name), 1);
+        size_t quotes = 0;
+        for (const char *c = at; c < end; c++) quotes += *c == '"';
+        ck_assert_uint_eq(quotes % 2, 0);
+        if (*name == '/') {
+            ck_assert_int_gt(depth, 0);
+            ck_assert_str_eq(name + 1, open[--depth]);
+        } else if (end[-1] != '/') {
+            ck_assert_int_lt(depth, 32);
+            strcpy(open[depth++], name);
+        }
+        at = end;
+    }
+    ck_assert_int_eq(depth, 0);
+}
+
+START_TEST(every_buffer_is_in_the_picture_once) {
+    const wg_plan *plan = prepare_step();
+    const char *path = temporary_path("memory.svg");
+    wg_error error;
+    ck_assert_msg(wg_memory_svg(tape, path, &error) == WG_OK, "%s", error.message);
+    char *text = content_of(path);
+    assert_well_formed(text);
+    ck_assert_uint_gt(plan->buffers.count, 10);
+    ck_assert_uint_eq(count_of(text, "class=\"b\""), plan->buffers.count);
+    size_t found = 0;
+    for (size_t i = 0; i < plan->buffers.count; i++) {
+        const wg_buffer *b = &plan->buffers.at[i];
+        char title[96];
+        snprintf(title, sizeof title, " at %llu, waves %u to %u\n", (unsigned long long)b->offset, b->first,
+                 b->last);
+        found += count_of(text, title) == 1;
+    }
+    ck_assert_uint_eq(found, plan->buffers.count);
+    ck_assert_message_contains(text, "a&lt;b&amp;&quot;c&quot;");
+    free(text);
+}
+END_TEST
+
+START_TEST(a_path_that_cannot_be_written_is_named) {
+    prepare_step();
+    wg_error error;
+    ck_assert_int_eq(wg_memory_svg(tape, "/no/such/folder/memory.svg", &error), WG_ERROR_FILE);
+    ck_assert_message_contains(error.message, "/no/such/folder/memory.svg");
+    ck_assert_int_eq(wg_memory_svg(tape, NULL, &error), WG_ERROR_FILE);
+    ck_assert_int_eq(wg_memory_svg(tape, "/dev/full", &error), WG_ERROR_FILE);
+    ck_assert_int_eq(wg_tape_status(tape), WG_OK);
+}
+END_TEST
+
+START_TEST(a_plan_without_buffers_can_be_drawn) {
+    wg_tensor *tensor = wg_tensor_new(WG_F32, WG_SHAPE(2), NULL);
+    ck_assert_int_eq(wg_prepare(wg_input(tape, tensor)), WG_OK);
+    const char *path = temporary_path("empty.svg");
+    ck_assert_int_eq(wg_memory_svg(tape, path, NULL), WG_OK);
+    char *text = content_of(path);
+    assert_well_formed(text);
+    ck_assert_uint_eq(count_of(text, "class=\"b\""), 0);
+    free(text);
+    wg_tensor_free(tensor);
+}
+END_TEST
+
+/* --- Size, and memory that runs out --------------------------------------------------------------- */
+
+START_TEST(a_long_chain_is_listed_to_its_end) {
+    enum { LINKS = 100000 };
+    wg_var x = wg_scalar(tape, 1), y = x;
+    for (int i = 0; i < LINKS; i++) y = wg_add(y, x);
+    ck_assert_int_eq(wg_prepare(y, wg_grad(y, x)), WG_OK);
+    wg_plan_info info;
+    ck_assert_int_eq(wg_plan_report(tape, &info), WG_OK);
+    ck_assert_uint_gt(info.nodes, LINKS);
+    char *text = explained();
+    ck_assert_uint_ge(count_of(text, " = add("), LINKS);
+    ck_assert_int_eq(wg_memory_svg(tape, temporary_path("chain.svg"), NULL), WG_OK);
+    free(text);
+}
+END_TEST
+
+START_TEST(the_picture_survives_every_allocation_that_fails) {
+    prepare_step();
+    char path[512];
+    snprintf(path, sizeof path, "%s", temporary_path("memory.svg"));
+    ck_assert_int_eq(wg_memory_svg(tape, path, NULL), WG_OK);
+    const faults_held before = faults_hold();
+    int errors = 0;
+    for (long n = 0;; n++) {
+        wg_error error = {0};
+        faults_arm(n);
+        const int status = wg_memory_svg(tape, path, &error);
+        const bool hit = faults_disarm();
+        ck_assert_msg(faults_same(before, faults_hold()), "leak after %s", faults_describe());
+        ck_assert_int_eq(status, error.status);
+        ck_assert_int_eq(status != WG_OK, hit);
+        if (!hit) break;
+        errors++;
+    }
+    ck_assert_int_ge(errors, 7);
+}
+END_TEST
+
+START_TEST(the_listing_survives_every_allocation_that_fails) {
+    prepare_step();
+    static char text[1 << 16];
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    ck_assert_int_eq(wg_explain(tape, stream), WG_OK);
+    const faults_held before = faults_hold();
+    int errors = 0;
+    for (long n = 0;; n++) {
+        rewind(stream);
+        faults_arm(n);
+        const int status = wg_explain(tape, stream);
+        const bool hit = faults_disarm();
+        ck_assert_msg(faults_same(before, faults_hold()), "leak after %s", faults_describe());
+        ck_assert_int_eq(status, hit ? WG_ERROR_MEMORY : WG_OK);
+        if (!hit) break;
+        errors++;
+    }
+    ck_assert_int_ge(errors, 4);
+    fclose(stream);
+}
+END_TEST
+
+WG_SUITE_WITH("trace", open_all, close_all, the_listing_has_every_step_and_adds_up_to_the_report,
+              the_listing_names_the_line_the_scope_and_whose_place_is_taken,
+              a_stream_that_cannot_be_written_is_an_error, a_tape_without_a_plan_has_nothing_to_show,
+              every_buffer_is_in_the_picture_once, a_path_that_cannot_be_written_is_named,
+              a_plan_without_buffers_can_be_drawn, a_long_chain_is_listed_to_its_end,
+              the_picture_survives_every_allocation_that_fails,
+              the_listing_survives_every_allocation_that_fails)
