@@ -13,5 +13,6 @@ enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_USAGE = 2 };
 int cli_bench(int argc, char **argv);
 int cli_hash(int argc, char **argv);
 int cli_info(int argc, char **argv);
+int cli_show(int argc, char **argv);
 
 #endif

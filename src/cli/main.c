@@ -8,6 +8,7 @@ static const struct command {
     {"bench", "takes and times training steps of reference models", cli_bench},
     {"hash", "trains in every way that must not change a bit, and compares the weights", cli_hash},
     {"info", "what the library was built with, and what it would run on here", cli_info},
+    {"show", "what the plan of a reference step looks like", cli_show},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
