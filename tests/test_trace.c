@@ -221,6 +221,30 @@ START_TEST(a_plan_without_buffers_can_be_drawn) {
 }
 END_TEST
 
+/* --- The graph --------------------------------------------------------------------------------- */
+
+START_TEST(every_step_is_a_box_of_the_graph) {
+    const wg_plan *plan = prepare_step();
+    const char *path = temporary_path("step.dot");
+    wg_error error;
+    ck_assert_msg(wg_graph_dot(tape, path, &error) == WG_OK, "%s", error.message);
+    char *text = content_of(path);
+    size_t found = 0;
+    for (size_t i = 0; i < plan->steps.count; i++) {
+        char box[32];
+        snprintf(box, sizeof box, "\n  b%zu [", i);
+        found += count_of(text, box) == 1;
+    }
+    ck_assert_uint_eq(found, plan->steps.count);
+    ck_assert_uint_gt(count_of(text, " -> "), plan->steps.count / 2);
+    ck_assert_uint_eq(count_of(text, "{"), count_of(text, "}"));
+    ck_assert_message_contains(text, "label=<a&lt;b&amp;&quot;c&quot;>");
+    free(text);
+    ck_assert_int_eq(wg_graph_dot(tape, "/no/such/folder/step.dot", &error), WG_ERROR_FILE);
+    ck_assert_message_contains(error.message, "/no/such/folder/step.dot");
+}
+END_TEST
+
 /* --- Size, and memory that runs out --------------------------------------------------------------- */
 
 START_TEST(a_long_chain_is_listed_to_its_end) {
@@ -238,17 +262,17 @@ START_TEST(a_long_chain_is_listed_to_its_end) {
 }
 END_TEST
 
-START_TEST(the_picture_survives_every_allocation_that_fails) {
+static void assert_survives(int (*draw)(const wg_tape *tape, const char *path, wg_error *error)) {
     prepare_step();
     char path[512];
     snprintf(path, sizeof path, "%s", temporary_path("memory.svg"));
-    ck_assert_int_eq(wg_memory_svg(tape, path, NULL), WG_OK);
+    ck_assert_int_eq(draw(tape, path, NULL), WG_OK);
     const faults_held before = faults_hold();
     int errors = 0;
     for (long n = 0;; n++) {
         wg_error error = {0};
         faults_arm(n);
-        const int status = wg_memory_svg(tape, path, &error);
+        const int status = draw(tape, path, &error);
         const bool hit = faults_disarm();
         ck_assert_msg(faults_same(before, faults_hold()), "leak after %s", faults_describe());
         ck_assert_int_eq(status, error.status);
@@ -258,6 +282,10 @@ START_TEST(the_picture_survives_every_allocation_that_fails) {
     }
     ck_assert_int_ge(errors, 7);
 }
+
+START_TEST(the_picture_survives_every_allocation_that_fails) { assert_survives(wg_memory_svg); }
+END_TEST
+START_TEST(the_graph_survives_every_allocation_that_fails) { assert_survives(wg_graph_dot); }
 END_TEST
 
 START_TEST(the_listing_survives_every_allocation_that_fails) {
@@ -285,6 +313,7 @@ END_TEST
 WG_SUITE_WITH("trace", open_all, close_all, the_listing_has_every_step_and_adds_up_to_the_report,
               the_listing_names_the_line_the_scope_and_whose_place_is_taken,
               a_stream_that_cannot_be_written_is_an_error, a_tape_without_a_plan_has_nothing_to_show,
+              every_step_is_a_box_of_the_graph, the_graph_survives_every_allocation_that_fails,
               every_buffer_is_in_the_picture_once, a_path_that_cannot_be_written_is_named,
               a_plan_without_buffers_can_be_drawn, a_long_chain_is_listed_to_its_end,
               the_picture_survives_every_allocation_that_fails,

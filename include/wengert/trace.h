@@ -26,5 +26,9 @@ WG_API int wg_explain(const wg_tape *tape, FILE *stream);
  * be NULL. An earlier file stays whole until the new one is. */
 WG_API int wg_memory_svg(const wg_tape *tape, const char *path, wg_error *error);
 
+/* Writes the steps and what passes between them as a graph for Graphviz: forward, backward and update coloured, types in
+ * the boxes, scopes as clusters. Of a step with many members the first eight are named. Otherwise as wg_memory_svg. */
+WG_API int wg_graph_dot(const wg_tape *tape, const char *path, wg_error *error);
+
 WG_END_C
 #endif

@@ -99,9 +99,10 @@ static void write_where(const wg_facts *f, FILE *stream, const wg_low_node *node
     const wg_site site = wg_site_of(f, node);
     const char *slash = site.file ? strrchr(site.file, '/') : NULL;
     char text[WHERE + 1] = "";
-    if (site.file) add(text, sizeof text, "%s:%d ", slash ? slash + 1 : site.file, site.line);
-    if (node->clone_of != WG_ABSENT) add(text, sizeof text, "recomputes %%%u ", node->clone_of);
-    add(text, sizeof text, "%s", wg_scope_of(f, node));
+    if (site.file) add(text, sizeof text, "%s:%d", slash ? slash + 1 : site.file, site.line);
+    if (node->clone_of != WG_ABSENT) add(text, sizeof text, " recomputes %%%u", node->clone_of);
+    add(text, sizeof text, " %s", wg_scope_of(f, node));
+    if (text[strlen(text) - 1] == ' ') text[strlen(text) - 1] = 0;
     fprintf(stream, "%s\n", text);
 }
 
