@@ -124,6 +124,7 @@ START_TEST(each_pass_is_switched_off_in_turn) {
     int lines = 0;
     for (json_t *line; (line = next_line(&at)) != NULL; lines++) {
         ck_assert_double_gt(number(line, "ratio"), 0);
+        ck_assert_double_gt(number(line, "min_ratio"), 0);
         if (lines) ck_assert_str_eq(text(line, "disabled"), wg_pass_at(lines - 1)->name);
         json_decref(line);
     }

@@ -35,6 +35,7 @@ typedef struct bench_run {
     double files;    /* of these, pages of files: code that was used for the first time */
     double measured; /* the same since the step was planned, which foretold plan.peak */
     double ratio;    /* its median by that of the run that it is held against; 0: it is held against none */
+    double quickest; /* the same of the quickest steps, which what else the machine does leaves alone */
 } bench_run;
 
 /* --- bench_run.c ------------------------------------------------------------------------------------ */
@@ -55,7 +56,8 @@ int bench_take(bench_run *run, int count, bool timed, wg_error *error);
  * other, so that what slows the machine down for a while slows all of them. Returns a wg_status. */
 int bench_race(bench_run *runs, int count, const bench_options *options, wg_error *error);
 
-double bench_median(const bench_run *run);
+/* Sets the ratios. */
+void bench_hold_against(bench_run *run, const bench_run *other);
 
 /* The run as one line of JSON; with what its process took of memory where it was `alone` in it. */
 void bench_print(const bench_run *run, bool alone);

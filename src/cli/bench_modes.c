@@ -102,7 +102,7 @@ int bench_passes(const bench_options *options, const reference_model *model, con
     }
     if (!status) status = bench_race(runs, count, options, &error);
     for (int i = 0; i < count && !status; i++) {
-        runs[i].ratio = bench_median(&runs[i]) / bench_median(&runs[0]);
+        bench_hold_against(&runs[i], &runs[0]);
         bench_print(&runs[i], false);
     }
     for (int i = 0; i < count; i++) bench_close(&runs[i], NULL);
@@ -167,7 +167,7 @@ int bench_sweep(const bench_options *options, const reference_model *model, cons
     }
     if (!status) status = bench_race(runs, BUDGETS, options, &error);
     for (int i = 0; i < BUDGETS && !status; i++) {
-        runs[i].ratio = bench_median(&runs[i]) / bench_median(&runs[BUDGETS - 1]);
+        bench_hold_against(&runs[i], &runs[BUDGETS - 1]);
         bench_print(&runs[i], false);
     }
     for (int i = 0; i < BUDGETS; i++) bench_close(&runs[i], engine);

@@ -92,7 +92,7 @@ static int by_size(const void *one, const void *other) {
     return (a > b) - (a < b);
 }
 
-double bench_median(const bench_run *run) {
+static double median_of(const bench_run *run) {
     double *sorted = run->count ? malloc(run->count * sizeof *sorted) : NULL;
     if (!sorted) return NAN;
     memcpy(sorted, run->milliseconds, run->count * sizeof *sorted);
@@ -100,6 +100,17 @@ double bench_median(const bench_run *run) {
     const double median = sorted[run->count / 2];
     free(sorted);
     return median;
+}
+
+static double quickest_of(const bench_run *run) {
+    double least = run->count ? run->milliseconds[0] : NAN;
+    for (size_t i = 1; i < run->count; i++) least = fmin(least, run->milliseconds[i]);
+    return least;
+}
+
+void bench_hold_against(bench_run *run, const bench_run *other) {
+    run->ratio = median_of(run) / median_of(other);
+    run->quickest = quickest_of(run) / quickest_of(other);
 }
 
 /* Steps of this run that take about as long as a block should. */
@@ -144,11 +155,11 @@ const char *bench_number(const char *form, double value) {
 }
 
 static void print_time(const bench_run *run) {
-    double least = run->count ? run->milliseconds[0] : NAN;
-    for (size_t i = 1; i < run->count; i++) least = fmin(least, run->milliseconds[i]);
-    printf(",\"median_ms\":%s,\"min_ms\":%s,\"runs\":%zu", bench_number("%.5f", bench_median(run)),
-           bench_number("%.5f", least), run->count);
-    if (run->ratio > 0) printf(",\"ratio\":%s", bench_number("%.4f", run->ratio));
+    printf(",\"median_ms\":%s,\"min_ms\":%s,\"runs\":%zu", bench_number("%.5f", median_of(run)),
+           bench_number("%.5f", quickest_of(run)), run->count);
+    if (run->ratio > 0)
+        printf(",\"ratio\":%s,\"min_ratio\":%s", bench_number("%.4f", run->ratio),
+               bench_number("%.4f", run->quickest));
 }
 
 static void print_memory(const bench_run *run) {
