@@ -16,19 +16,19 @@ typedef pool2d_attributes max_pool2d_attributes;
 /* Tap (row, left + v) of the windows first … last of one row: y and index take it where it is larger. The
  * caller's constant stride lets the compiler vectorise. */
 WG_INLINE void take_larger(const real *x, int64_t at, int64_t stride, int64_t first, int64_t last, real *y,
-                           int64_t *index) {
+                           int32_t *index) {
     for (int64_t j = first; j < last; j++) {
         const real value = x[at + j * stride], best = y[j];
         const bool larger = value > best || (value != value && best == best);
         y[j] = larger ? value : best;
-        index[j] = larger ? at + j * stride : index[j];
+        index[j] = larger ? (int32_t)(at + j * stride) : index[j];
     }
 }
 
 /* VEC_LANES windows of 2 × 2 side by side: y is their largest, and index where the first of the largest is.
  * Where there is a NaN, or infinities that make one, they may be wrong, and a lane of the result is not 0. */
-WG_INLINE vec_whole pool_run_2x2(const real *x, int64_t at, int64_t width, real *y, int64_t *index) {
-    typedef int64_t places __attribute__((vector_size(VEC_LANES * sizeof(int64_t)), aligned(8)));
+WG_INLINE vec_whole pool_run_2x2(const real *x, int64_t at, int64_t width, real *y, int32_t *index) {
+    typedef int32_t places __attribute__((vector_size(VEC_LANES * sizeof(int32_t)), aligned(4)));
     const vec left = vec_load(x + at), right = vec_load(x + at + VEC_LANES);
     const vec left_below = vec_load(x + at + width), right_below = vec_load(x + at + width + VEC_LANES);
     const vec a = vec_even(left, right), b = vec_odd(left, right);
@@ -41,11 +41,11 @@ WG_INLINE vec_whole pool_run_2x2(const real *x, int64_t at, int64_t width, real 
     const vec sum = a + b + c + d;
     vec_store(y, vec_pick(d_wins, d, three));
     const vec_whole right_wins = d_wins | (b_wins & ~c_wins), below_wins = d_wins | c_wins;
-    static const int64_t steps[16] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
+    static const int32_t steps[16] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
     places to;
     memcpy(&to, steps, sizeof to);
-    to += at - __builtin_convertvector(right_wins, places);
-    to += __builtin_convertvector(below_wins, places) & width;
+    to += (int32_t)at - __builtin_convertvector(right_wins, places);
+    to += __builtin_convertvector(below_wins, places) & (int32_t)width;
     memcpy(index, &to, sizeof to);
     return sum != sum;
 }
@@ -53,7 +53,7 @@ WG_INLINE vec_whole pool_run_2x2(const real *x, int64_t at, int64_t width, real 
 /* A plane of windows of 2 × 2 without padding, the common case; false if there is something unordered in it.
  * A run may reach beyond its row, where the next row overwrites what is wrong, but not beyond the plane. */
 static bool pool_plane_2x2(const real *x, const int64_t in[2], int64_t row_stride, const int64_t out[2],
-                           real *y, int64_t *index) {
+                           real *y, int32_t *index) {
     const int64_t width = in[1], windows = out[0] * out[1], pixels = in[0] * in[1];
     vec_whole unordered = {0};
     bool any = false;
@@ -66,9 +66,9 @@ static bool pool_plane_2x2(const real *x, const int64_t in[2], int64_t row_strid
                 continue;
             }
             const int64_t four[] = {at, at + 1, at + width, at + width + 1};
-            index[to] = at;
+            index[to] = (int32_t)at;
             for (int k = 0; k < 4; k++) {
-                if (x[four[k]] > x[index[to]]) index[to] = four[k];
+                if (x[four[k]] > x[index[to]]) index[to] = (int32_t)four[k];
                 any |= x[four[k]] != x[four[k]];
             }
             y[to] = x[index[to]];
@@ -79,12 +79,12 @@ static bool pool_plane_2x2(const real *x, const int64_t in[2], int64_t row_strid
 }
 
 static void pool_row(const pool2d_attributes *a, const real *x, const int64_t in[2], int64_t top,
-                     int64_t count, real *y, int64_t *index) {
+                     int64_t count, real *y, int32_t *index) {
     int64_t u0, u1;
     pool2d_window(top, a->kernel[0], in[0], &u0, &u1);
     for (int64_t j = 0; j < count; j++) {
         const int64_t left = j * a->stride[1] - a->padding[1];
-        index[j] = (top + u0) * in[1] + (left < 0 ? 0 : left);
+        index[j] = (int32_t)((top + u0) * in[1] + (left < 0 ? 0 : left));
         y[j] = x[index[j]];
     }
     for (int64_t u = u0; u < u1; u++) {
@@ -108,7 +108,7 @@ static void forward(const wg_call *call) {
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const real *x = WG_IN(call, 0, real) + unit * in[0] * in[1];
         real *y = WG_OUT(call, 0, real) + unit * out[0] * out[1];
-        int64_t *index = WG_OUT(call, 1, int64_t) + unit * out[0] * out[1];
+        int32_t *index = WG_OUT(call, 1, int32_t) + unit * out[0] * out[1];
         if (simple && pool_plane_2x2(x, in, a->stride[0], out, y, index)) continue;
         for (int64_t i = 0; i < out[0]; i++, y += out[1], index += out[1])
             pool_row(a, x, in, i * a->stride[0] - a->padding[0], out[1], y, index);
@@ -128,7 +128,7 @@ static void scatter(const wg_call *call) {
     const int64_t windows = in[0] * in[1], pixels = out[0] * out[1];
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const real *dy = WG_IN(call, 0, real) + unit * windows;
-        const int64_t *index = WG_IN(call, 1, int64_t) + unit * windows;
+        const int32_t *index = WG_IN(call, 1, int32_t) + unit * windows;
         real *dx = WG_OUT(call, 0, real) + unit * pixels;
         memset(dx, 0, (size_t)pixels * sizeof(real));
         for (int64_t i = 0; i < windows; i++) {
@@ -146,7 +146,7 @@ static void gather(const wg_call *call) {
     const int64_t pixels = in[0] * in[1], windows = out[0] * out[1];
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const real *x = WG_IN(call, 0, real) + unit * pixels;
-        const int64_t *index = WG_IN(call, 1, int64_t) + unit * windows;
+        const int32_t *index = WG_IN(call, 1, int32_t) + unit * windows;
         real *y = WG_OUT(call, 0, real) + unit * windows;
         for (int64_t i = 0; i < windows; i++) {
             if (outside(call, index[i], pixels)) return;
@@ -170,7 +170,11 @@ static int infer(wg_infer *infer) {
         (status = pool2d_infer(infer, &infer->inputs[0], &infer->outputs[0])))
         return status;
     infer->outputs[1] = infer->outputs[0];
-    infer->outputs[1].dtype = WG_I64;
+    infer->outputs[1].dtype = WG_I32;
+    const wg_type *x = &infer->inputs[0];
+    if (x->extent[2] > 0 && x->extent[3] > INT32_MAX / x->extent[2])
+        return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s; a plane has at most %d pixels, for their indices are i32",
+                             wg_infer_shape_text(infer, x), INT32_MAX);
     return WG_OK;
 }
 
@@ -180,8 +184,8 @@ static int infer_indices(wg_infer *infer, bool same_windows) {
     if (values->dtype != WG_F32 && values->dtype != WG_F64)
         return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken",
                              wg_infer_text(infer, values));
-    if (indices->dtype != WG_I64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i64",
+    if (indices->dtype != WG_I32)
+        return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i32",
                              wg_infer_text(infer, indices));
     if (values->rank != 4 || indices->rank != 4 || values->extent[0] != indices->extent[0] ||
         values->extent[1] != indices->extent[1] ||
@@ -241,7 +245,7 @@ static void sample_indices(wg_sampler *s, bool scatters) {
         const wg_shape *image = WG_SHAPE(at->n, at->channels, at->in[0], at->in[1]);
         const wg_shape *windows = WG_SHAPE(at->n, at->channels, pool2d_windows(at, 0), pool2d_windows(at, 1));
         WG_SAMPLE(s, scatters ? &with : NULL, {.shape = scatters ? windows : image},
-                  {.dtype = WG_I64, .shape = windows, .values = WG_INTEGERS, .high = (double)(at->in[0] * at->in[1] - 1)});
+                  {.dtype = WG_I32, .shape = windows, .values = WG_INTEGERS, .high = (double)(at->in[0] * at->in[1] - 1)});
     }
 }
 static void samples_of_scatter(wg_sampler *s) { sample_indices(s, true); }

@@ -189,7 +189,7 @@ static void max_pool2d(naive_call *call) {
     const naive_array *x = &call->inputs[0];
     const window w = read_window(call);
     wg_type type = windows_of(&x->type, &w), place_type = type;
-    place_type.dtype = WG_I64;
+    place_type.dtype = WG_I32;
     naive_array *y = naive_output(call, 0, type), *places = naive_output(call, 1, place_type);
     const int64_t plane = x->type.extent[2] * x->type.extent[3];
     call->roundings = 0;

@@ -124,7 +124,7 @@ typedef struct wg_pool2d_options {
     int stride WG_DEFAULT_, stride_hw[2] WG_DEFAULT_;   /* default: the kernel */
     int padding WG_DEFAULT_, padding_hw[2] WG_DEFAULT_; /* at most half the kernel */
 } wg_pool2d_options;
-/* x [N, C, H, W]. Padding never wins a maximum. wg_output(y, 1) are the indices (i64, in the plane). */
+/* x [N, C, H, W]. Padding never wins a maximum. wg_output(y, 1) are the indices (i32, in the plane; ONNX has i64). */
 WG_API wg_var wg_max_pool2d(wg_var x, const wg_pool2d_options *options);
 /* The mean over the window; padding counts as zeros, as PyTorch's count_include_pad=True. */
 WG_API wg_var wg_avg_pool2d(wg_var x, const wg_pool2d_options *options);
