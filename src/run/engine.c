@@ -68,8 +68,7 @@ wg_engine *(wg_engine_new)(wg_error *error, const wg_engine_options *given) {
         engine->isa = isa;
         engine->executor = options.executor;
         /* node by node means: as lowered */
-        engine->disabled =
-            options.executor == WG_NODE_BY_NODE ? disabled | wg_planning_passes() : disabled;
+        engine->disabled = options.executor == WG_NODE_BY_NODE ? disabled | wg_planning_passes() : disabled;
         engine->poison = options.poison;
         engine->cache.bound = options.cached_plans > 0 ? (size_t)options.cached_plans : CACHED_PLANS;
         if (wg_fork_watch(engine)) return engine;
@@ -154,10 +153,25 @@ void wg_run_end(wg_engine *engine) {
 
 /* --- Arenas ----------------------------------------------------------------------------------- */
 
+/* The smallest that is large enough, so that a small run does not keep the large arena from the one that
+ * needs it; else the largest, which makes room for a larger one. At least one is there. */
+static size_t fitting(const wg_engine *engine, size_t bytes) {
+    size_t best = 0;
+    for (size_t i = 1; i < engine->arenas.count; i++) {
+        const size_t have = engine->arenas.at[i].bytes, held = engine->arenas.at[best].bytes;
+        if (held < bytes ? have > held : have >= bytes && have < held) best = i;
+    }
+    return best;
+}
+
 bool wg_arena_take(wg_engine *engine, size_t bytes, wg_arena *arena) {
     *arena = (wg_arena){0};
     pthread_mutex_lock(&engine->lock);
-    if (engine->arenas.count) *arena = engine->arenas.at[--engine->arenas.count];
+    if (engine->arenas.count) {
+        const size_t best = fitting(engine, bytes);
+        *arena = engine->arenas.at[best];
+        engine->arenas.at[best] = engine->arenas.at[--engine->arenas.count];
+    }
     pthread_mutex_unlock(&engine->lock);
     if (arena->memory && arena->bytes >= bytes) return true;
     free(arena->memory);
