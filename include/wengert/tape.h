@@ -143,11 +143,13 @@ WG_API int wg_prepare_list(const wg_var *vars);
 
 /* Does the latest evaluation once more, from what inputs and states hold now: the same vars, the same assigns, no
  * recording, no planning. Kept values that it started from count as they are. The tape must not have been cleared
- * since. Returns a wg_status. */
+ * since. After a failure nothing has been assigned, and once the tape is healed it can be done again. Returns a
+ * wg_status. */
 WG_API int wg_rerun(wg_tape *tape);
 
 /* From now on the input stands for this tensor, of the same dtype and shape, which the tape holds by reference. Values
- * that exist already do not change. Returns a wg_status. */
+ * that exist already do not change. For wg_rerun the tensor may not lie in a state that the evaluation assigns, unless
+ * an input did so when it was recorded. Returns a wg_status. */
 WG_API int wg_bind(wg_var input, wg_tensor *tensor);
 
 /* While a plan runs the tape asks `should_stop`, on the thread that evaluates, between its waves; true ends the

@@ -219,7 +219,7 @@ static int run(wg_tape *tape, wg_evaluation *e) {
     wg_arena_return(tape->engine, &arena);
     wg_hand_over_results(tape, e, good);
     for (size_t i = 0; good && i < e->states.count; i++) atomic_fetch_add(&e->states.at[i]->version, 1);
-    e->ran = good;
+    if (good) e->ran = true;
     return good ? WG_OK : tape->error.status;
 }
 
@@ -266,6 +266,11 @@ int wg_rerun(wg_tape *tape) {
     if (!e || !e->ran)
         return wg_tape_fail(tape, WG_ERROR_STALE,
                             "wg_rerun: nothing has been evaluated on this tape since it was cleared");
+    if (wg_plan_pass_on(e->plan, WG_PASS_UPDATE) && states_are_inputs(tape, e))
+        return wg_tape_fail(
+            tape, WG_ERROR_STALE,
+            "wg_rerun: an input has been bound to the memory of a state that is assigned; expected "
+            "memory of its own, or the step recorded anew");
     wg_run_begin(tape->engine);
     const int status = run(tape, e);
     wg_run_end(tape->engine);

@@ -15,7 +15,7 @@ typedef struct wg_evaluation {
     WG_ARRAY(wg_job) jobs;
     wg_plan *plan;  /* NULL: none was made since the tape was cleared */
     uint32_t epoch; /* of the tape */
-    bool ran;       /* from beginning to end, so that it can be run again */
+    bool ran;       /* from beginning to end, once, so that it can be run again */
 } wg_evaluation;
 
 /* The tape's; NULL: no memory, error on the tape. */
