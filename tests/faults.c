@@ -25,7 +25,7 @@ extern void *__libc_realloc(void *block, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 extern void __libc_free(void *block);
 
-static atomic_long calls, chosen = -1, blocks, mapped, threads;
+static atomic_long calls, returns, chosen = -1, blocks, mapped, threads;
 static atomic_bool hit, deadly;
 static char file_calls[256];
 static atomic_uint file_call_count;
@@ -38,6 +38,7 @@ static struct {
 void faults_arm(long n) {
     atomic_store(&chosen, -1);
     atomic_store(&calls, 0);
+    atomic_store(&returns, 0);
     atomic_store(&hit, false);
     atomic_store(&deadly, false);
     atomic_store(&file_call_count, 0);
@@ -65,6 +66,8 @@ static void note(char call) {
 }
 
 long faults_calls(void) { return atomic_load(&calls); }
+
+long faults_returns(void) { return atomic_load(&returns); }
 
 faults_held faults_hold(void) {
     return (faults_held){atomic_load(&blocks), atomic_load(&mapped), atomic_load(&threads)};
@@ -141,6 +144,7 @@ void *reallocarray(void *block, size_t count, size_t size) {
 }
 
 void free(void *block) {
+    atomic_fetch_add(&returns, 1);
     if (block) atomic_fetch_sub(&blocks, 1);
     __libc_free(block);
 }
@@ -190,15 +194,48 @@ void *mmap(void *address, size_t length, int protection, int flags, int file, of
 }
 
 int munmap(void *address, size_t length) {
+    atomic_fetch_add(&returns, 1);
     const int status = (int)syscall(SYS_munmap, address, length);
     if (status == 0) atomic_fetch_sub(&mapped, whole_pages(length));
     return status;
+}
+
+void *mremap(void *address, size_t length, size_t wanted, int flags, ...) {
+    void *target = NULL;
+    if (flags & MREMAP_FIXED) {
+        va_list arguments;
+        va_start(arguments, flags);
+        target = va_arg(arguments, void *);
+        va_end(arguments);
+    }
+    if (REFUSED("mremap", wanted)) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    const long got = syscall(SYS_mremap, address, length, wanted, flags, target);
+    if (got != -1) atomic_fetch_add(&mapped, whole_pages(wanted) - whole_pages(length));
+    return got == -1 ? MAP_FAILED : (void *)(intptr_t)got;
 }
 
 /* The function of this name that would have been called; ISO C has no cast from data to code. */
 #define REAL(function)                   \
     static __typeof__(&(function)) real; \
     if (!real) *(void **)&real = dlsym(RTLD_NEXT, #function)
+
+int brk(void *end) {
+    REAL(brk);
+    if (REFUSED("brk", 0)) return errno = ENOMEM, -1;
+    return real(end);
+}
+
+void *sbrk(intptr_t more) {
+    REAL(sbrk);
+    if (more != 0 && REFUSED("sbrk", (size_t)more)) {
+        errno = ENOMEM;
+        return (void *)-1;
+    }
+    return real(more);
+}
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                    void *argument) {

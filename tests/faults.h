@@ -1,11 +1,11 @@
 /* faults — makes the system refuse memory, a thread or work on a file, at one chosen call.
  *
- * A suite that lists faults.c among its sources has the malloc family, mmap, pthread_create, open, read,
- * pread, write, fsync and rename replaced in the whole process, the libraries it uses included (not what the C
- * library calls inside itself). All such calls of all threads are numbered; the one that has been chosen fails
- * as the system would have failed it, the others go through. What is held is counted, so that a leak shows as
- * a difference; whatever is measured must have run once before, since the C library keeps some of what it gets
- * (the stack of a thread that has ended).
+ * A suite that lists faults.c among its sources has the malloc family, mmap, mremap, brk, sbrk, pthread_create,
+ * open, read, pread, write, fsync and rename replaced in the whole process, the libraries it uses included (not
+ * what the C library calls inside itself). All such calls of all threads are numbered; the one that has been
+ * chosen fails as the system would have failed it, the others go through. What is held is counted, so that a leak
+ * shows as a difference; whatever is measured must have run once before, since the C library keeps some of what
+ * it gets (the stack of a thread that has ended).
  *
  *     const faults_held before = faults_hold();
  *     for (long n = 0; faults_arm(n), attempt(), faults_disarm(); n++)       until no call was left to fail
@@ -28,6 +28,9 @@ bool faults_disarm(void);
 
 /* Calls since the last faults_arm. */
 long faults_calls(void);
+
+/* Calls of free and munmap since then, of nothing too: these cannot fail and are not numbered. */
+long faults_returns(void);
 
 /* The call that failed last, for messages: "malloc(64), called from wg_tape_new+0x20". */
 const char *faults_describe(void);

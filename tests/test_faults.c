@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Keeps the compiler from seeing that a block is never used, and leaving it out. */
 static void *volatile sink;
@@ -87,6 +88,39 @@ START_TEST(mmap_and_pthread_create_can_fail) {
 }
 END_TEST
 
+START_TEST(what_moves_a_mapping_or_the_break_can_fail) {
+    void *map = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    faults_arm(0);
+    void *moved = mremap(map, 4096, 8192, MREMAP_MAYMOVE);
+    ck_assert(faults_disarm());
+    ck_assert_ptr_eq(moved, MAP_FAILED);
+    ck_assert_int_eq(munmap(map, 4096), 0);
+    faults_arm(0);
+    void *old_break = sbrk(4096);
+    ck_assert(faults_disarm());
+    ck_assert_int_eq((intptr_t)old_break, -1);
+    faults_arm(0);
+    const int status = brk((char *)sbrk(0) + 4096);
+    ck_assert(faults_disarm());
+    ck_assert_int_eq(status, -1);
+}
+END_TEST
+
+START_TEST(what_gives_memory_back_is_counted) {
+    void *block = malloc(8), *map = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    sink = block;
+    faults_arm(-1);
+    free(sink);
+    sink = NULL;
+    free(sink);
+    munmap(map, 4096);
+    const long returns = faults_returns(), calls = faults_calls();
+    faults_disarm();
+    ck_assert_int_eq(returns, 3);
+    ck_assert_int_eq(calls, 0);
+}
+END_TEST
+
 START_TEST(a_call_inside_the_c_library_can_fail) {
     faults_arm(0);
     char *copy = strdup("text");
@@ -135,5 +169,6 @@ END_TEST
 
 WG_SUITE("faults", only_the_chosen_call_fails, nothing_fails_when_none_is_chosen,
          every_function_of_the_malloc_family_can_fail, a_failed_realloc_leaves_the_block_as_it_was,
-         mmap_and_pthread_create_can_fail, a_call_inside_the_c_library_can_fail, what_is_held_is_counted,
+         mmap_and_pthread_create_can_fail, what_moves_a_mapping_or_the_break_can_fail,
+         what_gives_memory_back_is_counted, a_call_inside_the_c_library_can_fail, what_is_held_is_counted,
          the_failed_call_is_described)

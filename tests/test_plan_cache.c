@@ -1,6 +1,5 @@
-/* A structure that has been met costs no planning and no allocation: over an epoch with a changing learning
+/* A structure that has been met costs no planning: over an epoch with a changing learning
  * rate, a last partial batch and evaluation passes in between. And the cache is bounded. */
-#include "faults.h"
 #include "suite.h"
 #include <stdio.h>
 
@@ -50,7 +49,6 @@ static wg_var network(wg_model *model, wg_var x) {
     return wg_linear(model, "out", x, CLASSES);
 }
 
-/* Nothing of Check's here: it asks for memory too. */
 static int step(training *t, int last, bool learn) {
     wg_model_train(t->model, learn);
     wg_var logits = network(t->model, wg_input(t->tape, t->x[last]));
@@ -89,20 +87,6 @@ START_TEST(steps_after_the_first_plan_nothing) {
         (unsigned long long)(later.plans_made - first.plans_made),
         (unsigned long long)(later.plans_found - first.plans_found),
         (double)(later.planning_ns - first.planning_ns) / 1e3);
-    end(&t);
-}
-END_TEST
-
-START_TEST(steps_after_the_first_allocate_nothing) {
-    training t;
-    begin(&t);
-    int status = epoch(&t, 0) + epoch(&t, 1);
-    faults_arm(-1);
-    for (int i = 2; i < 10; i++) status += epoch(&t, i);
-    const long calls = faults_calls();
-    ck_assert_int_eq(status, WG_OK);
-    printf("8 epochs of %d steps: %ld calls for memory\n", BATCHES + 1, calls);
-    ck_assert_int_eq(calls, 0);
     end(&t);
 }
 END_TEST
@@ -177,5 +161,5 @@ START_TEST(what_differs_in_structure_never_shares_a_plan) {
 }
 END_TEST
 
-WG_SUITE("plan/cache", steps_after_the_first_plan_nothing, steps_after_the_first_allocate_nothing,
-         the_cache_is_bounded_and_what_was_used_last_stays, what_differs_in_structure_never_shares_a_plan)
+WG_SUITE("plan/cache", steps_after_the_first_plan_nothing, the_cache_is_bounded_and_what_was_used_last_stays,
+         what_differs_in_structure_never_shares_a_plan)
