@@ -44,7 +44,7 @@ static naive_real number_in(const wg_tensor *tensor, int64_t at) {
     }
 }
 
-static naive_array array_of(const wg_tensor *tensor) {
+naive_array naive_read(const wg_tensor *tensor) {
     naive_array array = {.type = wg_tensor_type(tensor)};
     array.count = count_of(&array.type);
     array.value = zeros(array.count);
@@ -63,7 +63,7 @@ void naive_evaluate(naive_call *call, const wg_op *op, const void *attributes, w
     ck_assert_int_le(count, NAIVE_INPUTS);
     *call = (naive_call){.op = op, .attributes = attributes, .input_count = count, .roundings = 1};
     for (int i = 0; i < count; i++)
-        if (inputs[i]) call->inputs[i] = array_of(inputs[i]);
+        if (inputs[i]) call->inputs[i] = naive_read(inputs[i]);
     function(call);
 }
 

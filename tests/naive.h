@@ -38,6 +38,9 @@ void naive_evaluate(naive_call *call, const wg_op *op, const void *attributes, w
                     int count);
 void naive_free(naive_call *call);
 
+/* A tensor's numbers; `value` is to be freed. */
+naive_array naive_read(const wg_tensor *tensor);
+
 /* --- For the definitions ------------------------------------------------------------------------------ */
 
 /* An attribute by its name; a test that asks for one that is not in the schema fails. */
@@ -72,6 +75,14 @@ void naive_next(naive_index *index);
 int64_t naive_broadcast_at(const naive_array *x, const int64_t *at, int rank);
 /* NumPy's broadcast of all inputs that are there. */
 wg_type naive_broadcast_type(const naive_call *call, wg_dtype dtype);
+
+/* Which axes a reduction reduces: those listed, or all where none is. */
+void naive_reduced(const naive_call *call, int rank, bool reduced[WG_MAX_RANK]);
+/* An index of x as an index of its reduction, and as its place among what is reduced to one number. */
+void naive_split_index(const wg_type *x, const bool reduced[WG_MAX_RANK], bool keepdims, const int64_t *at,
+                       int64_t *kept, int64_t *place);
+/* The place in the image of tap (u, v) of a pooling's window `at`, or -1 where that is padding. */
+int64_t naive_tap(const naive_call *call, const wg_type *x, const int64_t *at, int64_t u, int64_t v);
 
 /* Sets element number i, with its own magnitude as size. */
 static inline void naive_set(naive_array *y, int64_t i, naive_real value) {

@@ -178,11 +178,15 @@ static wg_type windows_of(const wg_type *x, const window *w) {
     return type;
 }
 
-/* The place in the image of tap (u, v) of window `at`, or -1 where that is padding. */
 static int64_t tap(const wg_type *x, const window *w, const int64_t *at, int64_t u, int64_t v) {
     const int64_t i = at[2] * w->stride[0] + u - w->padding[0], j = at[3] * w->stride[1] + v - w->padding[1];
     const bool inside = i >= 0 && i < x->extent[2] && j >= 0 && j < x->extent[3];
     return inside ? naive_at(x, (const int64_t[]){at[0], at[1], i, j}) : -1;
+}
+
+int64_t naive_tap(const naive_call *call, const wg_type *x, const int64_t *at, int64_t u, int64_t v) {
+    const window w = read_window(call);
+    return tap(x, &w, at, u, v);
 }
 
 static void max_pool2d(naive_call *call) {

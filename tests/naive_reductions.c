@@ -4,8 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Which axes an op reduces: those listed, or all where none is. */
-static void read_axes(const naive_call *call, int rank, bool reduced[WG_MAX_RANK]) {
+void naive_reduced(const naive_call *call, int rank, bool reduced[WG_MAX_RANK]) {
+    if (!strcmp(call->op->name, "argmax")) {
+        for (int axis = 0; axis < WG_MAX_RANK; axis++) reduced[axis] = false;
+        reduced[naive_axis(naive_int(call, "axis", 0), rank)] = true;
+        return;
+    }
     const wg_axes *axes = naive_axes(call, "axes");
     for (int axis = 0; axis < WG_MAX_RANK; axis++) reduced[axis] = axes->axis[0] == INT_MIN;
     for (int i = 0; i <= WG_MAX_RANK && axes->axis[i] != INT_MIN; i++)
@@ -23,9 +27,8 @@ static wg_type reduced_type(const wg_type *x, const bool reduced[WG_MAX_RANK], b
     return type;
 }
 
-/* An index of x as an index of its reduction, and as its place among what is reduced to one number. */
-static void split_index(const wg_type *x, const bool reduced[WG_MAX_RANK], bool keepdims, const int64_t *at,
-                        int64_t *kept, int64_t *place) {
+void naive_split_index(const wg_type *x, const bool reduced[WG_MAX_RANK], bool keepdims, const int64_t *at,
+                       int64_t *kept, int64_t *place) {
     int rank = 0;
     *place = 0;
     for (int axis = 0; axis < x->rank; axis++) {
@@ -44,13 +47,13 @@ static void add_up(naive_call *call, bool divide) {
     const naive_array *x = &call->inputs[0];
     const bool keepdims = naive_bool(call, "keepdims");
     bool reduced[WG_MAX_RANK];
-    read_axes(call, x->type.rank, reduced);
+    naive_reduced(call, x->type.rank, reduced);
     naive_array *y = naive_output(call, 0, reduced_type(&x->type, reduced, keepdims, x->type.dtype));
     const int64_t count = reduced_count(&x->type, reduced);
     call->roundings = (naive_real)count + 1;
     for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
         int64_t kept[WG_MAX_RANK], place;
-        split_index(&x->type, reduced, keepdims, i.at, kept, &place);
+        naive_split_index(&x->type, reduced, keepdims, i.at, kept, &place);
         naive_add(y, naive_at(&y->type, kept), x->value[i.number]);
     }
     for (int64_t i = 0; divide && i < y->count; i++) {
@@ -75,7 +78,7 @@ static void largest(naive_call *call, const bool reduced[WG_MAX_RANK], bool keep
     call->roundings = 0;
     for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
         int64_t kept[WG_MAX_RANK], place;
-        split_index(&x->type, reduced, keepdims, i.at, kept, &place);
+        naive_split_index(&x->type, reduced, keepdims, i.at, kept, &place);
         const int64_t at = naive_at(&type, kept);
         const naive_real candidate = x->value[i.number], best = y->value[at];
         /* the reduced axes are walked in row-major order, so the first comes first */
@@ -89,13 +92,13 @@ static void largest(naive_call *call, const bool reduced[WG_MAX_RANK], bool keep
 
 static void max(naive_call *call) {
     bool reduced[WG_MAX_RANK];
-    read_axes(call, call->inputs[0].type.rank, reduced);
+    naive_reduced(call, call->inputs[0].type.rank, reduced);
     largest(call, reduced, naive_bool(call, "keepdims"), 0, 1);
 }
 
 static void argmax(naive_call *call) {
-    bool reduced[WG_MAX_RANK] = {false};
-    reduced[naive_axis(naive_int(call, "axis", 0), call->inputs[0].type.rank)] = true;
+    bool reduced[WG_MAX_RANK];
+    naive_reduced(call, call->inputs[0].type.rank, reduced);
     largest(call, reduced, naive_bool(call, "keepdims"), -1, 0);
 }
 
@@ -104,12 +107,12 @@ static void max_gather(naive_call *call) {
     const naive_array *x = &call->inputs[0], *index = &call->inputs[1];
     const bool keepdims = naive_bool(call, "keepdims");
     bool reduced[WG_MAX_RANK];
-    read_axes(call, x->type.rank, reduced);
+    naive_reduced(call, x->type.rank, reduced);
     naive_array *y = naive_output(call, 0, reduced_type(&x->type, reduced, keepdims, x->type.dtype));
     call->roundings = 0;
     for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
         int64_t kept[WG_MAX_RANK], place;
-        split_index(&x->type, reduced, keepdims, i.at, kept, &place);
+        naive_split_index(&x->type, reduced, keepdims, i.at, kept, &place);
         const int64_t at = naive_at(&y->type, kept);
         if (index->value[at] == (naive_real)place) naive_set(y, at, x->value[i.number]);
     }
@@ -123,11 +126,11 @@ static void max_scatter(naive_call *call) {
     type.dtype = y->type.dtype;
     naive_array *x = naive_output(call, 0, type);
     bool reduced[WG_MAX_RANK];
-    read_axes(call, type.rank, reduced);
+    naive_reduced(call, type.rank, reduced);
     call->roundings = 0;
     for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
         int64_t kept[WG_MAX_RANK], place;
-        split_index(&x->type, reduced, keepdims, i.at, kept, &place);
+        naive_split_index(&x->type, reduced, keepdims, i.at, kept, &place);
         const int64_t at = naive_at(&y->type, kept);
         if (index->value[at] == (naive_real)place) naive_set(x, i.number, y->value[at]);
     }
