@@ -228,6 +228,17 @@ START_TEST(a_stopped_step_changes_nothing) {
 }
 END_TEST
 
+/* The one to name is an input, and what reads it has not run. */
+START_TEST(a_number_that_is_not_finite_is_found_in_an_input) {
+    wg_var x = wg_array(tape, WG_F64, WG_SHAPE(2), (const double[]){1, INFINITY});
+    wg_var y = wg_check_finite(wg_sum(x, WG_ALL_AXES));
+    wg_error error;
+    ck_assert_int_eq(wg_eval(y), WG_ERROR_NOT_FINITE);
+    wg_tape_recover(tape, &error);
+    ck_assert_message_contains(error.message, "input: the result f64[2] holds NaN or infinity");
+}
+END_TEST
+
 START_TEST(unknown_passes_are_named) {
     wg_error error = {0};
     ck_assert_ptr_null(wg_engine_new(&error, .disable = "fuse,guess"));
@@ -241,4 +252,5 @@ WG_SUITE_WITH("plan/memory", open_tape, close_tape, the_arena_is_written_up_to_t
               states_are_updated_where_they_lie, assigns_read_the_old_content_of_one_another,
               an_input_that_lies_in_a_state_is_read_before_it_changes,
               a_rerun_goes_on_from_what_states_and_inputs_hold_now, what_cannot_be_bound_is_an_error,
-              a_stopped_step_changes_nothing, unknown_passes_are_named)
+              a_stopped_step_changes_nothing, a_number_that_is_not_finite_is_found_in_an_input,
+              unknown_passes_are_named)

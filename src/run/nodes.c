@@ -136,7 +136,8 @@ static int run_checked(by_node *b, const wg_low_node *node) {
         if (value != WG_ABSENT && wg_maker(low, wg_bytes_of(low, value))->leaf)
             status = check_finite(b, value);
     }
-    if (!status) status = run_node(b, node);
+    if (status) return status;
+    status = run_node(b, node);
     for (uint32_t i = 0; i < node->output_count && (!status || status == WG_ERROR_NOT_FINITE); i++)
         if (check_finite(b, node->outputs + i)) return WG_ERROR_NOT_FINITE;
     return status;
