@@ -217,6 +217,27 @@ START_TEST(a_region_that_was_not_begun_cannot_end) {
 }
 END_TEST
 
+/* The derivative of sin is made of x alone: computed on the way there, it would stay in place of x. */
+START_TEST(derivatives_of_elementwise_layers_are_not_kept_instead_of_them) {
+    wg_tensor *tensor = numbers(WG_SHAPE(64, 64));
+    const size_t layer = 64 * 64 * sizeof(float);
+    wg_var x = wg_input(tape, tensor), y = x;
+    for (int i = 0; i < LAYERS; i++) y = wg_sin(y);
+    wg_var loss = wg_sum(y, WG_ALL_AXES), gradient = wg_grad(loss, x);
+    wg_plan_info without = {0}, within = {0};
+    ck_assert_int_eq(wg_prepare(loss, gradient), WG_OK);
+    wg_plan_report(tape, &without);
+    ck_assert_uint_ge(without.arena, (LAYERS - 1) * layer);
+    wg_set_memory_budget(tape, without.workspace + LAYERS / 2 * layer);
+    ck_assert_int_eq(wg_prepare(loss, gradient), WG_OK);
+    wg_plan_report(tape, &within);
+    ck_assert_uint_le(within.arena, LAYERS / 2 * layer);
+    wg_tensor_free(tensor);
+}
+END_TEST
+
 WG_SUITE_WITH("plan/budget", begin, end, a_deep_network_fits_in_a_quarter_of_its_activations,
               less_memory_for_more_operations_and_never_otherwise, no_bit_depends_on_the_budget,
-              a_region_is_computed_again_and_changes_no_bit, a_region_that_was_not_begun_cannot_end)
+              a_region_is_computed_again_and_changes_no_bit,
+              derivatives_of_elementwise_layers_are_not_kept_instead_of_them,
+              a_region_that_was_not_begun_cannot_end)

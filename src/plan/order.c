@@ -117,7 +117,19 @@ static void find_tail(ordering *o, const uint8_t *root) {
 
 enum { FEW_INPUTS = 16 };
 
-/* Does running the node free at least as many bytes as its outputs take? */
+/* Does it belong to the backward pass, and is computed from values of the forward pass alone? */
+static bool is_factor(const wg_lowered *low, const wg_low_node *node) {
+    if (!(node->flags & WG_NODE_ADJOINT)) return false;
+    for (int k = 0; k < node->input_count; k++) {
+        const uint32_t value = buffer_of(low, node, k);
+        if (value != WG_ABSENT && wg_maker(low, value)->flags & WG_NODE_ADJOINT) return false;
+    }
+    return true;
+}
+
+/* Does running the node free at least as many bytes as its outputs take? Of what it derives from the forward
+ * pass for the backward pass it must free more: else nothing is won by computing it before the turn, and it
+ * would have to be kept where what it is made from could be computed again. */
 static bool frees(const ordering *o, const wg_low_node *node) {
     const wg_lowered *low = &o->plan->low;
     size_t taken = 0, freed = 0;
@@ -136,7 +148,7 @@ static bool frees(const ordering *o, const wg_low_node *node) {
         if (value != WG_ABSENT && first && o->left[value] == named)
             freed += wg_type_bytes(&low->values.at[value].type);
     }
-    return freed >= taken;
+    return is_factor(low, node) ? freed > taken : freed >= taken;
 }
 
 /* Notes that the node runs next; who may be able to run now is put on o->ready, for which there is room. */
