@@ -24,6 +24,7 @@ static void free_evaluation(void *memory) {
     free(e->roots.at);
     free(e->order.at);
     free(e->states.at);
+    free(e->spans.at);
     free(e->results.at);
     free(e->operands.at);
     free(e->jobs.at);
@@ -62,26 +63,57 @@ static bool check_versions(wg_tape *tape) {
     return true;
 }
 
-static bool overlap(const wg_tensor *input, const wg_tensor *state) {
-    uintptr_t low = (uintptr_t)input->data, high = low; /* an input may be strided, backwards too */
-    const size_t size = wg_dtype_size(input->type.dtype);
-    for (int i = 0; i < input->type.rank; i++) {
-        if (input->type.extent[i] == 0) return false;
-        const int64_t reach = (input->type.extent[i] - 1) * input->strides[i] * (int64_t)size;
+static wg_span span_of(const wg_tensor *tensor) {
+    const size_t size = wg_dtype_size(tensor->type.dtype);
+    wg_span s = {(uintptr_t)tensor->data, (uintptr_t)tensor->data + size};
+    for (int i = 0; i < tensor->type.rank; i++) { /* an input may be strided, backwards too */
+        if (tensor->type.extent[i] == 0) return (wg_span){0};
+        const int64_t reach = (tensor->type.extent[i] - 1) * tensor->strides[i] * (int64_t)size;
         if (reach < 0)
-            low -= (uintptr_t)-reach;
+            s.begin -= (uintptr_t)-reach;
         else
-            high += (uintptr_t)reach;
+            s.end += (uintptr_t)reach;
     }
-    const uintptr_t begin = (uintptr_t)state->data, end = begin + wg_type_bytes(&state->type);
-    return low < end && begin < high + size;
+    return s;
 }
 
-/* Does an input of the program's lie in a state that will change? Then it must change after all is over. */
-static bool states_are_inputs(const wg_tape *tape, const wg_evaluation *e) {
+/* By their beginnings (Shell 1959: in place, for a step that was planned allocates nothing). */
+static void sort(wg_span *spans, size_t count) {
+    for (size_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
+        for (size_t i = gap; i < count; i++) {
+            const wg_span span = spans[i];
+            size_t at = i;
+            for (; at >= gap && spans[at - gap].begin > span.begin; at -= gap) spans[at] = spans[at - gap];
+            spans[at] = span;
+        }
+}
+
+/* Does it meet one of the spans, which are sorted and do not meet one another? */
+static bool meets(wg_span input, const wg_span *spans, size_t count) {
+    size_t low = 0, high = count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (spans[middle].end <= input.begin)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && spans[low].begin < input.end;
+}
+
+/* Does an input of the program's lie in a state that will change? Then it must change after all is over.
+ * Without memory to find out: perhaps. */
+static bool states_are_inputs(const wg_tape *tape, wg_evaluation *e) {
+    e->spans.count = 0;
+    if (tape->inputs.count == 0) return false;
+    if (!WG_RESERVE(&e->spans.at, &e->spans.capacity, e->states.count)) return true;
+    for (size_t i = 0; i < e->states.count; i++) {
+        const wg_span span = span_of(e->states.at[i]->tensor);
+        if (span.begin < span.end) e->spans.at[e->spans.count++] = span;
+    }
+    sort(e->spans.at, e->spans.count);
     for (size_t i = 0; i < tape->inputs.count; i++)
-        for (size_t k = 0; k < e->states.count; k++)
-            if (overlap(tape->inputs.at[i], e->states.at[k]->tensor)) return true;
+        if (meets(span_of(tape->inputs.at[i]), e->spans.at, e->spans.count)) return true;
     return false;
 }
 
@@ -101,7 +133,7 @@ static bool add_budget(wg_tape *tape, const wg_plan_settings *settings) {
     return true;
 }
 
-static wg_plan *find_plan(wg_tape *tape, const wg_evaluation *e) {
+static wg_plan *find_plan(wg_tape *tape, wg_evaluation *e) {
     wg_engine *engine = tape->engine;
     wg_plan_settings settings = {.lower = {engine->isa, engine->disabled},
                                  .budget = tape->budget,

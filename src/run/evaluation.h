@@ -5,11 +5,17 @@
 
 #include "run/run.h"
 
+/* Addresses from the first on, to the one behind the last. */
+typedef struct wg_span {
+    uintptr_t begin, end;
+} wg_span;
+
 typedef struct wg_evaluation {
     WG_ARRAY(uint32_t) roots; /* results, then assigned values, then guards: nodes of the tape */
     wg_root_counts count;
     WG_ARRAY(uint32_t) order;      /* their canonical order */
     WG_ARRAY(wg_state *) states;   /* assigned, each held */
+    WG_ARRAY(wg_span) spans;       /* the memory of those that have any */
     WG_ARRAY(wg_tensor *) results; /* while it runs */
     WG_ARRAY(wg_operand) operands;
     WG_ARRAY(wg_job) jobs;
