@@ -239,6 +239,28 @@ START_TEST(a_number_that_is_not_finite_is_found_in_an_input) {
 }
 END_TEST
 
+START_TEST(an_evaluation_node_by_node_can_be_stopped_too) {
+    wg_engine *slow = wg_engine_new(NULL, .executor = WG_NODE_BY_NODE);
+    wg_tape *other = wg_tape_new(.engine = slow);
+    wg_state *u = state_of(1, 2);
+    wg_var sine = wg_sin(wg_read(other, u));
+    wg_assign(u, sine);
+    for (int question = 1; question <= 2; question++) { /* before the only node, and before the assign */
+        countdown c = {.stop_at = question};
+        wg_set_stop(other, count_down, &c);
+        ck_assert_int_eq(wg_eval(sine), WG_ERROR_STOPPED);
+        wg_tape_recover(other, NULL);
+        ck_assert_double_eq(held(u, 0), 1);
+    }
+    wg_set_stop(other, NULL, NULL);
+    ck_assert_int_eq(wg_eval(sine), WG_OK);
+    ck_assert_double_eq_tol(held(u, 0), sin(1), 1e-12);
+    wg_tape_free(other);
+    wg_engine_free(slow);
+    wg_state_free(u);
+}
+END_TEST
+
 START_TEST(unknown_passes_are_named) {
     wg_error error = {0};
     ck_assert_ptr_null(wg_engine_new(&error, .disable = "fuse,guess"));
@@ -253,4 +275,4 @@ WG_SUITE_WITH("plan/memory", open_tape, close_tape, the_arena_is_written_up_to_t
               an_input_that_lies_in_a_state_is_read_before_it_changes,
               a_rerun_goes_on_from_what_states_and_inputs_hold_now, what_cannot_be_bound_is_an_error,
               a_stopped_step_changes_nothing, a_number_that_is_not_finite_is_found_in_an_input,
-              unknown_passes_are_named)
+              an_evaluation_node_by_node_can_be_stopped_too, unknown_passes_are_named)

@@ -152,9 +152,9 @@ WG_API int wg_rerun(wg_tape *tape);
  * an input did so when it was recorded. Returns a wg_status. */
 WG_API int wg_bind(wg_var input, wg_tensor *tensor);
 
-/* While a plan runs the tape asks `should_stop`, on the thread that evaluates, between its waves; true ends the
- * evaluation with WG_ERROR_STOPPED, no state changed. It is asked for the last time before the first state changes.
- * NULL: nobody is asked. */
+/* While a plan runs the tape asks `should_stop`, on the thread that evaluates, between its parts; true ends the
+ * evaluation with WG_ERROR_STOPPED, no state changed. It is asked for the last time before the first state changes,
+ * and must leave the tape and what the evaluation reads and writes alone. NULL: nobody is asked. */
 WG_API void wg_set_stop(wg_tape *tape, bool (*should_stop)(void *context), void *context);
 
 /* Keeps the var's value, once evaluated, until the tape is cleared; later evaluations start from it. */

@@ -147,8 +147,7 @@ static void poison_dead(const wg_run *run, uint32_t wave) {
     }
 }
 
-/* Before the commit: has data failed, or does the program want to stop? */
-static int stopped(const wg_run *run) {
+int wg_run_stopped(const wg_run *run) {
     const wg_tape *tape = run->tape;
     const int status = atomic_load_explicit(&run->failure->status, memory_order_relaxed);
     if (status || !tape->should_stop || !tape->should_stop(tape->stop_context)) return status;
@@ -166,7 +165,7 @@ int wg_run_plan(wg_run *run) {
             wg_poison(run->results[i]->data, wg_type_bytes(&run->results[i]->type));
     }
     for (uint32_t i = 0; i <= plan->waves.count; i++) {
-        const int status = i <= plan->commit ? stopped(run) : WG_OK;
+        const int status = i <= plan->commit ? wg_run_stopped(run) : WG_OK;
         if (status) return status;
         if (i == plan->commit) copy(run, 0, plan->early_copies);
         if (i == plan->waves.count) break;

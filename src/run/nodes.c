@@ -152,9 +152,10 @@ static int run_all(by_node *b, bool finite_only) {
     }
     for (size_t i = 0; !status && i < plan->order.count; i++) {
         const wg_low_node *node = &plan->low.nodes.at[plan->order.at[i]];
-        status = finite_only ? run_checked(b, node) : run_node(b, node);
+        if (!finite_only) status = wg_run_stopped(b->run);
+        if (!status) status = finite_only ? run_checked(b, node) : run_node(b, node);
     }
-    return status;
+    return status || finite_only ? status : wg_run_stopped(b->run);
 }
 
 /* Copies what was asked for. What states get is copied once more before the first of them changes, for it may

@@ -64,9 +64,12 @@ static inline void *wg_value_address(const wg_run *run, uint32_t value) {
  * failure says more; after one no state has changed. */
 int wg_run_plan(wg_run *run);
 
-/* The same, node by node on one thread, each value in poisoned memory of its own: the meaning of a plan,
- * against which wg_run_plan is tested. With `finite_only` it stops at the first node that makes a number
- * that is not finite: the one to name. */
+/* Asked before anything is assigned: has data failed, or does the program want to stop? A wg_status. */
+int wg_run_stopped(const wg_run *run);
+
+/* What wg_run_plan does, node by node on one thread, each value in poisoned memory of its own: the meaning of
+ * a plan, against which wg_run_plan is tested. With `finite_only` it stops at the first node that makes a
+ * number that is not finite: the one to name. */
 int wg_run_nodes(wg_run *run, bool finite_only);
 
 /* Fills memory with numbers that are signalling NaNs as f32 and as f64. */
