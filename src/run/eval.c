@@ -28,6 +28,7 @@ static void free_evaluation(void *memory) {
     free(e->results.at);
     free(e->operands.at);
     free(e->jobs.at);
+    wg_profile_free(e->profile);
     free(e);
 }
 
@@ -217,10 +218,12 @@ static int carry_out(wg_tape *tape, wg_evaluation *e, const wg_arena *arena) {
                   .arena =
                       (char *)arena->memory + wg_plan_workspace(e->plan, wg_pool_threads(tape->engine->pool)),
                   .failure = &failure};
+    run.profile = wg_profile_begin(e->profile, tape, e->plan, wg_pool_threads(tape->engine->pool));
     const uint64_t mode = wg_float_mode_get();
     wg_float_mode_set(WG_FLOAT_MODE_DEFAULT);
     const int status =
         tape->engine->executor == WG_NODE_BY_NODE ? wg_run_nodes(&run, false) : wg_run_plan(&run);
+    wg_profile_end(run.profile);
     if (status == WG_ERROR_NOT_FINITE) name_culprit(&run);
     wg_float_mode_set(mode);
     if (status && !atomic_load(&failure.status))

@@ -3,7 +3,7 @@
 #ifndef WG_RUN_EVALUATION_H
 #define WG_RUN_EVALUATION_H
 
-#include "run/run.h"
+#include "run/profile.h"
 
 /* Addresses from the first on, to the one behind the last. */
 typedef struct wg_span {
@@ -19,9 +19,10 @@ typedef struct wg_evaluation {
     WG_ARRAY(wg_tensor *) results; /* while it runs */
     WG_ARRAY(wg_operand) operands;
     WG_ARRAY(wg_job) jobs;
-    wg_plan *plan;  /* NULL: none was made since the tape was cleared */
-    uint32_t epoch; /* of the tape */
-    bool ran;       /* from beginning to end, once, so that it can be run again */
+    wg_plan *plan;       /* NULL: none was made since the tape was cleared */
+    uint32_t epoch;      /* of the tape */
+    bool ran;            /* from beginning to end, once, so that it can be run again */
+    wg_profile *profile; /* of the tape's runs, over clears; NULL: there was none */
 } wg_evaluation;
 
 /* The tape's; NULL: no memory, error on the tape. */

@@ -1,5 +1,5 @@
 /* executor — carries out a plan wave by wave, each on all threads. */
-#include "run/run.h"
+#include "run/profile.h"
 
 void wg_call_fail(const wg_call *call, int status, const char *format, ...) {
     struct wg_call_state *state = call->state_;
@@ -111,6 +111,25 @@ static void do_pieces(void *context, int worker, int64_t begin, int64_t end) {
     }
 }
 
+/* The same, and for how long it was at each of them. */
+static void do_timed_pieces(void *context, int worker, int64_t begin, int64_t end) {
+    const wave_work *work = context;
+    const wg_job *first = work->run->jobs, *job = first, *last = job + work->wave->count - 1;
+    uint64_t since = wg_profile_clock();
+    while (begin < end) {
+        while (job < last && job[1].first_piece <= begin) job++;
+        const int64_t behind = job < last ? wg_min(end, job[1].first_piece) : end;
+        const int64_t unit = (begin - job->first_piece) * job->step->grain,
+                      unit_behind = (behind - job->first_piece) * job->step->grain;
+        do_units(work->run, job, worker, unit, wg_min(unit_behind, job->step->units));
+        const uint64_t now = wg_profile_clock();
+        const uint32_t number = (uint32_t)(job - first);
+        wg_profile_piece(work->run->profile, worker, number, work->wave->first + number, since, now);
+        since = now;
+        begin = behind;
+    }
+}
+
 static void run_wave(const wg_run *run, const wg_wave *wave) {
     const wg_plan *plan = run->plan;
     size_t operands = 0;
@@ -127,7 +146,8 @@ static void run_wave(const wg_run *run, const wg_wave *wave) {
         wg_pool_run(run->engine->pool, do_only_step, &work, run->jobs[0].step->units,
                     run->jobs[0].step->grain);
     else
-        wg_pool_run(run->engine->pool, do_pieces, &work, pieces, wave->grain);
+        wg_pool_run(run->engine->pool, run->profile ? do_timed_pieces : do_pieces, &work, pieces,
+                    wave->grain);
 }
 
 /* --- The plan --------------------------------------------------------------------------------- */
@@ -137,6 +157,7 @@ static void copy(const wg_run *run, size_t begin, size_t end) {
         const wg_copy *copy = &run->plan->copies.at[i];
         memcpy(wg_place_address(run, copy->to), wg_place_address(run, copy->from), copy->bytes);
     }
+    if (run->profile && begin < end) wg_profile_wave(run->profile, (uint32_t)run->plan->waves.count);
 }
 
 /* What the wave was the last to use holds no live value from here on. */
@@ -164,12 +185,16 @@ int wg_run_plan(wg_run *run) {
         for (size_t i = 0; i < plan->low.count.results; i++)
             wg_poison(run->results[i]->data, wg_type_bytes(&run->results[i]->type));
     }
+    wg_profile *profile = run->profile;
+    const bool marks = profile && (run->tape->should_stop || run->engine->poison); /* no step's time */
     for (uint32_t i = 0; i <= plan->waves.count; i++) {
         const int status = i <= plan->commit ? wg_run_stopped(run) : WG_OK;
         if (status) return status;
+        if (marks) wg_profile_mark(profile);
         if (i == plan->commit) copy(run, 0, plan->early_copies);
         if (i == plan->waves.count) break;
         run_wave(run, &plan->waves.at[i]);
+        if (profile) wg_profile_wave(profile, i);
         if (run->engine->poison) poison_dead(run, i);
     }
     copy(run, plan->early_copies, plan->copies.count);

@@ -19,6 +19,8 @@ struct wg_call_state {
     const uint32_t *node; /* of the tape */
 };
 
+typedef struct wg_profile wg_profile; /* see profile.h */
+
 /* One run of a plan for a tape. */
 typedef struct wg_run {
     wg_tape *tape;
@@ -31,6 +33,7 @@ typedef struct wg_run {
     wg_operand *operands;      /* plan->most_operands */
     struct wg_job *jobs;       /* plan->most_steps */
     wg_failure *failure;
+    wg_profile *profile; /* that notes its times; NULL: none does */
 } wg_run;
 
 /* A step of a wave, ready to be run. */

@@ -4,8 +4,6 @@
 
 enum { OPERATION = 40, TYPE = 22, PLACE = 20, WHERE = 30 }; /* widths of columns */
 
-static const char *const roles[] = {"forward", "backward", "update"};
-
 /* --- Totals ----------------------------------------------------------------------------------- */
 
 static void write_totals(FILE *stream, const wg_plan_info *info) {
@@ -149,9 +147,9 @@ static void write_step(wg_facts *f, FILE *stream, uint32_t index) {
     const wg_step_work work = wg_work_of(f, index);
     char flops[WG_AMOUNT_SIZE], read[WG_AMOUNT_SIZE], written[WG_AMOUNT_SIZE];
     fprintf(stream, "step %-6u wave %-6u %-8s %8lld units by %-6lld %9s FLOP   reads %-10s writes %s\n",
-            index, step->wave, roles[f->roles[f->plan->members.at[step->first]]], (long long)step->units,
-            (long long)step->grain, wg_count_text(flops, work.flops), wg_bytes_text(read, work.read),
-            wg_bytes_text(written, work.written));
+            index, step->wave, wg_role_name(f->roles[f->plan->members.at[step->first]]),
+            (long long)step->units, (long long)step->grain, wg_count_text(flops, work.flops),
+            wg_bytes_text(read, work.read), wg_bytes_text(written, work.written));
     for (uint32_t m = 0; m < step->count; m++)
         write_node(f, stream, step, &f->low->nodes.at[f->plan->members.at[step->first + m]]);
 }

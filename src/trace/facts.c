@@ -4,6 +4,11 @@
 
 /* --- Roles ------------------------------------------------------------------------------------ */
 
+const char *wg_role_name(int role) {
+    static const char *const names[] = {"forward", "backward", "update"};
+    return names[role];
+}
+
 enum { FROM_ADJOINT = 1, FOR_ADJOINT = 2, FOR_RESULT = 4 };
 
 /* An adjoint is backward. Of the others those are update that no adjoint needs, and that come from adjoints

@@ -7,6 +7,7 @@
 #include <wengert/trace.h>
 
 typedef enum wg_role { WG_ROLE_FORWARD = 0, WG_ROLE_BACKWARD, WG_ROLE_UPDATE } wg_role;
+const char *wg_role_name(int role); /* "forward", … */
 
 /* A plan, and what is told of it beyond what it says itself. */
 typedef struct wg_facts {
