@@ -63,17 +63,20 @@ START_TEST(the_designs_op_sample_passes_the_gradient_check) { design("design_op"
 END_TEST
 
 /* Both files are written; what stands in them depends on the plan. */
-START_TEST(the_page_on_looking_inside_explains_and_draws) {
+START_TEST(the_page_on_looking_inside_explains_draws_and_times) {
     const char *snippets = extracted();
     builds_and_runs(snippets, "looking", snippets, "");
     must_run("cd '%s' && grep -q '^step 0 ' looking.printed && grep -q '</svg>' memory.svg", snippets);
+    builds_and_runs(snippets, "times", snippets, "");
+    must_run("cd '%s' && grep -q '^profile: 50 runs ' times.printed && grep -q traceEvents trace.json",
+             snippets);
 }
 END_TEST
 
 /* Whoever adds code to a page adds it above. */
 START_TEST(no_code_on_a_page_is_left_out) {
     must_run("cd '%s' && echo *.c *.inc && test \"$(echo *.c *.inc)\" = "
-             "'arrays.c derivative.c errors.c line.c looking.c network.c readme.c"
+             "'arrays.c derivative.c errors.c line.c looking.c network.c readme.c times.c"
              " gradient.inc network.inc op.inc op_use.inc training.inc'",
              extracted());
 }
@@ -93,5 +96,5 @@ WG_SUITE("documents", the_tutorials_derivative_prints_what_it_says, the_tutorial
          the_tutorials_error_reads_as_it_says, the_tutorials_line_prints_what_it_says,
          the_tutorials_network_prints_what_it_says, the_readmes_program_prints_what_it_says,
          the_designs_gradient_sample_runs, the_designs_network_sample_trains,
-         the_designs_op_sample_passes_the_gradient_check, the_page_on_looking_inside_explains_and_draws,
+         the_designs_op_sample_passes_the_gradient_check, the_page_on_looking_inside_explains_draws_and_times,
          no_code_on_a_page_is_left_out, every_link_leads_to_a_file)
