@@ -191,7 +191,7 @@ static bool may_overwrite(const placing *p, const wg_step *step, uint32_t at, ui
         const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
         for (uint32_t v = node->outputs; v < node->outputs + node->output_count;
              v++) /* taken over already? */
-            if (v != output && p->buffer[v] == p->buffer[input]) return false;
+            if (v != output && v != input && p->buffer[v] == p->buffer[input]) return false;
     }
     return reads_before(plan, step, at, output, input);
 }
