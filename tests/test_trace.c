@@ -245,6 +245,34 @@ START_TEST(every_step_is_a_box_of_the_graph) {
 }
 END_TEST
 
+START_TEST(every_step_is_a_box_of_the_picture_of_the_graph) {
+    const wg_plan *plan = prepare_step();
+    const char *path = temporary_path("step.svg");
+    wg_error error;
+    ck_assert_msg(wg_graph_svg(tape, path, &error) == WG_OK, "%s", error.message);
+    char *text = content_of(path);
+    ck_assert_uint_eq(count_of(text, "<g class=\"step\">"), plan->steps.count);
+    ck_assert_uint_gt(count_of(text, "<path d=\"M"), plan->steps.count / 2);
+    ck_assert_uint_eq(count_of(text, "<g"), count_of(text, "</g>"));
+    ck_assert_uint_eq(count_of(text, "<text"), count_of(text, "</text>"));
+    ck_assert_message_contains(text, "a&lt;b&amp;&quot;c&quot;");
+    free(text);
+    ck_assert_int_eq(wg_graph_svg(tape, "/no/such/folder/step.svg", &error), WG_ERROR_FILE);
+    ck_assert_message_contains(error.message, "/no/such/folder/step.svg");
+}
+END_TEST
+
+/* More boxes than anybody could look at: the other form is named. */
+START_TEST(a_plan_too_large_for_a_picture_is_an_error) {
+    wg_var y = wg_array(tape, WG_F64, WG_SHAPE(3, 3), (const double[9]){1});
+    for (int i = 0; i < 500; i++) y = wg_matmul(y, y);
+    ck_assert_int_eq(wg_prepare(y), WG_OK);
+    wg_error error;
+    ck_assert_int_eq(wg_graph_svg(tape, temporary_path("large.svg"), &error), WG_ERROR_UNSUPPORTED);
+    ck_assert_message_contains(error.message, "wg_graph_dot");
+}
+END_TEST
+
 /* --- Size, and memory that runs out --------------------------------------------------------------- */
 
 START_TEST(a_long_chain_is_listed_to_its_end) {
@@ -288,6 +316,9 @@ END_TEST
 START_TEST(the_graph_survives_every_allocation_that_fails) { assert_survives(wg_graph_dot); }
 END_TEST
 
+START_TEST(so_does_its_picture) { assert_survives(wg_graph_svg); }
+END_TEST
+
 START_TEST(the_listing_survives_every_allocation_that_fails) {
     prepare_step();
     static char text[1 << 16];
@@ -313,7 +344,8 @@ END_TEST
 WG_SUITE_WITH("trace", open_all, close_all, the_listing_has_every_step_and_adds_up_to_the_report,
               the_listing_names_the_line_the_scope_and_whose_place_is_taken,
               a_stream_that_cannot_be_written_is_an_error, a_tape_without_a_plan_has_nothing_to_show,
-              every_step_is_a_box_of_the_graph, the_graph_survives_every_allocation_that_fails,
+              every_step_is_a_box_of_the_graph, every_step_is_a_box_of_the_picture_of_the_graph,
+              a_plan_too_large_for_a_picture_is_an_error, so_does_its_picture, the_graph_survives_every_allocation_that_fails,
               every_buffer_is_in_the_picture_once, a_path_that_cannot_be_written_is_named,
               a_plan_without_buffers_can_be_drawn, a_long_chain_is_listed_to_its_end,
               the_picture_survives_every_allocation_that_fails,

@@ -31,6 +31,10 @@ WG_API int wg_memory_svg(const wg_tape *tape, const char *path, wg_error *error)
  * the boxes, scopes as clusters. Of a step with many members the first eight are named. Otherwise as wg_memory_svg. */
 WG_API int wg_graph_dot(const wg_tape *tape, const char *path, wg_error *error);
 
+/* The same as an SVG picture, without the leaves: forward on the left, backward beside it going up, updates on the
+ * right. Of a plan with more steps than a picture can show it is WG_ERROR_UNSUPPORTED. */
+WG_API int wg_graph_svg(const wg_tape *tape, const char *path, wg_error *error);
+
 /* --- Times ------------------------------------------------------------------------------------------------------
  *
  *     wg_profile_start(tape, 0, &error);

@@ -13,17 +13,22 @@ typedef struct views {
 
 static int usage(FILE *stream) {
     fprintf(stream,
-            "usage: wengert show MODEL [--explain] [--memory FILE.svg] [--graph FILE.dot]\n"
+            "usage: wengert show MODEL [--explain] [--memory FILE.svg] [--graph FILE]\n"
             "                          [--profile] [--trace FILE.json]\n\n"
             "  --explain  every step of the plan, as text; so without an option\n"
             "  --memory   every buffer over time, as a picture\n"
-            "  --graph    its steps, for Graphviz\n"
+            "  --graph    its steps: FILE.svg a picture, else text for Graphviz\n"
             "  --profile  where the time of %d steps goes, as text\n"
             "  --trace    when what ran, for chrome://tracing\n\nmodels:",
             STEPS);
     for (int i = 0; reference_at(i); i++) fprintf(stream, " %s", reference_name(reference_at(i)));
     fprintf(stream, "\n");
     return stream == stdout ? EXIT_GOOD : EXIT_USAGE;
+}
+
+static bool ends_in(const char *text, const char *end) {
+    const size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
 static int show_plan(reference_step *step, const views *asked, wg_error *error) {
@@ -33,7 +38,8 @@ static int show_plan(reference_step *step, const views *asked, wg_error *error) 
     if (asked->explain && (status = wg_explain(step->tape, stdout)))
         snprintf(error->message, sizeof error->message, "cannot write the listing");
     if (!status && asked->picture) status = wg_memory_svg(step->tape, asked->picture, error);
-    if (!status && asked->graph) status = wg_graph_dot(step->tape, asked->graph, error);
+    if (!status && asked->graph)
+        status = (ends_in(asked->graph, ".svg") ? wg_graph_svg : wg_graph_dot)(step->tape, asked->graph, error);
     return status;
 }
 
