@@ -1,7 +1,7 @@
 /* What runs agrees with a naive evaluation of the recorded graph, within a bound that running error analysis
- * derives from the ops (naive_graph.h): on random graphs, with every rewrite of the lowered graph on, off,
- * and in subsets. The bound means something: elements of which it can say nothing are few, errors are not far
- * below it, and one index dropped from one sum exceeds it. */
+ * derives from the ops (naive_graph.h): on every op's samples and their gradients, and on random graphs, with
+ * every rewrite of the lowered graph on, off, and in subsets. The bound means something: elements of which it
+ * can say nothing are few, errors are not far below it, and one index dropped from one sum exceeds it. */
 #include "naive_graph.h"
 #include "random_graph.h"
 #include "suite.h"
@@ -15,7 +15,7 @@ enum { GRAPHS = 60 };
 #else
 enum { GRAPHS = 300 };
 #endif
-enum { FEWEST_FAULTS = 20 };
+enum { FEWEST_FAULTS = 20, SAMPLE_SEED = 7 };
 
 /* A random graph recorded on a tape of its own. */
 typedef struct recorded {
@@ -25,9 +25,10 @@ typedef struct recorded {
     wg_var roots[GRAPH_ROOTS + 1];
 } recorded;
 
-static recorded record(uint64_t seed, wg_engine *engine) {
-    recorded r = {.graph = graph_make(seed, &(graph_options){.one_step = true}),
-                  .tape = wg_tape_new(.engine = engine)};
+/* The graph is the recording's from now on. */
+static recorded record_graph(random_graph *graph, wg_engine *engine) {
+    recorded r = {.graph = graph, .tape = wg_tape_new(.engine = engine)};
+    ck_assert_ptr_nonnull(r.tape);
     graph_vars vars;
     graph_new_states(r.graph, r.states);
     graph_record(r.graph, r.tape, r.states, 0, &vars);
@@ -37,6 +38,10 @@ static recorded record(uint64_t seed, wg_engine *engine) {
     }
     r.roots[r.graph->root_count] = (wg_var)WG_END_;
     return r;
+}
+
+static recorded record(uint64_t seed, wg_engine *engine) {
+    return record_graph(graph_make(seed, &(graph_options){.one_step = true}), engine);
 }
 
 static void forget(recorded *r) {
@@ -50,20 +55,38 @@ static void compare(const recorded *r, const naive_graph *naive, naive_compariso
     for (int i = 0; i < r->graph->root_count; i++) naive_compare(comparison, naive, r->roots[i]);
 }
 
-static void try_graph(uint64_t seed, const char *disable, naive_comparison *comparison) {
-    wg_engine *engine = wg_engine_new(NULL, .threads = 2, .disable = disable);
-    recorded r = record(seed, engine);
+/* Adds what the graph gives to the comparison; is all of it within the bound? */
+static bool is_within(const random_graph *graph, wg_engine *engine, naive_comparison *comparison) {
+    recorded r = record_graph(graph_copy(graph), engine);
     naive_graph *naive = naive_graph_of(r.tape, r.roots, NULL); /* before states change */
     const int64_t wrong = comparison->wrong;
-    ck_assert_msg(wg_eval_list(r.roots) == WG_OK, "graph %" PRIu64 ": %s", seed, wg_tape_message(r.tape));
-    compare(&r, naive, comparison);
-    if (comparison->wrong > wrong) {
-        printf("graph %" PRIu64 " without \"%s\": %s\n", seed, disable, comparison->first);
-        graph_print(stdout, r.graph);
-        fflush(stdout);
-    }
+    const int status = wg_eval_list(r.roots);
+    if (!status) compare(&r, naive, comparison);
     naive_graph_free(naive);
     forget(&r);
+    return !status && comparison->wrong == wrong;
+}
+
+/* A graph_test. */
+static bool is_beyond(const random_graph *graph, void *engine) {
+    naive_comparison comparison = {0};
+    is_within(graph, engine, &comparison);
+    const bool wrong = comparison.wrong > 0;
+    naive_comparison_free(&comparison);
+    return wrong;
+}
+
+static void try_graph(uint64_t seed, const char *disable, naive_comparison *comparison) {
+    wg_engine *engine = wg_engine_new(NULL, .threads = 2, .disable = disable);
+    random_graph *graph = graph_make(seed, &(graph_options){.one_step = true});
+    if (!is_within(graph, engine, comparison)) {
+        printf("graph %" PRIu64 " without \"%s\": %s\n", seed, disable, comparison->first);
+        if (is_beyond(graph, engine)) graph_shrink(graph, is_beyond, engine);
+        graph_print(stdout, graph);
+        fflush(stdout);
+        ck_abort_msg("graph %d is not as its definition says", (int)seed);
+    }
+    graph_free(graph);
     wg_engine_free(engine);
 }
 
@@ -79,6 +102,18 @@ static void name_rewrites(unsigned bits, char *names, size_t size) {
     }
 }
 
+static void judge(naive_comparison *c) {
+    const double skipped = 100.0 * (double)c->skipped / (double)c->elements, median = naive_median(c);
+    printf("%" PRId64 " elements: %.3f %% undecided, %" PRId64
+           " wrong; error / bound: largest %.3f, median %.4f of %" PRId64 "\n",
+           c->elements, skipped, c->wrong, c->largest, median, c->ratio_count);
+    fflush(stdout);
+    ck_assert_int_eq(c->wrong, 0);
+    ck_assert_double_le(skipped, 1.0);
+    ck_assert_double_ge(median, 1e-3);
+    naive_comparison_free(c);
+}
+
 static void within_bounds(int graphs, unsigned (*rewrites_off)(uint64_t seed)) {
     naive_comparison c = {0};
     char names[256];
@@ -86,14 +121,8 @@ static void within_bounds(int graphs, unsigned (*rewrites_off)(uint64_t seed)) {
         name_rewrites(rewrites_off(seed), names, sizeof names);
         try_graph(seed, names, &c);
     }
-    const double skipped = 100.0 * (double)c.skipped / (double)c.elements, median = naive_median(&c);
-    printf("%d graphs, %" PRId64 " elements: %.3f %% undecided, %" PRId64
-           " wrong; error / bound: largest %.3f, median %.4f of %" PRId64 "\n",
-           graphs, c.elements, skipped, c.wrong, c.largest, median, c.ratio_count);
-    ck_assert_int_eq(c.wrong, 0);
-    ck_assert_double_le(skipped, 1.0);
-    ck_assert_double_ge(median, 1e-3);
-    naive_comparison_free(&c);
+    printf("%d graphs\n", graphs);
+    judge(&c);
 }
 
 static unsigned none_off(uint64_t seed) { return 0u * (unsigned)seed; }
@@ -106,6 +135,84 @@ END_TEST
 START_TEST(so_they_do_without_the_rewrites_of_lowering) {
     within_bounds(GRAPHS / 2, all_off);
     within_bounds(GRAPHS / 2, some_off);
+}
+END_TEST
+
+/* --- Every op ---------------------------------------------------------------------------------------- */
+
+typedef struct sampled {
+    wg_tape *tape;
+    naive_comparison comparison;
+    int64_t samples, gradients;
+} sampled;
+
+/* Behind the outputs in the list: the gradients of sum(y²) for the real inputs, where there are any. */
+static int list_gradients(sampled *s, const wg_case *sample, wg_var y, const wg_var *vars, wg_var *list,
+                          int count) {
+    wg_var inputs[NAIVE_INPUTS];
+    int wanted = 0;
+    if (wg_type_of(y).dtype != WG_F32) return count;
+    for (int i = 0; i < sample->input_count; i++)
+        if (vars[i].tape && wg_type_of(vars[i]).dtype == WG_F32 &&
+            wg_connection_of(y, vars[i]) == WG_CONNECTED)
+            inputs[wanted++] = vars[i];
+    const wg_var loss = wg_sum(wg_square(y), WG_ALL_AXES);
+    if (!wanted || wg_grad_list(loss, WG_NONE, inputs, wanted, list + count)) {
+        wg_tape_recover(s->tape, NULL);
+        return count;
+    }
+    s->gradients++;
+    return count + wanted;
+}
+
+static void compare_list(sampled *s, const wg_case *sample, const wg_var *list) {
+    naive_graph *naive = naive_graph_of(s->tape, list, NULL);
+    const int64_t wrong = s->comparison.wrong;
+    ck_assert_msg(wg_eval_list(list) == WG_OK, "%s", wg_tape_message(s->tape));
+    for (int i = 0; list[i].tape; i++) naive_compare(&s->comparison, naive, list[i]);
+    if (s->comparison.wrong > wrong) {
+        printf("%s, sample %d: %s\n", sample->op->name, sample->number, s->comparison.first);
+        fflush(stdout);
+    }
+    naive_graph_free(naive);
+}
+
+static int try_sample(const wg_case *sample, void *context) {
+    sampled *s = context;
+    wg_var vars[NAIVE_INPUTS + 1], list[NAIVE_OUTPUTS + NAIVE_INPUTS + 1];
+    ck_assert_int_le(sample->input_count, NAIVE_INPUTS);
+    for (int i = 0; i < sample->input_count; i++) {
+        wg_tensor *tensor = wg_case_tensor(sample, i, WG_F32, SAMPLE_SEED, NULL);
+        vars[i] = tensor ? wg_input(s->tape, tensor) : WG_NONE;
+        wg_tensor_free(tensor);
+    }
+    vars[sample->input_count] = (wg_var)WG_END_;
+    const wg_var y = wg_case_record(s->tape, sample, vars);
+    if (wg_tape_recover(s->tape, NULL) == WG_OK) {
+        int count = 0;
+        for (; count < sample->op->outputs; count++) list[count] = count ? wg_output(y, count) : y;
+        count = list_gradients(s, sample, y, vars, list, count);
+        list[count] = (wg_var)WG_END_;
+        compare_list(s, sample, list);
+        s->samples++;
+    }
+    wg_tape_clear(s->tape);
+    return 0;
+}
+
+START_TEST(samples_of_every_op_and_their_gradients_agree_with_their_definitions) {
+    sampled s = {.tape = wg_tape_new()};
+    ck_assert_ptr_nonnull(s.tape);
+    for (int i = 0; i < wg_op_count(); i++) {
+        const int64_t before = s.samples;
+        wg_op_samples(wg_op_at(i), try_sample, &s);
+        ck_assert_msg(s.samples > before, "%s has no sample", wg_op_at(i)->name);
+    }
+    printf("%d ops, %" PRId64 " samples, %" PRId64 " of them with gradients\n", wg_op_count(), s.samples,
+           s.gradients);
+    ck_assert_int_gt(s.gradients, s.samples / 4);
+    judge(&s.comparison);
+    wg_tape_free(s.tape);
 }
 END_TEST
 
@@ -177,6 +284,6 @@ START_TEST(any_index_of_a_long_sum_is_missed) {
 }
 END_TEST
 
-WG_SUITE("lower/bounds", random_graphs_agree_with_their_definitions,
-         so_they_do_without_the_rewrites_of_lowering, one_index_dropped_from_one_sum_exceeds_the_bound,
-         any_index_of_a_long_sum_is_missed)
+WG_SUITE("lower/bounds", samples_of_every_op_and_their_gradients_agree_with_their_definitions,
+         random_graphs_agree_with_their_definitions, so_they_do_without_the_rewrites_of_lowering,
+         one_index_dropped_from_one_sum_exceeds_the_bound, any_index_of_a_long_sum_is_missed)
