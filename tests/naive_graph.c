@@ -117,8 +117,8 @@ static void corners(propagation *p) {
     }
 }
 
-/* --- Elementwise
- * -------------------------------------------------------------------------------------------- */
+/* --- Elementwise -----------------------------------------------------------------------------------------
+ */
 
 /* The inputs of one element of an elementwise op, with their errors. */
 typedef struct element {
@@ -263,8 +263,8 @@ static void any_input(propagation *p) {
     for (int64_t i = 0; !known && i < p->outputs[0]->count; i++) p->outputs[0]->error[i] = INFINITY;
 }
 
-/* --- The largest
- * -------------------------------------------------------------------------------------------- */
+/* --- The largest -----------------------------------------------------------------------------------------
+ */
 
 /* The largest of the candidates met so far. */
 typedef struct winner {
@@ -342,8 +342,8 @@ static void by_places(propagation *p) {
     for (int64_t i = 0; !known && i < p->outputs[0]->count; i++) p->outputs[0]->error[i] = INFINITY;
 }
 
-/* --- Probability
- * -------------------------------------------------------------------------------------------- */
+/* --- Probability -----------------------------------------------------------------------------------------
+ */
 
 /* log of sum_j p_j exp(e_j): what the errors of a row make of the logarithm of its sum, at most. */
 static naive_real log_sum_error(const naive_real *x, const naive_real *e, int64_t n, int64_t step) {
@@ -509,8 +509,8 @@ static void propagate(propagation *p) {
         each_element(p, rules[found].of_element);
 }
 
-/* --- Names
- * -------------------------------------------------------------------------------------------------- */
+/* --- Names -----------------------------------------------------------------------------------------------
+ */
 
 /* Of what is moved: the definition moves the names; what it fills in is 0. */
 static void move_names(const propagation *p) {
@@ -552,8 +552,8 @@ static void name_outputs(const propagation *p, uint32_t id) {
         move_names(p);
 }
 
-/* --- One node
- * ----------------------------------------------------------------------------------------------- */
+/* --- One node --------------------------------------------------------------------------------------------
+ */
 
 /* An op on whole numbers is exact, or nothing is known. */
 static bool whole_only(const naive_call *call) {
@@ -643,8 +643,8 @@ static void evaluate_leaf(naive_graph *graph, uint32_t id) {
     }
 }
 
-/* --- The graph
- * ---------------------------------------------------------------------------------------------- */
+/* --- The graph -------------------------------------------------------------------------------------------
+ */
 
 static bool *needed_by(const wg_tape *tape, const wg_var *vars) {
     bool *needed = calloc(tape->nodes.count + 1, sizeof *needed);
@@ -689,8 +689,8 @@ void naive_graph_free(naive_graph *graph) {
     free(graph);
 }
 
-/* --- Comparison
- * --------------------------------------------------------------------------------------------- */
+/* --- Comparison ------------------------------------------------------------------------------------------
+ */
 
 static void keep_ratio(naive_comparison *c, double ratio) {
     if (c->ratio_count == c->ratio_room) {

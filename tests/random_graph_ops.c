@@ -206,8 +206,8 @@ static void rows(graph_maker *m) {
     graph_add(m, &node);
 }
 
-/* --- Shapes
- * -------------------------------------------------------------------------------------------------- */
+/* --- Shapes ----------------------------------------------------------------------------------------------
+ */
 
 static void transpose(graph_maker *m, graph_ref x) {
     int axes[WG_MAX_RANK];
@@ -305,8 +305,8 @@ static void lookup(graph_maker *m) {
     if (graph_is(node.inputs[1])) graph_add(m, &node);
 }
 
-/* --- Products
- * -------------------------------------------------------------------------------------------------- */
+/* --- Products --------------------------------------------------------------------------------------------
+ */
 
 /* x as a matrix or a stack of them, whatever its rank. */
 static graph_ref as_matrix(graph_maker *m, graph_ref x) {
@@ -414,8 +414,8 @@ static void image(graph_maker *m) {
     if (graph_is(y) && graph_chance(m, 2)) graph_apply(m, "relu", y, GRAPH_NOTHING);
 }
 
-/* --- The others
- * ------------------------------------------------------------------------------------------------ */
+/* --- The others ------------------------------------------------------------------------------------------
+ */
 
 static void dropout(graph_maker *m) {
     const graph_ref x = graph_any_real(m);

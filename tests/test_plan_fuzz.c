@@ -116,8 +116,8 @@ static bool differs(const random_graph *graph, void *context) {
     return !equal;
 }
 
-/* --- Many graphs
- * --------------------------------------------------------------------------------------------- */
+/* --- Many graphs -----------------------------------------------------------------------------------------
+ */
 
 typedef struct tally {
     int64_t graphs, nodes, runs, elements, failed_runs, found; /* found: graphs that differ in some way */
@@ -175,8 +175,8 @@ START_TEST(plans_give_the_bits_of_node_by_node_whatever_passes_are_on) {
 }
 END_TEST
 
-/* --- It can fail: ops that break their contract
- * -------------------------------------------------------------- */
+/* --- It can fail: ops that break their contract ----------------------------------------------------------
+ */
 
 /* y[i] = x[i] + x[i-1] / 2, though elementwise: in place it reads what it has written, and at a tile's edge
  * it does not see its neighbour. */
@@ -218,7 +218,6 @@ static const wg_op cut = {.name = "cut",
                           .infer = infer_f32,
                           .forward = cut_forward,
                           .backward = blocked,
-
                           .units = elements,
                           .samples = normal_samples};
 
@@ -256,8 +255,8 @@ START_TEST(an_op_that_depends_on_how_work_is_cut_is_found_and_cut_down) {
 }
 END_TEST
 
-/* --- The graphs
- * ------------------------------------------------------------------------------------------------ */
+/* --- The graphs ------------------------------------------------------------------------------------------
+ */
 
 static char *text_of(uint64_t seed) {
     char *text = NULL;
