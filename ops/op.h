@@ -61,11 +61,13 @@
 #define WG_REAL_OP(name) WG_OP(name)
 #define WG_NUMERIC_OP(name) WG_OP(name)
 #define WG_BYTES_OP(name) WG_OP(name)
+#define WG_COMPOSED_OP(name) extern const wg_op wg_op_##name;
 #include "ops.def"
 #undef WG_OP
 #undef WG_REAL_OP
 #undef WG_NUMERIC_OP
 #undef WG_BYTES_OP
+#undef WG_COMPOSED_OP
 
 static inline wg_shape wg_shape_of(const wg_type *type) {
     wg_shape shape;

@@ -181,6 +181,32 @@ START_TEST(a_missing_rule_fails_unless_declared) {
 }
 END_TEST
 
+static wg_var in_other_ops(wg_tape *tape, const wg_var *inputs, const void *attributes) {
+    (void)tape, (void)attributes;
+    return wg_mul(inputs[0], wg_sin(inputs[1]));
+}
+static wg_var stopped(wg_tape *tape, const wg_var *inputs, const void *attributes) {
+    (void)tape, (void)attributes;
+    return wg_mul(inputs[0], wg_stop_gradient(wg_sin(inputs[1])));
+}
+
+START_TEST(a_composed_op_is_checked_through_its_expansion) {
+    wg_op composed = {.name = "composed",
+                      .formula = "y = a sin(b)",
+                      .inputs = 2,
+                      .outputs = 1,
+                      .infer = wg_infer_same,
+                      .expand = in_other_ops,
+                      .samples = samples};
+    wg_gradcheck_report whole, report;
+    ck_assert_int_eq(wg_gradcheck_op(&right_op, &whole), WG_OK);
+    ck_assert_msg(wg_gradcheck_op(&composed, &report) == WG_OK, "%s", report.first.reason);
+    ck_assert_int_eq(report.elements, whole.elements);
+    composed.expand = stopped;
+    must_fail_at(&composed, 1, "analytic and numeric derivative disagree");
+}
+END_TEST
+
 START_TEST(a_gradient_without_gradient_fails_at_second_order) {
     static const wg_op op = OP(cut_off);
     wg_gradcheck_report report;
@@ -328,9 +354,9 @@ END_TEST
 
 WG_SUITE("check/cannot_be_fooled", the_right_rule_passes, a_rule_that_is_wrong_anywhere_fails,
          nan_and_infinity_fail, a_cotangent_of_another_type_fails, a_rule_not_linear_in_the_cotangent_fails,
-         a_missing_rule_fails_unless_declared, a_gradient_without_gradient_fails_at_second_order,
-         an_op_of_which_nothing_was_compared_fails, a_failure_says_where_and_how_to_see_it_again,
-         a_zero_gradient_fails_even_where_rounding_is_coarse, a_function_that_is_not_finite_fails,
-         nothing_but_a_kink_fails_and_is_counted, a_jump_is_no_smooth_place,
-         a_flat_place_of_a_smooth_function_is_no_kink, a_function_without_real_value_fails,
-         options_out_of_range_are_refused)
+         a_missing_rule_fails_unless_declared, a_composed_op_is_checked_through_its_expansion,
+         a_gradient_without_gradient_fails_at_second_order, an_op_of_which_nothing_was_compared_fails,
+         a_failure_says_where_and_how_to_see_it_again, a_zero_gradient_fails_even_where_rounding_is_coarse,
+         a_function_that_is_not_finite_fails, nothing_but_a_kink_fails_and_is_counted,
+         a_jump_is_no_smooth_place, a_flat_place_of_a_smooth_function_is_no_kink,
+         a_function_without_real_value_fails, options_out_of_range_are_refused)

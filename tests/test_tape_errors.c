@@ -129,6 +129,40 @@ START_TEST(an_elementwise_op_of_another_shape) {
 }
 END_TEST
 
+static wg_var expand_to_twice(wg_tape *t, const wg_var *inputs, const void *attributes) {
+    (void)t, (void)attributes;
+    return wg_add(inputs[0], inputs[0]);
+}
+static wg_var expand_to_nothing(wg_tape *t, const wg_var *inputs, const void *attributes) {
+    (void)t, (void)inputs, (void)attributes;
+    return WG_NONE;
+}
+
+START_TEST(an_expansion_of_another_type) {
+    static const wg_op op = {
+        .name = "my_op", .inputs = 1, .outputs = 1, .infer = infer_four, .expand = expand_to_twice};
+    ck_assert(wg_valid(wg_apply(&op, ones(4))));
+    wg_apply(&op, ones(3));
+    assert_error(tape, WG_ERROR_SHAPE, "my_op: it expands to f32[3], and its shape rule says f32[4]");
+}
+END_TEST
+
+START_TEST(an_expansion_into_nothing) {
+    static const wg_op op = {
+        .name = "my_op", .inputs = 1, .outputs = 1, .infer = infer_four, .expand = expand_to_nothing};
+    ck_assert(!wg_valid(wg_apply(&op, ones(4))));
+    assert_error(tape, WG_ERROR_TAPE, "my_op: its expansion is no var of this tape");
+}
+END_TEST
+
+START_TEST(two_outputs_of_a_composed_op) {
+    static const wg_op op = {
+        .name = "my_op", .inputs = 1, .outputs = 2, .infer = infer_four, .expand = expand_to_twice};
+    wg_apply(&op, ones(4));
+    assert_error(tape, WG_ERROR_UNSUPPORTED, "my_op: an op that is composed of others");
+}
+END_TEST
+
 /* Both tapes have the error. */
 START_TEST(vars_of_two_tapes) {
     wg_tape *other = wg_tape_new();
@@ -367,7 +401,8 @@ WG_TAPE_SUITE("tape/errors", shapes_that_do_not_broadcast, dtypes_that_are_mixed
               one_number_for_both_axes_and_one_for_each, an_axis_out_of_range_or_named_twice,
               a_reshape_to_another_size, more_elements_than_can_be_counted,
               more_bytes_of_buffers_than_can_be_counted, a_view_of_another_size,
-              an_elementwise_op_of_another_shape, vars_of_two_tapes, a_var_of_before_the_clear,
+              an_elementwise_op_of_another_shape, an_expansion_of_another_type, an_expansion_into_nothing,
+              two_outputs_of_a_composed_op, vars_of_two_tapes, a_var_of_before_the_clear,
               no_var_where_one_is_needed, a_random_name_met_twice,
               the_gradient_of_many_elements_without_a_seed, the_gradient_for_something_not_on_the_tape,
               the_gradient_for_whole_numbers, a_gradient_that_an_op_blocks, a_class_out_of_range,

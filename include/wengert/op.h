@@ -199,7 +199,10 @@ struct wg_op {
     int (*infer)(wg_infer *infer);
     void (*forward)(const wg_call *call);
     void (*backward)(wg_rule *rule);          /* NULL: like WG_BLOCKS */
-    wg_var (*expand)(wg_tape *tape, const wg_var *inputs, const void *attributes); /* output 0 in other ops */
+    /* Output 0 in other ops; an input left out is WG_NONE. Without `forward` the op is composed: it has one
+     * output, and recording it checks the inputs by `infer` and records this. With `forward`, what the kernel
+     * and the rule are held to. */
+    wg_var (*expand)(wg_tape *tape, const wg_var *inputs, const void *attributes);
     int64_t (*units)(const wg_call *call);    /* independent parts; NULL: one. Depends on shapes and attributes only */
     size_t (*workspace)(const wg_call *call); /* scratch bytes a thread needs; NULL: none */
     wg_cost (*cost)(const wg_call *call);     /* NULL: an operation an element of output 0, every operand moved once */

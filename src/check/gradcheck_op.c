@@ -120,14 +120,15 @@ static int check_case(const wg_case *sample, void *context) {
     return status;
 }
 
-int (wg_gradcheck_op)(const wg_op *op, size_t op_size, wg_gradcheck_report *report,
+int(wg_gradcheck_op)(const wg_op *op, size_t op_size, wg_gradcheck_report *report,
                      const wg_gradcheck_options *options) {
     if (!op || !report) return WG_ERROR_TAPE;
     wg_check check;
     int status = wg_check_open(&check, report, options);
     snprintf(report->name, sizeof report->name, "%s", op->name ? op->name : "?");
     report->not_differentiable = declares_none(op);
-    if (!op->backward && !(op->flags & WG_STOPS) && !declares_none(op))
+    const bool composed = op->expand && !op->forward;
+    if (!op->backward && !composed && !(op->flags & WG_STOPS) && !declares_none(op))
         wg_gradcheck_fail(report, &check.where,
                           "there is no backward rule, and neither WG_BLOCKS nor WG_STOPS says why");
     else if (!status)

@@ -5,6 +5,8 @@
 
 typedef void plain(const wg_call *call);
 
+#define WG_COMPOSED_OP(op) /* has no kernel */
+
 /* --- Plain kernels: ops.def ------------------------------------------------------------------- */
 
 #define DECLARE_portable(op) extern plain wg_kernel_##op##_portable_f32, wg_kernel_##op##_portable_f64;

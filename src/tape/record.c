@@ -17,6 +17,9 @@ typedef struct pending {
     bool weak;
 } pending;
 
+/* Has it no kernel of its own? */
+static bool is_composed(const wg_op *op) { return op->expand && !op->forward; }
+
 struct wg_infer_state {
     wg_tape *tape;
     char text[8][WG_TEXT_SIZE];
@@ -40,7 +43,8 @@ const char *wg_infer_shape_text(wg_infer *infer, const wg_type *type) {
     return wg_type_text(next_text(infer), type, false);
 }
 
-/* The weak scalar as this dtype, recorded when it is first wanted: a scalar that meets many tensors is one node. */
+/* The weak scalar as this dtype, recorded when it is first wanted: a scalar that meets many tensors is one
+ * node. */
 static uint32_t cast_of(wg_tape *tape, uint32_t scalar, wg_dtype dtype) {
     const uint64_t hash = ((uint64_t)scalar << 8 | (uint64_t)dtype) * 0x9E3779B97F4A7C15u;
     size_t probe = 0;
@@ -182,6 +186,27 @@ static wg_var append(const pending *p) {
     return wg_var_of(tape, id);
 }
 
+/* What the op is composed of, recorded on inputs that its shape rule has accepted. */
+static wg_var record_expansion(const pending *p) {
+    wg_tape *tape = p->tape;
+    wg_var few[FEW_INPUTS + 1], *inputs = few;
+    if (p->count > FEW_INPUTS && !(inputs = malloc(((size_t)p->count + 1) * sizeof *inputs)))
+        return wg_tape_no_memory(tape), wg_invalid(tape);
+    for (int i = 0; i < p->count; i++)
+        inputs[i] = p->inputs[i] == WG_ABSENT ? WG_NONE : wg_var_of(tape, p->inputs[i]);
+    inputs[p->count] = (wg_var)WG_END_;
+    const wg_var result = p->op->expand(tape, inputs, p->attributes);
+    if (inputs != few) free(inputs);
+    if (!wg_is_on(tape, result))
+        return wg_fail(tape, WG_ERROR_TAPE, "%s: its expansion is no var of this tape", p->op->name);
+    wg_type type;
+    char got[WG_TEXT_SIZE], promised[WG_TEXT_SIZE];
+    wg_node_type_to(&type, tape, &tape->nodes.at[result.id]);
+    if (wg_type_equal(&type, &p->outputs[0])) return result;
+    return wg_fail(tape, WG_ERROR_SHAPE, "%s: it expands to %s, and its shape rule says %s", p->op->name,
+                   wg_type_text(got, &type, true), wg_type_text(promised, &p->outputs[0], true));
+}
+
 static wg_var record_with(pending *p, const void *attributes) {
     const wg_op *op = p->op;
     const size_t size = op->attributes_size;
@@ -197,6 +222,7 @@ static wg_var record_with(pending *p, const void *attributes) {
         if (wg_attributes_check(p->tape, op, p->attributes)) return wg_invalid(p->tape);
     }
     if (!convert_weak(p) || !infer(p)) return wg_invalid(p->tape);
+    if (is_composed(op)) return record_expansion(p);
     if (op == &wg_op_scalar) p->weak = true;
     if (op->flags & WG_NAMES_DTYPE) p->weak = false;
     return append(p);
@@ -242,8 +268,15 @@ static bool sound(wg_tape *tape, const wg_op *op, size_t op_size) {
     if (!op->infer)
         return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED, "%s: the op has no shape rule (infer)", op->name),
                false;
-    if (!op->forward && !(op->flags & WG_VIEW) && !wg_is_leaf(op))
-        return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED, "%s: the op has no kernel (forward)", op->name),
+    if (!op->forward && !op->expand && !(op->flags & WG_VIEW) && !wg_is_leaf(op))
+        return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED,
+                            "%s: the op has neither a kernel (forward) nor an expansion (expand)", op->name),
+               false;
+    if (is_composed(op) && op->outputs != 1)
+        return wg_tape_fail(
+                   tape, WG_ERROR_UNSUPPORTED,
+                   "%s: an op that is composed of others (expand without forward) has one output, not %d",
+                   op->name, op->outputs),
                false;
     if (op->outputs < 1 || op->outputs > MAX_OUTPUTS)
         return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED,

@@ -5,6 +5,7 @@
 #define WG_REAL_OP(name) WG_OP(name)
 #define WG_NUMERIC_OP(name) WG_OP(name)
 #define WG_BYTES_OP(name) WG_OP(name)
+#define WG_COMPOSED_OP(name) WG_OP(name)
 #include "ops.def"
 #undef WG_OP
 
