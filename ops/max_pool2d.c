@@ -5,6 +5,8 @@
  *   scatter:     dx[n, c, index] += dy[n, c, i, j]
  *   gather:      y[n, c, i, j] = x[n, c, index]
  *
+ * scatter and gather take max_pool2d_offset's bytes for the indices, if their attributes tell the windows.
+ *
  * Padding never wins. The first of equals wins, and the first NaN over everything. Given the
  * indices, pooling is the linear map `gather`, whose transpose is `scatter`: each is the other's rule,
  * and scatter is max_pool2d's. */
@@ -123,7 +125,67 @@ static bool outside(const wg_call *call, int64_t index, int64_t pixels) {
     return true;
 }
 
+/* Indices given as max_pool2d_offset's bytes: the plane's place of each, made out row by row of windows. */
+typedef struct {
+    const pool2d_attributes *a;
+    const uint8_t *offset;
+    int64_t width, windows[2], pixels, from_corner[256];
+} offsets;
+
+static offsets read_offsets(const wg_call *call, const int64_t size[2]) {
+    offsets o = {.a = WG_ATTRIBUTES(call, max_pool2d),
+                 .offset = WG_IN(call, 1, uint8_t),
+                 .width = size[1],
+                 .pixels = size[0] * size[1]};
+    memcpy(o.windows, call->inputs[1].type.extent + 2, sizeof o.windows);
+    for (int64_t k = 0; k < o.a->kernel[0] * o.a->kernel[1]; k++)
+        o.from_corner[k] = k / o.a->kernel[1] * size[1] + k % o.a->kernel[1];
+    return o;
+}
+
+/* Of all windows of the plane; -1: an offset is not in the image, and the call has failed. */
+WG_INLINE int64_t place_of(const wg_call *call, const offsets *o, int64_t unit, int64_t i, int64_t j) {
+    const pool2d_attributes *a = o->a;
+    const int64_t offset = o->offset[(unit * o->windows[0] + i) * o->windows[1] + j];
+    const int64_t corner = (i * a->stride[0] - a->padding[0]) * o->width + j * a->stride[1] - a->padding[1];
+    const int64_t at = offset < a->kernel[0] * a->kernel[1] ? corner + o->from_corner[offset] : -1;
+    return (uint64_t)at < (uint64_t)o->pixels || !outside(call, at, o->pixels) ? at : -1;
+}
+
+static void scatter_by_offsets(const wg_call *call) {
+    const offsets o = read_offsets(call, call->outputs[0].type.extent + 2);
+    for (int64_t unit = call->begin; unit < call->end; unit++) {
+        const real *dy = WG_IN(call, 0, real) + unit * o.windows[0] * o.windows[1];
+        real *dx = WG_OUT(call, 0, real) + unit * o.pixels;
+        memset(dx, 0, (size_t)o.pixels * sizeof(real));
+        for (int64_t i = 0; i < o.windows[0]; i++)
+            for (int64_t j = 0; j < o.windows[1]; j++) {
+                const int64_t at = place_of(call, &o, unit, i, j);
+                if (at < 0) return;
+                dx[at] += *dy++;
+            }
+    }
+}
+
+static void gather_by_offsets(const wg_call *call) {
+    const offsets o = read_offsets(call, call->inputs[0].type.extent + 2);
+    for (int64_t unit = call->begin; unit < call->end; unit++) {
+        const real *x = WG_IN(call, 0, real) + unit * o.pixels;
+        real *y = WG_OUT(call, 0, real) + unit * o.windows[0] * o.windows[1];
+        for (int64_t i = 0; i < o.windows[0]; i++)
+            for (int64_t j = 0; j < o.windows[1]; j++) {
+                const int64_t at = place_of(call, &o, unit, i, j);
+                if (at < 0) return;
+                *y++ = x[at];
+            }
+    }
+}
+
 static void scatter(const wg_call *call) {
+    if (call->inputs[1].type.dtype == WG_U8) {
+        scatter_by_offsets(call);
+        return;
+    }
     const int64_t *in = call->inputs[0].type.extent + 2, *out = call->outputs[0].type.extent + 2;
     const int64_t windows = in[0] * in[1], pixels = out[0] * out[1];
     for (int64_t unit = call->begin; unit < call->end; unit++) {
@@ -142,6 +204,10 @@ static void scatter(const wg_call *call) {
 WG_KERNEL(max_pool2d_scatter, scatter)
 
 static void gather(const wg_call *call) {
+    if (call->inputs[1].type.dtype == WG_U8) {
+        gather_by_offsets(call);
+        return;
+    }
     const int64_t *in = call->inputs[0].type.extent + 2, *out = call->outputs[0].type.extent + 2;
     const int64_t pixels = in[0] * in[1], windows = out[0] * out[1];
     for (int64_t unit = call->begin; unit < call->end; unit++) {
@@ -159,10 +225,11 @@ WG_KERNEL(max_pool2d_gather, gather)
 #ifdef WG_RULES
 
 static const wg_attribute attributes[] = {POOL2D_ATTRIBUTES, WG_NO_MORE_ATTRIBUTES};
-static const wg_attribute scatter_attributes[] = {
-    WG_ATTRIBUTE(pool2d_attributes, size, .kind = WG_ATTRIBUTE_INT, .count = 2, .bounded = true, .low = 1,
-                 .high = INT32_MAX, .meaning = "height and width of the image"),
-    WG_NO_MORE_ATTRIBUTES};
+/* Of scatter and gather: the image, and which windows the indices are of; kernel 0: of none, just any. */
+static const wg_attribute index_attributes[] = {
+    POOL2D_PAIR(kernel, 0, 0, "height and width of the windows that the indices are of; 0: of no windows"),
+    POOL2D_PAIR(stride, 0, 0, "pixels from one window to the next, down and across"),
+    POOL2D_PAIR(padding, 0, 0, "pixels added around the image"), POOL2D_SIZE, WG_NO_MORE_ATTRIBUTES};
 
 static int infer(wg_infer *infer) {
     int status = pool2d_infer_rank(infer, &infer->inputs[0], "x [N, C, H, W]");
@@ -184,8 +251,9 @@ static int infer_indices(wg_infer *infer, bool same_windows) {
     if (values->dtype != WG_F32 && values->dtype != WG_F64)
         return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken",
                              wg_infer_text(infer, values));
-    if (indices->dtype != WG_I32)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i32",
+    if (indices->dtype != WG_I32 && indices->dtype != WG_U8)
+        return wg_infer_fail(infer, WG_ERROR_DTYPE,
+                             "indices are %s; they must be i32, or u8 offsets in windows",
                              wg_infer_text(infer, indices));
     if (values->rank != 4 || indices->rank != 4 || values->extent[0] != indices->extent[0] ||
         values->extent[1] != indices->extent[1] ||
@@ -194,7 +262,13 @@ static int infer_indices(wg_infer *infer, bool same_windows) {
                              "input 0 is %s, indices are %s; both must be [N, C, …, …], alike in %s",
                              wg_infer_shape_text(infer, values), wg_infer_shape_text(infer, indices),
                              same_windows ? "all four" : "N and C");
-    return WG_OK;
+    const pool2d_attributes *a = infer->attributes;
+    if (!a->kernel[0] && indices->dtype == WG_I32) return WG_OK;
+    if (!a->kernel[0] || !a->kernel[1] || !a->stride[0] || !a->stride[1])
+        return wg_infer_fail(infer, WG_ERROR_ATTRIBUTE, "kernel and stride of the windows must be given");
+    wg_type image;
+    const int status = pool2d_infer_image(infer, indices, &image);
+    return status || indices->dtype == WG_I32 ? status : pool2d_infer_offsets(infer);
 }
 
 static int infer_scatter(wg_infer *infer) {
@@ -206,27 +280,35 @@ static int infer_scatter(wg_infer *infer) {
 }
 
 static int infer_gather(wg_infer *infer) {
+    const pool2d_attributes *a = infer->attributes;
+    const wg_type *x = &infer->inputs[0];
     const int status = infer_indices(infer, false);
+    if (!status && memcmp(x->extent + 2, a->size, sizeof a->size))
+        return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s; its planes must be %lld×%lld",
+                             wg_infer_shape_text(infer, x), (long long)a->size[0], (long long)a->size[1]);
     infer->outputs[0] = infer->inputs[1];
     infer->outputs[0].dtype = infer->inputs[0].dtype;
     return status;
 }
 
-static wg_var scattered(wg_var dy, wg_var indices, wg_var like) {
-    const wg_type x = wg_type_of(like);
-    const pool2d_attributes chosen = {.size = {x.extent[2], x.extent[3]}};
-    return WG_RECORD(&wg_op_max_pool2d_scatter, &chosen, dy, indices);
-}
-
 /* The places do not move with x: their gradient is zero, not missing. */
 static void backward(wg_rule *rule) {
-    wg_rule_set(rule, 0, scattered(rule->cotangents[0], wg_stop_gradient(rule->outputs[1]), rule->inputs[0]));
+    pool2d_attributes a = *WG_ATTRIBUTES(rule, max_pool2d);
+    const wg_type x = wg_type_of(rule->inputs[0]);
+    for (int i = 0; i < 2; i++) a.size[i] = x.extent[2 + i];
+    wg_rule_set(rule, 0, WG_RECORD(&wg_op_max_pool2d_scatter, &a, rule->cotangents[0],
+                                   wg_stop_gradient(rule->outputs[1])));
 }
 static void backward_of_scatter(wg_rule *rule) {
-    wg_rule_set(rule, 0, WG_RECORD(&wg_op_max_pool2d_gather, NULL, rule->cotangents[0], rule->inputs[1]));
+    wg_rule_set(rule, 0, WG_RECORD(&wg_op_max_pool2d_gather, rule->attributes, rule->cotangents[0], rule->inputs[1]));
 }
 static void backward_of_gather(wg_rule *rule) {
-    wg_rule_set(rule, 0, scattered(rule->cotangents[0], rule->inputs[1], rule->inputs[0]));
+    wg_rule_set(rule, 0, WG_RECORD(&wg_op_max_pool2d_scatter, rule->attributes, rule->cotangents[0], rule->inputs[1]));
+}
+
+static bool has_offsets(const wg_call *call) {
+    const pool2d_attributes *a = WG_ATTRIBUTES(call, max_pool2d);
+    return a->kernel[0] && a->kernel[1] && a->kernel[0] <= 256 / a->kernel[1];
 }
 
 static void samples(wg_sampler *s) {
@@ -244,8 +326,15 @@ static void sample_indices(wg_sampler *s, bool scatters) {
         const pool2d_attributes with = {.size = {at->in[0], at->in[1]}};
         const wg_shape *image = WG_SHAPE(at->n, at->channels, at->in[0], at->in[1]);
         const wg_shape *windows = WG_SHAPE(at->n, at->channels, pool2d_windows(at, 0), pool2d_windows(at, 1));
-        WG_SAMPLE(s, scatters ? &with : NULL, {.shape = scatters ? windows : image},
+        WG_SAMPLE(s, &with, {.shape = scatters ? windows : image},
                   {.dtype = WG_I32, .shape = windows, .values = WG_INTEGERS, .high = (double)(at->in[0] * at->in[1] - 1)});
+        const pool2d_attributes *a = &at->with;
+        pool2d_attributes of = *a;
+        memcpy(of.size, at->in, sizeof of.size);
+        const bool inside = !a->padding[0] && !a->padding[1]; /* so that any offset is in the image */
+        if (inside)
+            WG_SAMPLE(s, &of, {.shape = scatters ? windows : image},
+                      {.dtype = WG_U8, .shape = windows, .values = WG_INTEGERS, .high = (double)(a->kernel[0] * a->kernel[1] - 1)});
     }
 }
 static void samples_of_scatter(wg_sampler *s) { sample_indices(s, true); }
@@ -278,7 +367,8 @@ const wg_op wg_op_max_pool2d_scatter = {
     .flags = WG_CAN_FAIL | WG_EVEN_UNITS,
     .blocked_inputs = 2,
     .linear_in = 1,
-    .attributes = scatter_attributes,
+    .pack = &wg_op_max_pool2d_offset, .packed_input = 1, .packed_dtype = WG_U8, .may_pack = has_offsets,
+    .attributes = index_attributes,
     .attributes_size = sizeof(pool2d_attributes),
     .infer = infer_scatter,
     .forward = WG_FORWARD(max_pool2d_scatter),
@@ -290,7 +380,8 @@ const wg_op wg_op_max_pool2d_scatter = {
 const wg_op wg_op_max_pool2d_gather = {
     .name = "max_pool2d_gather", .formula = "y[n, c, i, j] = x[n, c, index[n, c, i, j]]",
     .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_EVEN_UNITS, .blocked_inputs = 2, .linear_in = 1,
-    .infer = infer_gather, .forward = WG_FORWARD(max_pool2d_gather), .backward = backward_of_gather,
+    .pack = &wg_op_max_pool2d_offset, .packed_input = 1, .packed_dtype = WG_U8, .may_pack = has_offsets,
+    .attributes = index_attributes, .attributes_size = sizeof(pool2d_attributes), .infer = infer_gather, .forward = WG_FORWARD(max_pool2d_gather), .backward = backward_of_gather,
     .units = pool2d_units, .samples = samples_of_gather,
 };
 

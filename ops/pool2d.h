@@ -68,6 +68,15 @@ static inline int pool2d_infer_image(wg_infer *infer, const wg_type *dy, wg_type
     return WG_OK;
 }
 
+/* Offsets within windows are bytes. */
+static inline int pool2d_infer_offsets(wg_infer *infer) {
+    const pool2d_attributes *a = infer->attributes;
+    if (a->kernel[0] <= 256 / a->kernel[1]) return WG_OK;
+    return wg_infer_fail(infer, WG_ERROR_ATTRIBUTE,
+                         "kernel %lld×%lld: offsets are bytes, so that a window has at most 256 elements",
+                         (long long)a->kernel[0], (long long)a->kernel[1]);
+}
+
 /* Options as attributes; false with an error on the tape. */
 static inline bool pool2d_options(wg_tape *tape, const char *op, const wg_pool2d_options *options,
                                   pool2d_attributes *a) {

@@ -34,6 +34,11 @@ static void cosine(naive_call *call) { unary(call, cosl, 4); }
 static void tangent_h(naive_call *call) { unary(call, tanhl, 4); }
 static void sigmoid(naive_call *call) { unary(call, sigmoid_of, 4); }
 static void relu(naive_call *call) { unary(call, positive_part, 0); }
+static naive_real not_up_to_zero(naive_real x) { return !(x <= 0); }
+static void relu_mask(naive_call *call) {
+    unary(call, not_up_to_zero, 0);
+    call->outputs[0].type.dtype = WG_BOOL;
+}
 static void sign(naive_call *call) { unary(call, sign_of, 0); }
 static void identity(naive_call *call) { unary(call, itself, 0); }
 
@@ -145,6 +150,7 @@ const naive_entry naive_elementwise[] = {
     {"relu", relu},
     {"sign", sign},
     {"relu_grad", relu_grad},
+    {"relu_mask", relu_mask},
     {"scale_cotangent", scale_cotangent},
     {"stop_gradient", identity},
     {"check_finite", identity},

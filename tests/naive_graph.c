@@ -208,6 +208,12 @@ ELEMENT_RULE(relu_grad) {
     return a.x[1] > 0 ? a.e[0] : 0;
 }
 
+/* Decided where 0 is not within the error. */
+ELEMENT_RULE(relu_mask) {
+    UNUSED;
+    return a.e[0] != 0 && fabsl(a.x[0]) <= a.e[0] ? INFINITY : 0;
+}
+
 /* Decided where the numbers are apart by more than their errors, are exact, or have the same bits. */
 ELEMENT_RULE(comparison) {
     UNUSED;
@@ -448,6 +454,7 @@ static const struct {
     {"sigmoid", corners, NULL},
     {"relu", NULL, relu},
     {"relu_grad", NULL, relu_grad},
+    {"relu_mask", NULL, relu_mask},
     {"maximum", NULL, maximum},
     {"minimum", NULL, minimum},
     {"abs", NULL, absolute},
@@ -486,6 +493,7 @@ static const struct {
     {"max_pool2d", max_pool2d, NULL},
     {"max_pool2d_scatter", by_places, NULL},
     {"max_pool2d_gather", by_places, NULL},
+    {"max_pool2d_offset", exact, NULL},
     {"avg_pool2d", linear, NULL},
     {"avg_pool2d_grad", linear, NULL},
     {"softmax", softmax, NULL},

@@ -246,6 +246,31 @@ static void avg_pool2d_grad(naive_call *call) {
             }
 }
 
+/* Index or, of type u8, offset within the window. */
+static int64_t place_in_plane(const naive_call *call, const naive_array *places, const naive_index *i) {
+    const int64_t at = (int64_t)places->value[i->number];
+    if (places->type.dtype != WG_U8) return at;
+    const int64_t width = naive_int(call, "kernel", 1);
+    return (naive_int(call, "stride", 0) * i->at[2] - naive_int(call, "padding", 0) + at / width) *
+               naive_int(call, "size", 1) +
+           naive_int(call, "stride", 1) * i->at[3] - naive_int(call, "padding", 1) + at % width;
+}
+
+static void max_pool2d_offset(naive_call *call) {
+    const naive_array *places = &call->inputs[0];
+    wg_type type = places->type;
+    type.dtype = WG_U8;
+    naive_array *y = naive_output(call, 0, type);
+    const int64_t size = naive_int(call, "size", 1);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&type); i.more; naive_next(&i)) {
+        const int64_t at = (int64_t)places->value[i.number];
+        const int64_t u = at / size + naive_int(call, "padding", 0) - naive_int(call, "stride", 0) * i.at[2],
+                      v = at % size + naive_int(call, "padding", 1) - naive_int(call, "stride", 1) * i.at[3];
+        naive_set(y, i.number, (naive_real)(u * naive_int(call, "kernel", 1) + v));
+    }
+}
+
 /* dx[n, c, index[n, c, i, j]] += dy[n, c, i, j] */
 static void max_pool2d_scatter(naive_call *call) {
     const naive_array *dy = &call->inputs[0], *places = &call->inputs[1];
@@ -253,7 +278,7 @@ static void max_pool2d_scatter(naive_call *call) {
     const int64_t plane = dx->type.extent[2] * dx->type.extent[3];
     call->roundings = (naive_real)(dy->type.extent[2] * dy->type.extent[3]);
     for (naive_index i = naive_first(&dy->type); i.more; naive_next(&i))
-        naive_add(dx, (i.at[0] * dy->type.extent[1] + i.at[1]) * plane + (int64_t)places->value[i.number],
+        naive_add(dx, (i.at[0] * dy->type.extent[1] + i.at[1]) * plane + place_in_plane(call, places, &i),
                   dy->value[i.number]);
 }
 
@@ -266,7 +291,7 @@ static void max_pool2d_gather(naive_call *call) {
     call->roundings = 0;
     for (naive_index i = naive_first(&type); i.more; naive_next(&i))
         naive_set(y, i.number,
-                  x->value[(i.at[0] * type.extent[1] + i.at[1]) * plane + (int64_t)places->value[i.number]]);
+                  x->value[(i.at[0] * type.extent[1] + i.at[1]) * plane + place_in_plane(call, places, &i)]);
 }
 
 const naive_entry naive_products[] = {
@@ -279,5 +304,6 @@ const naive_entry naive_products[] = {
     {"avg_pool2d_grad", avg_pool2d_grad},
     {"max_pool2d_scatter", max_pool2d_scatter},
     {"max_pool2d_gather", max_pool2d_gather},
+    {"max_pool2d_offset", max_pool2d_offset},
     {NULL, NULL},
 };

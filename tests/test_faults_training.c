@@ -266,12 +266,13 @@ START_TEST(every_way_of_planning_survives_each_allocation_that_fails) {
         chosen = settings[i];
         const wg_plan_info plan = exchange_plan();
         if (i == 0) ck_assert_uint_eq(plan.recomputed, 0);
-        if (i > 0) ck_assert_uint_gt(plan.recomputed, 0);
+        if (i > 0) ck_assert_uint_gt(plan.recomputed + plan.packed, 0);
         states_changed = fresh_tape_failed = false;
         const long calls = fail_each_call(exchange, false);
         ck_assert(!states_changed && !fresh_tape_failed);
-        printf("%s: peak %zu, %zu nodes recomputed; %ld calls to the system, each made to fail once\n",
-               names[i], plan.peak, plan.recomputed, calls);
+        printf("%s: peak %zu, %zu nodes recomputed, %zu packed; %ld calls to the system, each made to fail "
+               "once\n",
+               names[i], plan.peak, plan.recomputed, plan.packed, calls);
     }
 }
 END_TEST

@@ -70,7 +70,7 @@ static wg_var cnn(wg_var x) {
 }
 
 static wg_var with_dropout(wg_var x) {
-    x = wg_max_pool2d(wg_relu(wg_conv2d_layer(model, "conv1", x, 8, .kernel = 3, .padding = 1)), .kernel = 2);
+    x = wg_max_pool2d(wg_tanh(wg_conv2d_layer(model, "conv1", x, 8, .kernel = 3, .padding = 1)), .kernel = 2);
     x = wg_dropout(model, "dropout1", x, 0.25);
     x = wg_max_pool2d(wg_relu(wg_conv2d_layer(model, "conv2", x, 16, .kernel = 3, .padding = 1)),
                       .kernel = 2);
@@ -113,8 +113,8 @@ static int sweep(network_function *network, wg_tensor *x, int64_t batch, size_t 
         if (plan.peak > budget || plan.flops < last.flops)
             ck_abort_msg("budget %zu: peak %zu after %zu, FLOPs %.0f after %.0f", budget, plan.peak,
                          last.peak, plan.flops, last.flops);
-        printf("  peak %9zu, %2zu nodes again, %.2f %% more FLOPs\n", plan.peak, plan.recomputed,
-               100 * (plan.flops / whole.flops - 1));
+        printf("  peak %9zu, %2zu nodes again, %2zu packed, %.2f %% more FLOPs\n", plan.peak, plan.recomputed,
+               plan.packed, 100 * (plan.flops / whole.flops - 1));
         last = plan;
         budgets[peaks] = plan.peak;
     }
@@ -131,7 +131,7 @@ START_TEST(less_memory_for_more_operations_and_never_otherwise) {
     wg_tensor *x = numbers(WG_SHAPE(64, 1, 28, 28));
     size_t budgets[MOST_PEAKS];
     const int peaks = sweep(cnn, x, 64, budgets);
-    ck_assert_int_ge(peaks, 4);
+    ck_assert_int_ge(peaks, 10);
     printf("cnn: %d distinct peaks\n", peaks);
     wg_tensor_free(x);
 }
@@ -142,7 +142,7 @@ END_TEST
 START_TEST(no_bit_depends_on_the_budget) {
     enum { BATCH = 64 };
     wg_tensor *x = numbers(WG_SHAPE(BATCH, 1, 20, 20));
-    size_t budgets[MOST_PEAKS], recomputed = 0;
+    size_t budgets[MOST_PEAKS], recomputed = 0, packed = 0;
     const int peaks = sweep(with_dropout, x, BATCH, budgets);
     uint64_t bits[MOST_PEAKS];
     for (int i = 0; i < peaks; i++) {
@@ -157,13 +157,15 @@ START_TEST(no_bit_depends_on_the_budget) {
             wg_plan_info info = {0};
             wg_plan_report(tape, &info);
             recomputed += info.recomputed;
+            packed += info.packed;
             ck_assert_uint_eq(info.peak, budgets[i]);
         }
         ck_assert_uint_eq(bits[i], bits[0]);
     }
     ck_assert_int_ge(peaks, 3);
     ck_assert_uint_gt(recomputed, 0);
-    printf("%d budgets, %zu nodes computed again, one loss\n", peaks, recomputed);
+    ck_assert_uint_gt(packed, 0);
+    printf("%d budgets, %zu nodes computed again, %zu packed, one loss\n", peaks, recomputed, packed);
     wg_tensor_free(x);
 }
 END_TEST

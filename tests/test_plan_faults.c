@@ -82,6 +82,23 @@ static void recomputed(scene *s) {
     wg_minimize(s->optimizer, s->asked[0]);
 }
 
+/* Memory is short, so that of two layers' values no more is kept than the backward pass needs. */
+static void packed(scene *s) {
+    s->model = wg_model_new(.seed = 4);
+    s->optimizer = wg_sgd(s->model, 0.1);
+    wg_var x = input_of(WG_SHAPE(BATCH, 1, SIZE, SIZE)), y[2];
+    for (int i = 0; i < 2; i++)
+        y[i] =
+            wg_max_pool2d(wg_relu(wg_conv2d_layer(s->model, i ? "b" : "a", x, 4, .kernel = 3)), .kernel = 2);
+    s->asked[0] = wg_mean(wg_square(wg_mul(y[0], y[1])), WG_ALL_AXES);
+    wg_minimize(s->optimizer, s->asked[0]);
+    if (engine->disabled) return;
+    wg_plan_info info = {0};
+    while (wg_prepare(s->asked[0]) == WG_OK && wg_plan_report(tape, &info) == WG_OK && info.packed < 3)
+        wg_set_memory_budget(tape, info.peak - 1);
+    ck_assert_msg(info.packed == 3, "%s", wg_tape_message(tape));
+}
+
 static wg_state *state_of(const double *content) {
     wg_tensor *tensor = wg_tensor_new(WG_F64, WG_SHAPE(4), NULL);
     memcpy(wg_tensor_writable(tensor), content, 32);
@@ -106,10 +123,10 @@ static void swapped_states(scene *s) {
 }
 
 typedef void record(scene *s);
-static record *const scenes[] = {network, shared_weights, swapped_states, recomputed};
+static record *const scenes[] = {network, shared_weights, swapped_states, recomputed, packed};
 static const char *const scene_names[] = {"cnn, dropout, adamw with clipping",
                                           "shared weights, aliasing results", "swapped states, strided input",
-                                          "recomputed, with dropout"};
+                                          "recomputed, with dropout", "packed"};
 enum { SCENES = sizeof scenes / sizeof *scenes };
 
 static void open_scene(scene *s, int number) {
@@ -121,6 +138,7 @@ static void open_scene(scene *s, int number) {
 
 static void close_scene(scene *s) {
     wg_tape_clear(tape);
+    wg_set_memory_budget(tape, 0);
     wg_optimizer_free(s->optimizer);
     wg_model_free(s->model);
     for (int i = 0; i < 2; i++) wg_state_free(s->state[i]);
@@ -506,7 +524,43 @@ static bool clone_draws_anew(wg_plan *plan, size_t at, bool *skip) {
     return *skip = true;
 }
 
+/* The next value of the type of this one, that is no clone. */
+static uint32_t another_like(const wg_plan *plan, uint32_t value) {
+    for (uint32_t i = 1; i < plan->low.values.count; i++) {
+        const uint32_t v = (value + i) % (uint32_t)plan->low.values.count;
+        const wg_low_value *at = &plan->low.values.at[v];
+        if (at->view_of == WG_ABSENT && wg_type_equal(&at->type, &plan->low.values.at[value].type)) return v;
+    }
+    return value;
+}
+
+/* Something else is packed; the same, and it is said so; or another packed value is read. */
+static bool packs_another(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(low.nodes)) return false;
+    wg_low_node *node = &plan->low.nodes.at[at];
+    if (node->pack_of == WG_ABSENT) return *skip = true;
+    plan->low.edges.at[node->inputs] = another_like(plan, node->pack_of);
+    return true;
+}
+static bool packs_another_openly(wg_plan *plan, size_t at, bool *skip) {
+    if (!packs_another(plan, at, skip)) return false;
+    if (!*skip) plan->low.nodes.at[at].pack_of = plan->low.edges.at[plan->low.nodes.at[at].inputs];
+    return true;
+}
+static bool reads_another_packed(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(low.edges)) return false;
+    uint32_t *edge = &plan->low.edges.at[at];
+    if (*edge == WG_ABSENT || wg_maker(&plan->low, *edge)->pack_of == WG_ABSENT) return *skip = true;
+    const uint32_t another = another_like(plan, *edge);
+    if (another == *edge) return *skip = true;
+    *edge = another;
+    return true;
+}
+
 static const fault faults[] = {
+    {"what packs packs something else", packs_another},
+    {"it packs something else, and says so", packs_another_openly},
+    {"another packed value is read", reads_another_packed},
     {"a clone that reads something else", clone_differs},
     {"a clone that draws other numbers", clone_draws_anew},
     {"a buffer shifted by a byte", shift_by_a_byte},
@@ -552,7 +606,8 @@ static verdict try_fault(const scene *s, const fault *f, size_t at, uint64_t exp
     if (child == 0) {
         wg_evaluation *e = wg_evaluation_latest(tape);
         alarm(20);
-        setrlimit(RLIMIT_AS, &(struct rlimit){1u << 30, 1u << 30}); /* a wrong plan may ask for any number of bytes */
+        setrlimit(RLIMIT_AS,
+                  &(struct rlimit){1u << 30, 1u << 30}); /* a wrong plan may ask for any number of bytes */
         shared->made = f->make(e->plan, at, &shared->skipped);
         if (!shared->made || shared->skipped) _exit(0);
         shared->proved = wg_plan_verify(e->plan, tape, e->order.at);

@@ -196,6 +196,14 @@ struct wg_op {
     const wg_attribute *attributes; /* closed by WG_NO_MORE_ATTRIBUTES; NULL: none */
     size_t attributes_size;
 
+    /* Of input `packed_input` the op needs no more than what `pack` makes of it, and takes that in its place with
+     * the same bits: it can be kept for the backward pass where memory is short. `pack` has one input, one output
+     * of the same shape and of `packed_dtype`, and either no attributes or this op's. NULL: no such input. */
+    const wg_op *pack;
+    int packed_input;
+    wg_dtype packed_dtype;
+    bool (*may_pack)(const wg_call *call); /* by types and attributes; NULL: always */
+
     int (*infer)(wg_infer *infer);
     void (*forward)(const wg_call *call);
     void (*backward)(wg_rule *rule);          /* NULL: like WG_BLOCKS */

@@ -31,8 +31,9 @@ typedef struct wg_plan_info {
     size_t nodes;       /* that have work to do, recomputed ones included */
     size_t steps;       /* after fusing */
     size_t recomputed;  /* nodes computed a second time to save memory */
+    size_t packed;      /* nodes that make what is kept for the backward pass in a value's stead */
     double flops;       /* of all nodes, a multiply-add being two */
-    double recomputed_flops;
+    double recomputed_flops; /* of recomputed and packing ones */
 } wg_plan_info;
 
 /* Tells of the plan of the tape's latest evaluation, or of what wg_prepare planned. Returns a wg_status:

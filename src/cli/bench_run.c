@@ -171,10 +171,11 @@ static void print_memory(const bench_run *run) {
 
 static void print_plan(const wg_plan_info *plan) {
     printf(",\"predicted_bytes\":%zu,\"parameter_bytes\":%zu,\"activation_bytes\":%zu,\"gradient_bytes\":%zu,"
-           "\"workspace_bytes\":%zu,\"nodes\":%zu,\"plan_steps\":%zu,\"recomputed\":%zu,\"flops\":%s,"
+           "\"workspace_bytes\":%zu,\"nodes\":%zu,\"plan_steps\":%zu,\"recomputed\":%zu,\"packed\":%zu,"
+           "\"flops\":%s,"
            "\"recomputed_flops\":%s",
            plan->peak, plan->parameters, plan->activations, plan->gradients, plan->workspace, plan->nodes,
-           plan->steps, plan->recomputed, bench_number("%.0f", plan->flops),
+           plan->steps, plan->recomputed, plan->packed, bench_number("%.0f", plan->flops),
            bench_number("%.0f", plan->recomputed_flops));
 }
 

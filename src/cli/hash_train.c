@@ -234,7 +234,8 @@ static void prove_by_plan(training *t) {
         PROVE(t, p->recomputed == 0, "%zu nodes recomputed of layers that were to be", p->recomputed);
     else if (s->budget)
         PROVE(t, p->peak < q->peak && p->peak <= t->budget,
-              "peak %zu instead of %zu bytes, %zu nodes recomputed", p->peak, q->peak, p->recomputed);
+              "peak %zu instead of %zu bytes, %zu nodes recomputed, %zu packed", p->peak, q->peak,
+              p->recomputed, p->packed);
     else if (s->recompute)
         PROVE(t, p->recomputed > 0, "%zu nodes recomputed", p->recomputed);
     else

@@ -9,17 +9,19 @@ enum { WARM_UP = 5, STEPS = 50 };
 typedef struct views {
     bool explain, profile;
     const char *picture, *graph, *trace;
+    size_t budget; /* 0: none */
 } views;
 
 static int usage(FILE *stream) {
     fprintf(stream,
             "usage: wengert show MODEL [--explain] [--memory FILE.svg] [--graph FILE]\n"
-            "                          [--profile] [--trace FILE.json]\n\n"
+            "                          [--profile] [--trace FILE.json] [--budget BYTES]\n\n"
             "  --explain  every step of the plan, as text; so without an option\n"
             "  --memory   every buffer over time, as a picture\n"
             "  --graph    its steps: FILE.svg a picture, else text for Graphviz\n"
             "  --profile  where the time of %d steps goes, as text\n"
-            "  --trace    when what ran, for chrome://tracing\n\nmodels:",
+            "  --trace    when what ran, for chrome://tracing\n"
+            "  --budget   the most memory that the plan may need\n\nmodels:",
             STEPS);
     for (int i = 0; reference_at(i); i++) fprintf(stream, " %s", reference_name(reference_at(i)));
     fprintf(stream, "\n");
@@ -39,7 +41,8 @@ static int show_plan(reference_step *step, const views *asked, wg_error *error) 
         snprintf(error->message, sizeof error->message, "cannot write the listing");
     if (!status && asked->picture) status = wg_memory_svg(step->tape, asked->picture, error);
     if (!status && asked->graph)
-        status = (ends_in(asked->graph, ".svg") ? wg_graph_svg : wg_graph_dot)(step->tape, asked->graph, error);
+        status =
+            (ends_in(asked->graph, ".svg") ? wg_graph_svg : wg_graph_dot)(step->tape, asked->graph, error);
     return status;
 }
 
@@ -83,6 +86,8 @@ int cli_show(int argc, char **argv) {
             asked.graph = file;
         else if ((file = file_of("--trace", argc, argv, &i)))
             asked.trace = file;
+        else if ((file = file_of("--budget", argc, argv, &i)) && strtoull(file, NULL, 10))
+            asked.budget = (size_t)strtoull(file, NULL, 10);
         else if (model || !(model = reference_find(argv[i])))
             return usage(stderr);
     }
@@ -93,6 +98,7 @@ int cli_show(int argc, char **argv) {
     reference_step step = {0};
     wg_engine *engine = wg_engine_new(&error);
     int status = engine ? reference_open(&step, model, WG_F32, engine, &error) : error.status;
+    if (!status && asked.budget) wg_set_memory_budget(step.tape, asked.budget);
     if (!status && (asked.explain || asked.picture || asked.graph)) status = show_plan(&step, &asked, &error);
     if (!status && runs) status = show_times(&step, &asked, &error);
     if (engine) reference_close(&step);

@@ -108,6 +108,7 @@ static bool lower_node(lowering *l, uint32_t place) {
                      .given = (uint32_t)low->edges.count,
                      .attributes = WG_ABSENT,
                      .clone_of = WG_ABSENT,
+                     .pack_of = WG_ABSENT,
                      .input_count = (uint16_t)inputs,
                      .output_count = (uint16_t)outputs,
                      .flags = node->flags};
@@ -174,21 +175,26 @@ wg_cost wg_low_cost(const wg_lowered *low, const wg_low_node *node, const void *
     return cost;
 }
 
+void wg_low_pick(const wg_lowered *low, wg_low_node *node, const void *attributes, wg_isa isa,
+                 wg_operand *operands) {
+    const int by = node->op->typed_by;
+    const uint32_t typed_by =
+        by < node->input_count ? low->edges.at[node->inputs + (uint32_t)by] : node->outputs;
+    node->dtype = low->values.at[typed_by == WG_ABSENT ? node->outputs : typed_by].type.dtype;
+    wg_call call;
+    wg_low_call(low, node, attributes, operands, &call);
+    node->kernel = wg_kernel_pick(&call, isa);
+    node->in_runs = node->kernel.begins && node->kernel.begins(&call, 0) == 0;
+}
+
 static bool pick_kernels(lowering *l) {
     wg_lowered *low = l->low;
     wg_operand *operands = malloc((wg_most_operands(low) + 1) * sizeof *operands);
     if (!operands) return no_memory(l);
     for (size_t i = 0; i < low->nodes.count; i++) {
         wg_low_node *node = &low->nodes.at[i];
-        if (node->leaf || node->dead) continue;
-        const int by = node->op->typed_by;
-        const uint32_t typed_by =
-            by < node->input_count ? low->edges.at[node->inputs + (uint32_t)by] : node->outputs;
-        node->dtype = low->values.at[typed_by == WG_ABSENT ? node->outputs : typed_by].type.dtype;
-        wg_call call;
-        wg_low_call(low, node, attributes_of(l, node), operands, &call);
-        node->kernel = wg_kernel_pick(&call, l->settings->isa);
-        node->in_runs = node->kernel.begins && node->kernel.begins(&call, 0) == 0;
+        if (!node->leaf && !node->dead)
+            wg_low_pick(low, node, attributes_of(l, node), l->settings->isa, operands);
     }
     free(operands);
     return true;

@@ -41,6 +41,7 @@ typedef struct wg_low_node {
     uint32_t inputs;   /* first of its edges */
     uint32_t given;    /* the same, before the plan replaced what it reads by clones */
     uint32_t clone_of; /* the node that it computes again; WG_ABSENT: none */
+    uint32_t pack_of;  /* the value that it packs for the backward pass; WG_ABSENT: none */
     uint32_t outputs;  /* first of its values */
     uint32_t attributes; /* in low->attributes; WG_ABSENT: those of its source */
     uint16_t input_count, output_count;
@@ -100,6 +101,10 @@ void wg_low_call(const wg_lowered *lowered, const wg_low_node *node, const void 
 
 /* The most operands that a node has. */
 size_t wg_most_operands(const wg_lowered *lowered);
+
+/* Picks the kernel of a node that is no leaf; `operands` has room for its operands. */
+void wg_low_pick(const wg_lowered *lowered, wg_low_node *node, const void *attributes, wg_isa isa,
+                 wg_operand *operands);
 
 /* What a node that is no leaf costs; `operands` has room for its operands. */
 wg_cost wg_low_cost(const wg_lowered *lowered, const wg_low_node *node, const void *attributes,

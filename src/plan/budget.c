@@ -2,6 +2,7 @@
  * fewest operations, at a tie with the lowest peak, at a tie the first. */
 #include "plan/recompute.h"
 #include <stdlib.h>
+#include <stdio.h>
 
 typedef struct trial {
     size_t peak, steps;
@@ -18,8 +19,8 @@ typedef struct budgeting {
     wg_lowered before; /* counts of the lowered graph without clones */
     uint32_t *order;   /* the order without clones */
     size_t order_count, tail;
-    uint32_t disabled;               /* passes that are off anyway */
-    uint8_t *dropped, *best_dropped; /* by value: at trial, of the best so far */
+    uint32_t disabled;           /* passes that are off anyway */
+    uint8_t *fates, *best_fates; /* by value: at trial, of the best so far */
     wg_operand *operands;
     trial best;
     bool fits; /* has any? */
@@ -38,15 +39,16 @@ static double clone_flops(const budgeting *b) {
     return flops;
 }
 
-/* Builds the plan without what is dropped and without these passes. */
-static bool build_without(budgeting *b, const uint8_t *dropped, uint32_t disabled, trial *result) {
+/* Builds the plan with these fates, and without these passes. */
+static bool build_without(budgeting *b, const uint8_t *fates, uint32_t disabled, trial *result) {
     wg_plan *plan = b->plan;
     wg_plan_forget_clones(plan, &b->before);
     memcpy(plan->order.at, b->order, b->order_count * sizeof *b->order);
     plan->order.count = b->order_count;
     plan->tail = b->tail;
     plan->disabled = disabled;
-    if (!wg_plan_recompute(plan, b->tape, dropped) || !b->build(plan, b->tape)) return false;
+    if (!wg_plan_recompute(plan, b->tape, b->settings->lower.isa, fates) || !b->build(plan, b->tape))
+        return false;
     plan->recomputed_flops = clone_flops(b);
     *result = (trial){wg_plan_bytes(plan, b->settings->threads), plan->steps.count, plan->recomputed_flops,
                       disabled};
@@ -58,15 +60,16 @@ static bool is_better(const trial *a, const trial *b) {
     return a->steps != b->steps ? a->steps < b->steps : a->peak < b->peak;
 }
 
-/* Tries what b->dropped says, and remembers it if it is the best so far. */
+/* Tries what b->fates say, and remembers it if it is the best so far. */
 static bool try(budgeting *b, uint32_t disabled, trial *result) {
-    if (!build_without(b, b->dropped, disabled, result)) return false;
+    if (!build_without(b, b->fates, disabled, result)) return false;
+    if (getenv("DBG")) fprintf(stderr, "T %zu %.0f %zu\n", result->peak, result->flops, result->steps);
     if (b->least > result->peak) b->least = result->peak;
     if (b->settings->budget && result->peak > b->settings->budget) return true;
     if (b->fits && !is_better(result, &b->best)) return true;
     b->fits = true;
     b->best = *result;
-    memcpy(b->best_dropped, b->dropped, b->before.values.count);
+    memcpy(b->best_fates, b->fates, b->before.values.count);
     return true;
 }
 
@@ -75,11 +78,11 @@ static bool choose(budgeting *b) {
     const size_t budget = b->settings->budget;
     trial result;
     for (size_t i = 0; i < (budget ? b->candidates.count : 1); i++) {
-        wg_candidate_get(&b->candidates, i, b->dropped);
+        wg_candidate_get(&b->candidates, i, b->fates);
         if (!try(b, b->disabled, &result)) return false;
         if (budget && !try(b, b->disabled | 1u << WG_PASS_EPILOGUE, &result)) return false;
     }
-    if (b->fits) return build_without(b, b->best_dropped, b->best.disabled, &result);
+    if (b->fits) return build_without(b, b->best_fates, b->best.disabled, &result);
     wg_tape_fail(
         b->tape, WG_ERROR_MEMORY,
         "wg_eval: the memory budget of %zu bytes cannot be met; the least that the plan can do with is %zu "
@@ -107,15 +110,15 @@ bool wg_plan_within(wg_plan *plan, wg_tape *tape, const wg_plan_settings *settin
                    .tail = plan->tail,
                    .least = SIZE_MAX};
     b.order = malloc((b.order_count + 1) * sizeof *b.order);
-    b.dropped = malloc(2 * plan->low.values.count + 1);
-    b.best_dropped = b.dropped ? b.dropped + plan->low.values.count : NULL;
+    b.fates = malloc(2 * plan->low.values.count + 1);
+    b.best_fates = b.fates ? b.fates + plan->low.values.count : NULL;
     b.operands = malloc((wg_most_operands(&plan->low) + 1) * sizeof *b.operands);
-    bool good = (b.order && b.dropped && b.operands) || wg_tape_no_memory(tape);
+    bool good = (b.order && b.fates && b.operands) || wg_tape_no_memory(tape);
     if (good) memcpy(b.order, plan->order.at, b.order_count * sizeof *b.order);
     good = good && wg_candidates_make(&b.candidates, plan, tape) && choose(&b);
     wg_candidates_free(&b.candidates);
     free(b.order);
-    free(b.dropped);
+    free(b.fates);
     free(b.operands);
     return good;
 }

@@ -18,8 +18,7 @@ static void size_kernel(const wg_plan *plan, const wg_tape *tape, wg_step *step,
     if (node->kernel.workspace)
         step->kernel_workspace = wg_round_up(node->kernel.workspace(&call), WG_ALIGNMENT);
     size_t bytes = 0;
-    for (int k = 0; k < call.input_count + call.output_count; k++)
-        bytes += wg_type_bytes(&operands[k].type);
+    for (int k = 0; k < call.input_count + call.output_count; k++) bytes += wg_type_bytes(&operands[k].type);
     const int64_t unit_bytes = (int64_t)(bytes / (size_t)wg_max_int(step->units, 1)) + 1;
     step->grain = wg_max_int(1, GRAIN_BYTES / unit_bytes);
 }

@@ -115,7 +115,7 @@ struct wg_plan {
     size_t arena_bytes;          /* the peak of all buffers */
     size_t workspace_bytes;      /* for each thread */
     double recomputed_flops;
-    uint64_t verifying_ns; /* that its proof took */
+    uint64_t verifying_ns;  /* that its proof took */
     uint32_t most_operands; /* of all steps of a wave together */
     uint32_t most_steps;    /* of a wave */
 };
@@ -144,8 +144,8 @@ bool wg_plan_program(wg_plan *plan, wg_tape *tape);
 
 /* --- verify.c: shares no code with the passes ------------------------------------------------- */
 
-/* Proves that the plan does what its lowered graph says; false: WG_ERROR_PLAN on the tape, or no memory. `order` is
- * the canonical order of the tape that the plan was made for. */
+/* Proves that the plan does what its lowered graph says; false: WG_ERROR_PLAN on the tape, or no memory.
+ * `order` is the canonical order of the tape that the plan was made for. */
 bool wg_plan_verify(const wg_plan *plan, wg_tape *tape, const uint32_t *order);
 
 /* --- cache.c ---------------------------------------------------------------------------------- */

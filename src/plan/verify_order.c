@@ -149,6 +149,45 @@ static uint32_t original(const wg_lowered *low, uint32_t value) {
     return of == WG_ABSENT ? value : low->nodes.at[of].outputs + (value - low->nodes.at[node].outputs);
 }
 
+static const void *attributes_of(const wg_proof *p, const wg_low_node *node) {
+    return wg_low_attributes(p->low, node, p->tape, p->order);
+}
+
+/* What packs has the one input that it is said to pack, a value of the graph as it was lowered. */
+static bool prove_packing(const wg_proof *p, uint32_t index) {
+    const wg_lowered *low = p->low;
+    const wg_low_node *node = &low->nodes.at[index];
+    if (node->leaf || node->clone_of != WG_ABSENT || node->input_count != 1 || node->output_count != 1 ||
+        node->pack_of >= low->values.count || low->edges.at[node->inputs] != node->pack_of)
+        return wg_refute(p, index, "does not pack value %u", node->pack_of);
+    const wg_low_value *from = &low->values.at[node->pack_of], *to = &low->values.at[node->outputs];
+    const wg_low_node *maker = &low->nodes.at[from->node];
+    return (from->view_of == WG_ABSENT && to->view_of == WG_ABSENT &&
+            wg_shape_equal(&from->type, &to->type) && maker->clone_of == WG_ABSENT &&
+            maker->pack_of == WG_ABSENT) ||
+           wg_refute(p, index, "packs value %u into another shape", node->pack_of);
+}
+
+/* The value may be read packed in place of `given` if the reader's operation says so, and of just this: */
+static bool reads_packed(const wg_proof *p, const wg_low_node *node, uint32_t k, uint32_t given) {
+    const wg_lowered *low = p->low;
+    const uint32_t value = low->edges.at[node->inputs + k];
+    const wg_low_node *maker = &low->nodes.at[low->values.at[value].node];
+    return given != WG_ABSENT && !node->leaf && node->clone_of == WG_ABSENT && node->op->pack == maker->op &&
+           node->op->packed_input == (int)k && wg_bytes_of(low, given) == maker->pack_of &&
+           low->values.at[value].type.dtype == node->op->packed_dtype &&
+           wg_type_equal(&low->values.at[given].type, &low->values.at[maker->pack_of].type) &&
+           (!maker->op->attributes_size ||
+            !memcmp(attributes_of(p, maker), attributes_of(p, node), maker->op->attributes_size));
+}
+
+static bool prove_input(const wg_proof *p, const wg_low_node *node, uint32_t k, uint32_t given) {
+    const uint32_t value = p->low->edges.at[node->inputs + k];
+    if (value != WG_ABSENT && wg_maker(p->low, value)->pack_of != WG_ABSENT)
+        return reads_packed(p, node, k, given);
+    return original(p->low, value) == original(p->low, given);
+}
+
 /* A clone has the operation, the attributes (so that random ones draw the same numbers) and the inputs of
  * what it is a clone of; and whoever reads a clone would read that. */
 static bool prove_same(const wg_proof *p, uint32_t index) {
@@ -159,13 +198,14 @@ static bool prove_same(const wg_proof *p, uint32_t index) {
             return wg_refute(p, index, "is a clone of node %u", node->clone_of);
         of = &low->nodes.at[node->clone_of];
         if (node->op != of->op || node->source != of->source || node->attributes != of->attributes ||
-            node->kernel.run != of->kernel.run || node->dtype != of->dtype ||
+            node->kernel.run != of->kernel.run || node->dtype != of->dtype || node->pack_of != WG_ABSENT ||
             node->accumulates != of->accumulates || node->input_count != of->input_count ||
             node->output_count != of->output_count)
             return wg_refute(p, index, "does not compute what node %u does", node->clone_of);
     }
+    if (node->pack_of != WG_ABSENT && !prove_packing(p, index)) return false;
     for (uint32_t k = 0; k < node->input_count; k++)
-        if (original(low, low->edges.at[node->inputs + k]) != original(low, low->edges.at[of->given + k]))
+        if (!prove_input(p, node, k, low->edges.at[of->given + k]))
             return wg_refute(p, index, "has another input %u than the lowered graph says", k);
     for (uint32_t v = 0; v < node->output_count; v++)
         if (low->values.at[node->outputs + v].node != index ||

@@ -62,6 +62,7 @@ static bool sum_work(const wg_tape *tape, const wg_evaluation *e, wg_plan_info *
         const wg_low_node *node = &low->nodes.at[i];
         if (!wg_has_work(node) || node->leaf) continue;
         info->recomputed += node->clone_of != WG_ABSENT;
+        info->packed += node->pack_of != WG_ABSENT;
         info->flops += wg_low_cost(low, node, wg_low_attributes(low, node, tape, e->order.at), operands).flops;
     }
     free(operands);

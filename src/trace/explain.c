@@ -10,9 +10,9 @@ static void write_totals(FILE *stream, const wg_plan_info *info) {
     char t[10][WG_AMOUNT_SIZE];
     fprintf(stream, "plan: %zu nodes in %zu steps in %zu waves; %sFLOP", info->nodes, info->steps,
             info->moments, wg_count_text(t[0], info->flops));
-    if (info->recomputed)
-        fprintf(stream, ", of which %s for %zu nodes recomputed", wg_count_text(t[1], info->recomputed_flops),
-                info->recomputed);
+    if (info->recomputed || info->packed)
+        fprintf(stream, ", of which %s for %zu nodes recomputed and %zu packed",
+                wg_count_text(t[1], info->recomputed_flops), info->recomputed, info->packed);
     fprintf(stream, "\nmemory: peak %s = arena %s + workspace %s; most live: %s, in wave %zu\n",
             wg_bytes_text(t[2], (double)info->peak), wg_bytes_text(t[3], (double)info->arena),
             wg_bytes_text(t[4], (double)info->workspace), wg_bytes_text(t[5], (double)info->live),
@@ -99,6 +99,8 @@ static void write_where(const wg_facts *f, FILE *stream, const wg_low_node *node
     char text[WHERE + 1] = "";
     if (site.file) add(text, sizeof text, "%s:%d", slash ? slash + 1 : site.file, site.line);
     if (node->clone_of != WG_ABSENT) add(text, sizeof text, " recomputes %%%u", node->clone_of);
+    if (node->pack_of != WG_ABSENT)
+        add(text, sizeof text, " packs %%%u", f->low->values.at[node->pack_of].node);
     add(text, sizeof text, " %s", wg_scope_of(f, node));
     if (text[strlen(text) - 1] == ' ') text[strlen(text) - 1] = 0;
     fprintf(stream, "%s\n", text);
