@@ -105,6 +105,38 @@ START_TEST(a_layers_nodes_carry_the_line_of_its_call) {
 }
 END_TEST
 
+/* Of the layer in its scope, forward and backward; what follows is outside of it again. */
+START_TEST(a_layers_nodes_stand_in_a_scope_of_its_name) {
+    const double data[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    char *text = NULL;
+    size_t size = 0;
+    wg_scope(tape, "b");
+    wg_var x = wg_conv2d_layer(model, "conv", numbers(WG_SHAPE(1, 2, 2, 2), data), 3, .kernel = 1);
+    wg_var y = wg_dropout(model, "drop", wg_linear(model, "fc", wg_flatten(x, 1), 2), 0.5);
+    wg_scope_end(tape);
+    wg_var z = wg_exp(y);
+    ck_assert_int_eq(wg_prepare(wg_grad(wg_sum(z, WG_ALL_AXES), x)), WG_OK);
+    FILE *stream = open_memstream(&text, &size);
+    ck_assert_int_eq(wg_explain(tape, stream), WG_OK);
+    fclose(stream);
+    static const char *const lines[][2] = {{"= conv2d(", "b/conv"},
+                                           {"= matmul(", "b/fc"},
+                                           {"= dropout_mask(", "b/drop"},
+                                           {"= exp(", ""}};
+    for (int i = 0; i < 4; i++) {
+        const char *at = strstr(text, lines[i][0]);
+        ck_assert_msg(at != NULL, "no %s in\n%s", lines[i][0], text);
+        const char *end = strchr(at, '\n'), *scope = strstr(at, " b/");
+        if (!*lines[i][1])
+            ck_assert(!scope || scope > end);
+        else
+            ck_assert_msg(strncmp(end - strlen(lines[i][1]), lines[i][1], strlen(lines[i][1])) == 0,
+                          "%s is not in %s:\n%s", lines[i][0], lines[i][1], text);
+    }
+    free(text);
+}
+END_TEST
+
 START_TEST(layers_say_what_they_cannot_take) {
     const wg_var x = wg_full(tape, WG_F32, WG_SHAPE(2, 4, 8, 8), 1),
                  plane = wg_full(tape, WG_F32, WG_SHAPE(8, 8), 1);
@@ -242,7 +274,8 @@ END_TEST
 WG_MODEL_SUITE("nn/layers", linear_is_x_times_weight_transposed_plus_bias,
                linear_works_on_the_last_axis_of_any_rank, conv2d_layer_is_conv2d_of_its_parameters,
                layers_make_parameters_of_these_shapes, a_layers_nodes_carry_the_line_of_its_call,
-               layers_say_what_they_cannot_take, dropout_keeps_the_mean_and_is_zero_with_probability_p,
+               a_layers_nodes_stand_in_a_scope_of_its_name, layers_say_what_they_cannot_take,
+               dropout_keeps_the_mean_and_is_zero_with_probability_p,
                dropout_is_the_identity_in_evaluation_mode,
                a_random_name_met_twice_is_an_error_that_says_to_open_a_scope,
                a_probability_out_of_range_is_an_error_in_both_modes, dropout_draws_by_seed_path_and_step,

@@ -62,10 +62,14 @@ wg_var (wg_linear)(wg_model *model, const char *name, wg_var x, int64_t out_feat
     const wg_init init = options.init ? options.init : WG_HE_UNIFORM;
     const wg_var weight = layer_parameter(model, x.tape, name, "weight", shape, type.dtype, init);
     const wg_matmul_options transposed = {.size_ = sizeof transposed, .transpose_b = true};
+    const wg_var bias = options.no_bias ? WG_NONE
+                                        : layer_parameter(model, x.tape, name, "bias", WG_SHAPE(out_features),
+                                                          type.dtype, WG_INIT_ZEROS);
+    wg_scope(x.tape, name);
     y = (wg_matmul)(x, weight, &transposed);
-    if (options.no_bias) return y;
-    return (wg_add)(y, layer_parameter(model, x.tape, name, "bias", WG_SHAPE(out_features), type.dtype,
-                                       WG_INIT_ZEROS));
+    if (!options.no_bias) y = (wg_add)(y, bias);
+    wg_scope_end(x.tape);
+    return y;
 }
 
 /* Height and width of the kernel; false, with an error on the tape, where they cannot be used. */
@@ -120,7 +124,10 @@ wg_var (wg_conv2d_layer)(wg_model *model, const char *name, wg_var x, int64_t ou
                                         : layer_parameter(model, x.tape, name, "bias", WG_SHAPE(out_channels),
                                                           type.dtype, WG_INIT_ZEROS);
     const wg_conv2d_options convolution = convolution_options(&options);
-    return (wg_conv2d)(x, weight, bias, &convolution);
+    wg_scope(x.tape, name);
+    y = (wg_conv2d)(x, weight, bias, &convolution);
+    wg_scope_end(x.tape);
+    return y;
 }
 
 wg_var (wg_dropout)(wg_model *model, const char *name, wg_var x, double p) {
@@ -139,5 +146,8 @@ wg_var (wg_dropout)(wg_model *model, const char *name, wg_var x, double p) {
             "give another name or open a scope (wg_scope)",
             path);
     const wg_var step = (wg_read)(x.tape, wg_model_step_state(model));
-    return (wg_mul)(x, (wg_dropout_mask)(x, step, p, wg_model_seed(model), path));
+    wg_scope(x.tape, name);
+    const wg_var y = (wg_mul)(x, (wg_dropout_mask)(x, step, p, wg_model_seed(model), path));
+    wg_scope_end(x.tape);
+    return y;
 }
