@@ -76,6 +76,7 @@ const wg_op wg_op_broadcast_to = {
     .torch = "broadcast_to",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(broadcast_to_attributes),
+    .is_identity = wg_is_identity,
     .infer = infer, .forward = WG_FORWARD(broadcast_to), .backward = backward, .cost = cost,
     .samples = samples,
 };

@@ -101,6 +101,7 @@ const wg_op wg_op_cast = {
     .name = "cast", .formula = "y = x as dtype", .onnx = "Cast", .torch = "to",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE | WG_NAMES_DTYPE,
     .attributes = attributes, .attributes_size = sizeof(cast_attributes),
+    .is_identity = wg_is_identity,
     .infer = infer, .forward = WG_FORWARD(cast), .backward = backward, .samples = samples,
 };
 

@@ -101,6 +101,7 @@ const wg_op wg_op_concat = {
     .torch = "cat",
     .inputs = 1, .inputs_max = -1, .outputs = 1,
     .attributes = attributes, .attributes_size = sizeof(concat_attributes),
+    .is_identity = wg_is_identity, /* the other inputs are empty */
     .infer = infer, .forward = WG_FORWARD(concat), .backward = backward, .units = units, .cost = cost,
     .samples = samples,
 };

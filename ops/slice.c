@@ -220,10 +220,14 @@ static void samples_of_grad(wg_sampler *s) {
 #undef PUT
 }
 
+static bool takes_all(const void *chosen) { return ((const slice_attributes *)chosen)->step == 1; }
+static bool leaves_all(const void *chosen) { return ((const slice_grad_attributes *)chosen)->step == 1; }
+
 const wg_op wg_op_slice = {
     .name = "slice", .formula = "y[..., i, ...] = x[..., start + i step, ...]", .onnx = "Slice",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(slice_attributes),
+    .is_identity = takes_all,
     .infer = infer, .forward = WG_FORWARD(slice), .backward = backward, .units = units, .cost = cost,
     .samples = samples,
 };
@@ -233,6 +237,7 @@ const wg_op wg_op_slice_grad = {
     .torch = "slice_backward",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = grad_attributes, .attributes_size = sizeof(slice_grad_attributes),
+    .is_identity = leaves_all,
     .infer = infer_grad, .forward = WG_FORWARD(slice_grad), .backward = backward_of_grad,
     .units = units_of_grad, .cost = cost, .samples = samples_of_grad,
 };

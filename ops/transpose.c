@@ -229,11 +229,19 @@ static void samples(wg_sampler *s) {
 #undef REVERSE
 }
 
+static bool keeps_order(const void *chosen) {
+    const int *axis = ((const transpose_attributes *)chosen)->axes.axis;
+    for (int i = 0; axis[i] != INT_MIN; i++)
+        if (axis[i] != i) return false;
+    return true;
+}
+
 const wg_op wg_op_transpose = {
     .name = "transpose", .formula = "y[i_0, ...] = x[j_0, ...], j[axes[k]] = i_k", .onnx = "Transpose",
     .torch = "permute",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(transpose_attributes),
+    .is_identity = keeps_order,
     .infer = infer, .forward = WG_FORWARD(transpose), .backward = backward, .units = units, .cost = cost,
     .samples = samples,
 };

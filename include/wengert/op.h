@@ -196,6 +196,9 @@ struct wg_op {
     const wg_attribute *attributes; /* closed by WG_NO_MORE_ATTRIBUTES; NULL: none */
     size_t attributes_size;
 
+    /* Is output 0 input 0 as it is, to the bit, where their types are equal? NULL: no. */
+    bool (*is_identity)(const void *attributes);
+
     /* Of input `packed_input` the op needs no more than what `pack` makes of it, and takes that in its place with
      * the same bits: it can be kept for the backward pass where memory is short. `pack` has one input, one output
      * of the same shape and of `packed_dtype`, and either no attributes or this op's. NULL: no such input. */

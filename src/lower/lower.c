@@ -117,6 +117,14 @@ static bool lower_node(lowering *l, uint32_t place) {
         low->edges.at[low->edges.count + (size_t)i] =
             edge == WG_ABSENT ? WG_ABSENT : l->value_of[wg_rank(tape, edge)];
     }
+    if (wg_pass_on(l->settings->disabled, WG_PASS_IDENTITIES) && !leaf && outputs == 1) {
+        const wg_type type = wg_node_type(tape, node);
+        const uint32_t same = wg_lower_identity(low, &n, &type, wg_node_attributes(tape, node));
+        if (same != WG_ABSENT) {
+            l->value_of[place] = same;
+            return true;
+        }
+    }
     n.dense = leaf != WG_LEAF_INPUT || ((const input_attributes *)wg_node_attributes(tape, node))->dense;
     low->nodes.at[index] = n;
     const int64_t merged = merge(l, index);

@@ -112,6 +112,10 @@ wg_cost wg_low_cost(const wg_lowered *lowered, const wg_low_node *node, const vo
 
 /* --- rewrites, each a file; false: no memory, error on the tape --------------------------------- */
 
+/* The value that a node's output of this type is, to the bit; WG_ABSENT: it is to be computed. */
+uint32_t wg_lower_identity(const wg_lowered *lowered, const wg_low_node *node, const wg_type *output,
+                           const void *attributes);
+
 bool wg_lower_transposes(wg_lowered *lowered, wg_tape *tape);
 bool wg_lower_accumulate(wg_lowered *lowered, wg_tape *tape);
 

@@ -2,6 +2,7 @@
 #include "lower/pass.h"
 
 static const wg_pass_info passes[WG_PASS_COUNT] = {
+    [WG_PASS_IDENTITIES] = {"identities", true, "what is an earlier value as it is, is not computed"},
     [WG_PASS_MERGE] = {"merge", true, "equal nodes are computed once"},
     [WG_PASS_TRANSPOSES] = {"transposes", true, "products read transposed matrices as they lie"},
     [WG_PASS_ACCUMULATE] = {"accumulate", true, "products are added to sums by their kernels"},

@@ -7,6 +7,7 @@
 
 /* In the order in which they work. */
 typedef enum wg_pass {
+    WG_PASS_IDENTITIES, /* lower: what is an earlier value as it is, is not computed */
     WG_PASS_MERGE,      /* lower: equal nodes are computed once */
     WG_PASS_TRANSPOSES, /* lower: products read transposed matrices as they lie */
     WG_PASS_ACCUMULATE, /* lower: products are added to sums by their kernels */
