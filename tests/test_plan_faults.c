@@ -427,6 +427,20 @@ static bool copy_dropped(wg_plan *plan, size_t at, bool *skip) {
     if (at < plan->early_copies) plan->early_copies--;
     return true;
 }
+static bool copy_doubled(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(copies)) return false;
+    (void)skip;
+    if (!WG_RESERVE(&plan->copies.at, &plan->copies.capacity, plan->copies.count + 1)) return false;
+    plan->copies.at[plan->copies.count++] = plan->copies.at[at];
+    return true;
+}
+static bool copy_to_elsewhere(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(copies)) return false;
+    (void)skip;
+    wg_place *to = &plan->copies.at[at].to;
+    to->offset += to->kind == WG_PLACE_ARENA ? 64 : 1;
+    return true;
+}
 static bool copy_cut(wg_plan *plan, size_t at, bool *skip) {
     if (!NEXT(copies)) return false;
     (void)skip;
@@ -580,6 +594,8 @@ static const fault faults[] = {
     {"no grain", grain_none},
     {"no workspace", workspace_shrunk},
     {"a copy dropped", copy_dropped},
+    {"a copy made twice", copy_doubled},
+    {"a copy to another place", copy_to_elsewhere},
     {"a copy cut", copy_cut},
     {"a copy from another place", copy_from_elsewhere},
     {"an early copy made late", copies_one_late},

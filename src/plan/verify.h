@@ -23,6 +23,11 @@ bool wg_prove_order(wg_proof *proof);
 bool wg_prove_sizes(const wg_proof *proof);
 /* verify_memory.c: every read finds the value that the lowered graph says. */
 bool wg_prove_memory(const wg_proof *proof);
+/* verify_places.c: every value has a place that it may have. */
+bool wg_prove_places(const wg_proof *proof);
+/* The same: a leaf reads the state that an assign changes if and only if the lowered graph says so. Fills
+ * `state_of` by value with that assign; the rest is left as it is. */
+bool wg_prove_states(const wg_proof *proof, uint32_t *state_of);
 /* verify_buffers.c: buffers alive at the same time have bytes of their own. */
 bool wg_prove_buffers(const wg_proof *proof);
 
