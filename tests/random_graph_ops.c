@@ -373,23 +373,36 @@ static graph_ref as_images(graph_maker *m) {
     return graph_within(m, graph_coerce(m, x, &type), -16, 16);
 }
 
+/* So many and so large images that a convolution makes its output in several runs. */
+static graph_ref many_images(graph_maker *m) {
+    const wg_type type = {
+        .dtype = graph_chance(m, 2) ? WG_F32 : WG_F64,
+        .rank = 4,
+        .extent = {8 + graph_below(m, 3), 1 + graph_below(m, 2), 20 + graph_below(m, 3), 20}};
+    return graph_leaf(m, &type, -2, 2);
+}
+
 static void set_pair(graph_maker *m, graph_node *node, const char *name, int least, int most) {
     for (int i = 0; i < 2; i++) graph_set(node, name, i, least + graph_below(m, most - least + 1));
 }
 
-/* A convolution with bias and activation, or pooling. */
-static void image(graph_maker *m) {
+static void pool(graph_maker *m, graph_ref x) {
     static const char *const pools[] = {"max_pool2d", "avg_pool2d"};
-    const graph_ref x = as_images(m);
+    graph_node node = graph_op(pools[graph_below(m, 2)]);
+    set_pair(m, &node, "kernel", 1, 3);
+    set_pair(m, &node, "stride", 1, 3);
+    set_pair(m, &node, "padding", 0, graph_below(m, 2));
+    graph_input(&node, x);
+    graph_add(m, &node);
+}
+
+/* A convolution with bias, activation and pooling, or pooling alone. */
+static void image(graph_maker *m) {
+    const graph_ref x = graph_chance(m, 8) ? many_images(m) : as_images(m);
     if (!graph_is(x)) return;
     const wg_type type = *graph_type(m, x);
     if (graph_chance(m, 2)) {
-        graph_node pool = graph_op(pools[graph_below(m, 2)]);
-        set_pair(m, &pool, "kernel", 1, 3);
-        set_pair(m, &pool, "stride", 1, 3);
-        set_pair(m, &pool, "padding", 0, graph_below(m, 2));
-        graph_input(&pool, x);
-        graph_add(m, &pool);
+        pool(m, x);
         return;
     }
     graph_node conv = graph_op("conv2d");
@@ -410,8 +423,9 @@ static void image(graph_maker *m) {
                            : graph_leaf(m, &weight, -1, 1));
     graph_input(&conv, graph_chance(m, 3) ? GRAPH_NOTHING : graph_leaf(m, &bias, -1, 1));
     if (!graph_is(conv.inputs[1])) return;
-    const graph_ref y = graph_add(m, &conv);
-    if (graph_is(y) && graph_chance(m, 2)) graph_apply(m, "relu", y, GRAPH_NOTHING);
+    graph_ref y = graph_add(m, &conv);
+    if (graph_is(y) && graph_chance(m, 2)) y = graph_apply(m, "relu", y, GRAPH_NOTHING);
+    if (graph_is(y) && graph_chance(m, 2)) pool(m, y);
 }
 
 /* --- The others ------------------------------------------------------------------------------------------

@@ -17,12 +17,19 @@ static wg_dtype type;
 wg_kernel __real_wg_kernel_pick(const wg_call *call, wg_isa isa);
 wg_kernel __wrap_wg_kernel_pick(const wg_call *call, wg_isa isa);
 
-/* The kernel, and then the last bit of what it has written: on one thread a call does all there is. */
+/* The kernel, and then the last bit of what it has written: on one thread a call does all there is, or a run.
+ */
 static void run_with_fault(const wg_call *call) {
-    __real_wg_kernel_pick(call, used).run(call);
+    const wg_kernel kernel = __real_wg_kernel_pick(call, used);
+    kernel.run(call);
     const wg_operand *y = &call->outputs[0];
     const size_t size = wg_dtype_size(y->type.dtype);
-    for (int64_t i = 0; i < wg_type_count(&y->type); i++)
+    const bool elementwise = call->op->flags & WG_ELEMENTWISE,
+               run = kernel.begins && kernel.begins(call, 0) == 0;
+    const int64_t count = elementwise ? call->end : wg_type_count(&y->type);
+    const int64_t from = run ? kernel.begins(call, call->begin) : 0;
+    const int64_t to = run && call->end < kernel.units(call) ? kernel.begins(call, call->end) : count;
+    for (int64_t i = from; i < to; i++)
         ((unsigned char *)y->data)[(size_t)i * size] ^=
             1; /* the machines that kernels are for are little-endian */
 }

@@ -99,6 +99,21 @@ static void packed(scene *s) {
     ck_assert_msg(info.packed == 3, "%s", wg_tape_message(tape));
 }
 
+/* Pooling follows two convolutions run by run; one's output is never stored whole. */
+static void followed(scene *s) {
+    static float images[8 * 20 * 20];
+    for (int i = 0; i < 8 * 20 * 20; i++) images[i] = (float)(i * 31 % 101) / 50 - 1;
+    s->model = wg_model_new(.seed = 5);
+    s->optimizer = wg_sgd(s->model, 0.1);
+    wg_var x = wg_array(tape, WG_F32, WG_SHAPE(8, 1, 20, 20), images), y[2];
+    for (int i = 0; i < 2; i++) {
+        y[i] = wg_conv2d_layer(s->model, i ? "b" : "a", x, 2, .kernel = 3, .padding = 1);
+        y[i] = wg_max_pool2d(i ? wg_relu(wg_neg(y[i])) : wg_neg(y[i]), .kernel = 2);
+    }
+    s->asked[0] = wg_mean(wg_square(wg_mul(y[0], y[1])), WG_ALL_AXES);
+    wg_minimize(s->optimizer, s->asked[0]);
+}
+
 static wg_state *state_of(const double *content) {
     wg_tensor *tensor = wg_tensor_new(WG_F64, WG_SHAPE(4), NULL);
     memcpy(wg_tensor_writable(tensor), content, 32);
@@ -123,10 +138,13 @@ static void swapped_states(scene *s) {
 }
 
 typedef void record(scene *s);
-static record *const scenes[] = {network, shared_weights, swapped_states, recomputed, packed};
+static record *const scenes[] = {network, shared_weights, swapped_states, recomputed, packed, followed};
 static const char *const scene_names[] = {"cnn, dropout, adamw with clipping",
-                                          "shared weights, aliasing results", "swapped states, strided input",
-                                          "recomputed, with dropout", "packed"};
+                                          "shared weights, aliasing results",
+                                          "swapped states, strided input",
+                                          "recomputed, with dropout",
+                                          "packed",
+                                          "followed"};
 enum { SCENES = sizeof scenes / sizeof *scenes };
 
 static void open_scene(scene *s, int number) {
@@ -571,7 +589,52 @@ static bool reads_another_packed(wg_plan *plan, size_t at, bool *skip) {
     return true;
 }
 
+/* Of a kernel that follows another one: runs elsewhere, too short, and no following. */
+static bool run_elsewhere(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(low.values)) return false;
+    if (plan->places[at].kind != WG_PLACE_RUN) return *skip = true;
+    const wg_step *step = &plan->steps.at[plan->step_of[plan->low.values.at[at].node]];
+    plan->places[at].offset = step->runs > 1 ? (plan->places[at].offset + 1) % step->runs : step->runs;
+    return true;
+}
+static bool run_as_tile(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(low.values)) return false;
+    if (plan->places[at].kind != WG_PLACE_RUN) return *skip = true;
+    plan->places[at].kind = WG_PLACE_TILE;
+    return true;
+}
+static bool run_shrunk(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(steps)) return false;
+    if (!plan->steps.at[at].runs) return *skip = true;
+    plan->steps.at[at].run_bytes -= WG_ALIGNMENT;
+    return true;
+}
+static bool run_cut(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(steps)) return false;
+    if (!plan->steps.at[at].followed) return *skip = true;
+    plan->steps.at[at].run_elements--;
+    return true;
+}
+static bool not_followed(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(steps)) return false;
+    if (!plan->steps.at[at].followed) return *skip = true;
+    plan->steps.at[at].followed = false;
+    return true;
+}
+static bool followed_by_none(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(steps)) return false;
+    if (plan->steps.at[at].followed) return *skip = true;
+    plan->steps.at[at].followed = true;
+    return true;
+}
+
 static const fault faults[] = {
+    {"a run looked for elsewhere", run_elsewhere},
+    {"a run taken for a tile", run_as_tile},
+    {"a run slot shrunk", run_shrunk},
+    {"runs cut by an element", run_cut},
+    {"a kernel that follows, taken for elementwise", not_followed},
+    {"a step said to be followed", followed_by_none},
     {"what packs packs something else", packs_another},
     {"it packs something else, and says so", packs_another_openly},
     {"another packed value is read", reads_another_packed},

@@ -1,5 +1,6 @@
 /* fuse — puts nodes into steps: elementwise nodes of one shape share a step, which runs all of them on one
- * tile after the other, so that what passes between them never leaves the first-level cache.
+ * tile after the other, so that what passes between them never leaves the first-level cache. They may stand
+ * behind a kernel, and another kernel behind them: see follow.c.
  *
  * Assumes: plan->order, inputs before users. Leaves: steps in the order in which they run, the members of
  * each, step_of each node, the first step of the tail, which nothing from before it joins. A node may join
@@ -15,6 +16,7 @@ typedef struct fusing {
     uint32_t latest;               /* the latest step that is not one of scalars */
     WG_ARRAY(uint32_t) first_last; /* by step: first and last member */
     WG_ARRAY(uint32_t) scalars;    /* the steps of scalars, in order */
+    wg_operand *operands;          /* room for those of a node */
 } fusing;
 
 enum { MOST_MEMBERS = 24 }; /* of a step of many elements: more would not find room in the cache */
@@ -114,7 +116,7 @@ static bool put_elementwise(fusing *f, uint32_t index) {
     const wg_step *latest = f->latest == WG_ABSENT ? NULL : &f->plan->steps.at[f->latest];
     const wg_low_node *first = latest ? &f->plan->low.nodes.at[f->first_last.at[2 * f->latest]] : NULL;
     const bool fits =
-        latest &&
+        latest && !latest->followed &&
         (latest->kind == WG_STEP_TILES || (first->in_runs && wg_plan_pass_on(f->plan, WG_PASS_EPILOGUE))) &&
         latest->count < MOST_MEMBERS && wg_shape_equal(type, type_of(f, first)) &&
         may_join(f, node, f->latest);
@@ -126,9 +128,25 @@ static bool put_elementwise(fusing *f, uint32_t index) {
     return true;
 }
 
+/* Joins the latest step as the kernel that follows, if it may. */
+static bool follows(fusing *f, uint32_t index) {
+    wg_step *latest = f->latest == WG_ABSENT ? NULL : &f->plan->steps.at[f->latest];
+    if (!latest || latest->kind != WG_STEP_KERNEL || latest->followed ||
+        !wg_plan_pass_on(f->plan, WG_PASS_FUSE) || !wg_plan_pass_on(f->plan, WG_PASS_EPILOGUE))
+        return false;
+    const int64_t run =
+        wg_plan_follow(f->plan, f->tape, f->latest, f->first_last.at[2 * f->latest], index, f->operands);
+    if (run < 0) return false;
+    join(f, index, f->latest);
+    latest->followed = true;
+    latest->run_elements = run;
+    return true;
+}
+
 static bool put(fusing *f, uint32_t index) {
     const wg_low_node *node = &f->plan->low.nodes.at[index];
     if (wg_is_tiled(node)) return put_elementwise(f, index);
+    if (follows(f, index)) return true;
     f->latest = (uint32_t)f->plan->steps.count;
     if (!add_step(f, node->leaf ? WG_STEP_GATHER : WG_STEP_KERNEL, wg_type_count(type_of(f, node))))
         return false;
@@ -156,9 +174,10 @@ bool wg_plan_fuse(wg_plan *plan, wg_tape *tape) {
     const size_t nodes = plan->low.nodes.count;
     plan->step_of = malloc((nodes + 1) * sizeof *plan->step_of);
     f.next_member = malloc((nodes + 1) * sizeof *f.next_member);
-    bool good =
-        (plan->step_of && f.next_member && WG_RESERVE(&plan->members.at, &plan->members.capacity, nodes)) ||
-        wg_tape_no_memory(tape);
+    f.operands = malloc((wg_most_operands(&plan->low) + 1) * sizeof *f.operands);
+    bool good = (plan->step_of && f.next_member && f.operands &&
+                 WG_RESERVE(&plan->members.at, &plan->members.capacity, nodes)) ||
+                wg_tape_no_memory(tape);
     good = good && put_all(&f);
     for (size_t s = 0; good && s < plan->steps.count; s++) { /* the lists as arrays */
         plan->steps.at[s].first = (uint32_t)plan->members.count;
@@ -166,6 +185,7 @@ bool wg_plan_fuse(wg_plan *plan, wg_tape *tape) {
             plan->members.at[plan->members.count++] = node;
     }
     free(f.next_member);
+    free(f.operands);
     free(f.first_last.at);
     free(f.scalars.at);
     return good;

@@ -24,8 +24,12 @@ static bool is_ready_before(const wg_plan *plan, uint32_t index, uint32_t first)
 }
 
 static uint32_t operands_of(const wg_plan *plan, const wg_step *step) {
-    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first]];
-    return step->kind == WG_STEP_KERNEL ? (uint32_t)node->input_count + node->output_count : 0;
+    uint32_t operands = 0;
+    for (uint32_t m = 0; step->kind == WG_STEP_KERNEL && m < step->count; m++) {
+        const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
+        if (!wg_is_tiled(node)) operands += (uint32_t)node->input_count + node->output_count;
+    }
+    return operands;
 }
 
 /* A piece is what a thread would take of a step alone, its grain of units or all there are; of small pieces a

@@ -38,17 +38,23 @@ static void note_use(placing *p, uint32_t value, uint32_t step, bool tiled) {
     if (!tiled || own != value || p->plan->step_of[low->values.at[own].node] != step) p->exposed[own] = true;
 }
 
+static bool is_follower(const wg_plan *plan, const wg_step *step, uint32_t node) {
+    return step->followed && plan->members.at[step->first + step->count - 1] == node;
+}
+
 static void find_lifetimes(placing *p) {
     const wg_plan *plan = p->plan;
     for (uint32_t i = 0; i < plan->low.nodes.count; i++) {
         const wg_low_node *node = &plan->low.nodes.at[i];
         if (plan->step_of[i] == WG_ABSENT) continue;
-        const bool tiled = wg_is_tiled(node);
+        const wg_step *step = &plan->steps.at[plan->step_of[i]];
+        const bool tiled = wg_is_tiled(node), follows = is_follower(plan, step, i);
         for (uint32_t k = 0; k < node->input_count; k++) {
             const uint32_t value = plan->low.edges.at[node->inputs + k];
-            if (value != WG_ABSENT) note_use(p, value, plan->step_of[i], tiled);
+            if (value != WG_ABSENT) note_use(p, value, plan->step_of[i], tiled || (follows && k == 0));
         }
-        for (uint32_t k = 0; !tiled && k < node->output_count; k++) p->exposed[node->outputs + k] = true;
+        const uint32_t hidden = !follows && step->followed ? 1 : 0; /* output 0, which may pass as runs */
+        for (uint32_t k = hidden; !tiled && k < node->output_count; k++) p->exposed[node->outputs + k] = true;
     }
 }
 
@@ -198,7 +204,7 @@ static bool may_overwrite(const placing *p, const wg_step *step, uint32_t at, ui
 
 static void share_in_step(placing *p, const wg_step *step) {
     const wg_plan *plan = p->plan;
-    for (uint32_t m = wg_first_tiled(step); m < step->count; m++) {
+    for (uint32_t m = wg_first_tiled(step); m < wg_tiled_end(step); m++) {
         const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
         for (int o = 0; o < node->output_count; o++) {
             const uint32_t output = node->outputs + (uint32_t)o;
@@ -236,7 +242,33 @@ static void share_sum(placing *p, const wg_step *step) {
     if (readings == 1) p->buffer[node->outputs] = p->buffer[sum];
 }
 
-/* --- Tiles: values that never leave their step ------------------------------------------------ */
+/* --- Tiles and runs: values that never leave their step --------------------------------------- */
+
+/* Must the value be there by the run: as what a kernel makes, or the one behind it reads? */
+static bool passes_as_run(const wg_plan *plan, const wg_step *step, uint32_t member, uint32_t value) {
+    if (!step->followed) return false;
+    const wg_low_node *follower = &plan->low.nodes.at[plan->members.at[step->first + step->count - 1]];
+    return member == 0 || plan->low.edges.at[follower->inputs] == value;
+}
+
+/* In the place of an input that is a run, has elements of the same size and is read for the last time, or in
+ * a slot of its own. */
+static wg_place place_run(placing *p, wg_step *step, uint32_t member, uint32_t value) {
+    const wg_plan *plan = p->plan;
+    const wg_lowered *low = &plan->low;
+    const wg_low_node *node = &low->nodes.at[plan->members.at[step->first + member]];
+    const size_t size = wg_dtype_size(low->values.at[value].type.dtype);
+    const size_t bytes = wg_round_up((size_t)step->run_elements * size, WG_ALIGNMENT);
+    if (step->run_bytes < bytes) step->run_bytes = bytes;
+    for (uint32_t k = 0; member > 0 && value == node->outputs && k < node->input_count; k++) {
+        const uint32_t input = low->edges.at[node->inputs + k];
+        if (input != WG_ABSENT && plan->places[input].kind == WG_PLACE_RUN &&
+            p->last_member[input] == member && wg_dtype_size(low->values.at[input].type.dtype) == size &&
+            wg_plan_pass_on(plan, WG_PASS_OVERWRITE))
+            return plan->places[input];
+    }
+    return (wg_place){WG_PLACE_RUN, step->runs++};
+}
 
 /* Gives each member's unexposed outputs slots, free again after the last member that reads them. */
 static bool place_tiles(placing *p, wg_step *step) {
@@ -259,6 +291,10 @@ static bool place_tiles(placing *p, wg_step *step) {
         for (int k = 0; k < node->output_count; k++) {
             wg_place *place = &plan->places[node->outputs + (uint32_t)k];
             if (place->kind != WG_PLACE_NONE || p->exposed[node->outputs + (uint32_t)k]) continue;
+            if (passes_as_run(plan, step, m, node->outputs + (uint32_t)k)) {
+                *place = place_run(p, step, m, node->outputs + (uint32_t)k);
+                continue;
+            }
             *place = (wg_place){WG_PLACE_TILE, p->free_slots.count ? p->free_slots.at[--p->free_slots.count]
                                                                    : step->slots++};
         }

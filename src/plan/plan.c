@@ -7,8 +7,6 @@
 /* About so much work is worth handing to another thread: some microseconds of it. */
 enum { GRAIN_BYTES = 1 << 16 };
 
-static size_t slot_bytes(const wg_step *step) { return step->elements == 1 ? 8 : (size_t)WG_TILE * 8; }
-
 static void size_kernel(const wg_plan *plan, const wg_tape *tape, wg_step *step, wg_operand *operands) {
     const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first]];
     const void *attributes = wg_low_attributes(&plan->low, node, tape, tape->order.at);
@@ -23,6 +21,16 @@ static void size_kernel(const wg_plan *plan, const wg_tape *tape, wg_step *step,
     step->grain = wg_max_int(1, GRAIN_BYTES / unit_bytes);
 }
 
+/* What the kernel that follows needs has room where the first one's was. */
+static void size_follower(const wg_plan *plan, const wg_tape *tape, wg_step *step, wg_operand *operands) {
+    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + step->count - 1]];
+    wg_call call;
+    wg_low_call(&plan->low, node, wg_low_attributes(&plan->low, node, tape, tape->order.at), operands, &call);
+    if (!node->kernel.workspace) return;
+    const size_t bytes = wg_round_up(node->kernel.workspace(&call), WG_ALIGNMENT);
+    if (step->kernel_workspace < bytes) step->kernel_workspace = bytes;
+}
+
 /* Units, and how many a thread takes at a time. */
 static bool size_steps(wg_plan *plan, wg_tape *tape) {
     wg_operand *operands = malloc((wg_most_operands(&plan->low) + 1) * sizeof *operands);
@@ -30,6 +38,7 @@ static bool size_steps(wg_plan *plan, wg_tape *tape) {
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];
         if (step->kind == WG_STEP_KERNEL) size_kernel(plan, tape, step, operands);
+        if (step->followed) size_follower(plan, tape, step, operands);
         if (step->kind != WG_STEP_TILES) continue;
         step->units = (step->elements + WG_TILE - 1) / WG_TILE;
         step->grain = GRAIN_BYTES / (WG_TILE * 8);
@@ -44,14 +53,15 @@ static void size_workspace(wg_plan *plan) {
     for (size_t i = 0; i < plan->steps.count; i++) {
         wg_step *step = &plan->steps.at[i];
         step->workspace = step->kernel_workspace;
-        if (wg_first_tiled(step) < step->count) {
+        if (wg_first_tiled(step) < wg_tiled_end(step)) {
             uint32_t most_inputs = 0;
-            for (uint32_t m = wg_first_tiled(step); m < step->count; m++) {
+            for (uint32_t m = wg_first_tiled(step); m < wg_tiled_end(step); m++) {
                 const wg_low_node *node = &plan->low.nodes.at[plan->members.at[step->first + m]];
                 if (most_inputs < node->input_count) most_inputs = node->input_count;
             }
-            step->workspace += wg_round_up((step->slots + most_inputs) * slot_bytes(step), WG_ALIGNMENT);
+            step->workspace += wg_round_up((step->slots + most_inputs) * wg_slot_bytes(step), WG_ALIGNMENT);
         }
+        step->workspace += step->runs * step->run_bytes;
         if (plan->workspace_bytes < step->workspace) plan->workspace_bytes = step->workspace;
     }
 }

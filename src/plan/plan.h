@@ -11,7 +11,8 @@
 #include <stdatomic.h>
 
 enum {
-    WG_TILE = 1024 /* elements that a fused chain handles at a time: a few operands of it stay in L1 */
+    WG_TILE = 1024, /* elements that a fused chain handles at a time: a few operands of it stay in L1 */
+    WG_FOLLOW_OPERANDS = 8 /* the most that a kernel has that follows another one, or is followed */
 };
 
 /* Where the bytes of a value are found while the plan runs. */
@@ -21,7 +22,8 @@ typedef enum wg_place_kind {
     WG_PLACE_LEAF,     /* the leaf's own memory; `offset` is the node */
     WG_PLACE_RESULT,   /* in the tensor of result number `offset` */
     WG_PLACE_STATE,    /* in the state that assign number `offset` changes */
-    WG_PLACE_TILE      /* only ever in a tile, in slot number `offset` of its step */
+    WG_PLACE_TILE,     /* only ever in a tile, in slot number `offset` of its step */
+    WG_PLACE_RUN       /* only ever a run of it, in run slot number `offset` of its step */
 } wg_place_kind;
 
 typedef struct wg_place {
@@ -30,7 +32,8 @@ typedef struct wg_place {
 } wg_place;
 
 typedef enum wg_step_kind {
-    WG_STEP_KERNEL = 0, /* one node, and elementwise ones that work on its output 0, run by run */
+    WG_STEP_KERNEL = 0, /* one node, and others that work on its output 0, run by run: elementwise ones, and
+                           then one more that reads such runs */
     WG_STEP_TILES,      /* elementwise nodes of one shape, tile by tile */
     WG_STEP_GATHER      /* a leaf that is not dense, copied */
 } wg_step_kind;
@@ -39,11 +42,15 @@ typedef struct wg_step {
     wg_step_kind kind;
     uint32_t first, count; /* its nodes, in plan->members */
     uint32_t slots;        /* tiles that it needs at once */
+    uint32_t runs;         /* run slots that it needs */
+    bool followed;         /* its last member is a kernel that reads the runs */
     uint32_t wave;         /* that it runs in */
     int64_t elements;      /* of each elementwise member, and of a kernel's output 0 */
+    int64_t run_elements;  /* the most of a run, where a kernel follows */
     int64_t units;         /* independent parts; of a tile step: tiles */
     int64_t grain;         /* units that a thread takes at a time */
-    size_t workspace;      /* bytes that each thread needs: for the kernel, then for tiles */
+    size_t run_bytes;      /* of a run slot */
+    size_t workspace;      /* bytes that each thread needs: for the kernels, then for tiles, then for runs */
     size_t kernel_workspace;
 } wg_step;
 
@@ -132,6 +139,10 @@ void wg_plan_free(wg_plan *plan);
 bool wg_plan_order(wg_plan *plan, wg_tape *tape);
 /* Forms steps: plan->steps, members, step_of, tail_step. */
 bool wg_plan_fuse(wg_plan *plan, wg_tape *tape);
+/* May node `index` follow `first`, the kernel of the step, run by run? The most elements of a run; -1: no.
+ * `operands` has room for those of a node. */
+int64_t wg_plan_follow(const wg_plan *plan, const wg_tape *tape, uint32_t step, uint32_t first,
+                       uint32_t index, wg_operand *operands);
 /* Forms waves of steps whose units and grain are known: plan->waves, commit. */
 bool wg_plan_group(wg_plan *plan, wg_tape *tape);
 /* Gives every value its place: plan->places, copies, buffers; and steps their slots. */
@@ -178,6 +189,16 @@ static inline bool wg_is_tiled(const wg_low_node *node) {
 }
 /* Which of the step's members is the first elementwise one. */
 static inline uint32_t wg_first_tiled(const wg_step *step) { return step->kind == WG_STEP_TILES ? 0 : 1; }
+/* And the one behind the last. */
+static inline uint32_t wg_tiled_end(const wg_step *step) { return step->count - (step->followed ? 1u : 0u); }
+/* Bytes of a tile slot. */
+static inline size_t wg_slot_bytes(const wg_step *step) {
+    return step->elements == 1 ? 8 : (size_t)WG_TILE * 8;
+}
+/* Where run slots begin in a workspace. */
+static inline size_t wg_runs_at(const wg_step *step) {
+    return step->workspace - step->runs * step->run_bytes;
+}
 /* Has the node anything to do when the plan runs? Views and dense leaves have not. */
 static inline bool wg_has_work(const wg_low_node *node) {
     return !node->dead && (node->leaf ? !node->dense : !(node->op->flags & WG_VIEW));

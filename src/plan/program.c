@@ -52,7 +52,8 @@ bool wg_plan_program(wg_plan *plan, wg_tape *tape) {
         return wg_tape_no_memory(tape);
     for (size_t i = 0; i < plan->steps.count; i++) {
         const wg_step *step = &plan->steps.at[i];
-        for (uint32_t m = wg_first_tiled(step); m < step->count; m++) add_member(plan, step, step->first + m);
+        for (uint32_t m = wg_first_tiled(step); m < wg_tiled_end(step); m++)
+            add_member(plan, step, step->first + m);
     }
     return true;
 }

@@ -78,7 +78,8 @@ static bool read_input(const walk *w, uint32_t step, uint32_t member, uint32_t k
     if (value == WG_ABSENT || bytes_of(w, value) == 0) return true;
     const uint32_t own = wg_bytes_of(low, value), maker = low->values.at[own].node;
     const bool is_inside = wg_step_of_member(w->p, maker) == step;
-    if (is_inside != inside || (inside && w->p->plan->places[own].kind == WG_PLACE_TILE)) return true;
+    const wg_place_kind kind = w->p->plan->places[own].kind;
+    if (is_inside != inside || (inside && (kind == WG_PLACE_TILE || kind == WG_PLACE_RUN))) return true;
     const bool sum = node->accumulates && k + 1u == node->input_count;
     const bool even = wg_is_tiled(node) &&
                       (w->p->plan->steps.at[step].elements == 1 ||
@@ -139,26 +140,44 @@ static bool write_output(walk *w, uint32_t step, uint32_t member, uint32_t own) 
     return true;
 }
 
-/* --- Tiles ------------------------------------------------------------------------------------ */
+/* --- Tiles and runs --------------------------------------------------------------------------- */
+
+/* Tile slots of the step, then its run slots; WG_ABSENT: the value lies in neither. */
+static uint32_t slot_of(const walk *w, uint32_t step, uint32_t own) {
+    const wg_place place = w->p->plan->places[own];
+    if (place.kind == WG_PLACE_TILE) return (uint32_t)place.offset;
+    return place.kind == WG_PLACE_RUN ? w->p->plan->steps.at[step].slots + (uint32_t)place.offset : WG_ABSENT;
+}
+
+/* Only a run may be written over what the member reads there, element for element. */
+static bool may_replace(const walk *w, const wg_low_node *node, uint32_t value, uint32_t old) {
+    const wg_lowered *low = w->p->low;
+    bool reads = false;
+    for (uint32_t k = 0; k < node->input_count; k++) reads |= low->edges.at[node->inputs + k] == old;
+    return !reads ||
+           (w->p->plan->places[value].kind == WG_PLACE_RUN && wg_is_tiled(node) &&
+            wg_shape_equal(&low->values.at[old].type, &low->values.at[value].type) &&
+            wg_dtype_size(low->values.at[old].type.dtype) == wg_dtype_size(low->values.at[value].type.dtype));
+}
 
 /* Slots hold what members of the same step are still to read; `slots` has room for them. */
-static bool walk_tile(const walk *w, const wg_low_node *node, uint32_t index, uint32_t *slots) {
-    const wg_plan *plan = w->p->plan;
+static bool walk_slots(const walk *w, uint32_t step, uint32_t index, uint32_t *slots) {
+    const wg_low_node *node = &w->p->low->nodes.at[index];
     for (uint32_t k = 0; k < node->input_count; k++) {
         const uint32_t value = w->p->low->edges.at[node->inputs + k];
         const uint32_t own = value == WG_ABSENT ? value : wg_bytes_of(w->p->low, value);
-        if (own == WG_ABSENT || plan->places[own].kind != WG_PLACE_TILE) continue;
-        if (wg_step_of_member(w->p, w->p->low->values.at[own].node) != plan->step_of[index] ||
-            slots[plan->places[own].offset] != own)
-            return wg_refute(w->p, index, "reads value %u, which is not in slot %llu of its step", own,
-                             (unsigned long long)plan->places[own].offset);
+        if (own == WG_ABSENT || slot_of(w, step, own) == WG_ABSENT) continue;
+        if (wg_step_of_member(w->p, w->p->low->values.at[own].node) != step ||
+            slots[slot_of(w, step, own)] != own)
+            return wg_refute(w->p, index, "reads value %u, which is not in slot %u of its step", own,
+                             slot_of(w, step, own));
     }
     for (uint32_t v = node->outputs; v < node->outputs + node->output_count; v++) {
-        if (plan->places[v].kind != WG_PLACE_TILE) continue;
-        const uint32_t slot = (uint32_t)plan->places[v].offset, old = slots[slot];
-        for (uint32_t k = 0; k < node->input_count; k++)
-            if (old != WG_ABSENT && w->p->low->edges.at[node->inputs + k] == old)
-                return wg_refute(w->p, index, "is written to slot %u, which it reads", slot);
+        const uint32_t slot = slot_of(w, step, v);
+        if (slot == WG_ABSENT) continue;
+        const uint32_t old = slots[slot];
+        if (old != WG_ABSENT && !may_replace(w, node, v, old))
+            return wg_refute(w->p, index, "is written to slot %u, which it reads", slot);
         if (old != WG_ABSENT && old >= node->outputs && old < v)
             return wg_refute(w->p, index, "writes slot %u twice", slot);
         slots[slot] = v;
@@ -168,11 +187,11 @@ static bool walk_tile(const walk *w, const wg_low_node *node, uint32_t index, ui
 
 static bool walk_step(walk *w, uint32_t index, uint32_t *slots) {
     const wg_step *step = &w->p->plan->steps.at[index];
-    for (uint32_t s = 0; s < step->slots; s++) slots[s] = WG_ABSENT;
+    for (uint32_t s = 0; s < step->slots + step->runs; s++) slots[s] = WG_ABSENT;
     for (uint32_t m = step->first; m < step->first + step->count; m++) {
         const uint32_t at = w->p->plan->members.at[m];
         const wg_low_node *node = &w->p->low->nodes.at[at];
-        if (!read_inputs(w, index, true, m) || !walk_tile(w, node, at, slots)) return false;
+        if (!read_inputs(w, index, true, m) || !walk_slots(w, index, at, slots)) return false;
         for (uint32_t v = node->outputs; v < node->outputs + node->output_count; v++)
             if (!write_output(w, index, m, v)) return false;
     }
@@ -299,7 +318,7 @@ bool wg_prove_memory(const wg_proof *p) {
                  locations = p->plan->buffers.count + p->low->count.results + p->low->count.assigns + 1;
     uint32_t slots = 1;
     for (size_t i = 0; i < p->plan->steps.count; i++)
-        if (slots < p->plan->steps.at[i].slots) slots = p->plan->steps.at[i].slots;
+        slots = (uint32_t)wg_max_int(slots, (int64_t)p->plan->steps.at[i].slots + p->plan->steps.at[i].runs);
     walk w = {.p = p};
     uint32_t *words = malloc((2 * locations + values + slots) * sizeof *words);
     w.readings = malloc(values * sizeof *w.readings);

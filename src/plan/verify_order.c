@@ -44,7 +44,9 @@ static bool prove_step(const wg_proof *p, uint32_t index) {
             return wg_refute(p, at, "is in step %u and is said to be in step %u", index, plan->step_of[at]);
         p->member[at] = m;
         const wg_low_node *node = &p->low->nodes.at[at];
-        const bool tiled = step->kind == WG_STEP_TILES || (step->kind == WG_STEP_KERNEL && m > step->first);
+        const bool follows = step->followed && m == step->first + step->count - 1;
+        const bool tiled =
+            step->kind == WG_STEP_TILES || (step->kind == WG_STEP_KERNEL && m > step->first && !follows);
         if (tiled != wg_is_tiled(node) || (step->kind == WG_STEP_GATHER) != (bool)node->leaf)
             return wg_refute(p, at, "does not fit in step %u, which is of another kind", index);
         if (tiled && wg_type_count(&p->low->values.at[node->outputs].type) != step->elements)
@@ -56,6 +58,8 @@ static bool prove_step(const wg_proof *p, uint32_t index) {
                                 &p->low->values.at[p->low->nodes.at[first].outputs].type))
                 return wg_refute(p, at, "is in step %u, whose first member has another shape", index);
     }
+    if (step->followed && (step->kind != WG_STEP_KERNEL || step->count < 2))
+        return wg_refute(p, first, "is followed in step %u by nothing", index);
     if (step->kind == WG_STEP_GATHER && step->count > 1)
         return wg_refute(p, first, "shares step %u, which copies one leaf", index);
     if (step->kind == WG_STEP_KERNEL && step->count > 1 &&
@@ -76,7 +80,44 @@ static bool prove_once(const wg_proof *p) {
     return true;
 }
 
+static const void *attributes_of(const wg_proof *p, const wg_low_node *node) {
+    return wg_low_attributes(p->low, node, p->tape, p->order);
+}
+
 /* --- After what it reads ---------------------------------------------------------------------- */
+
+/* A kernel that follows reads by input 0 alone what its step makes, equal parts of it, of which each run has
+ * a whole number. */
+static bool prove_following(const wg_proof *p, uint32_t node, uint32_t value) {
+    const wg_lowered *low = p->low;
+    const wg_step *step = &p->plan->steps.at[p->plan->step_of[node]];
+    const uint32_t first = p->plan->members.at[step->first];
+    const wg_low_node *at = &low->nodes.at[node], *leader = &low->nodes.at[first];
+    bool others = false;
+    for (uint32_t k = 1; k < at->input_count; k++) {
+        const uint32_t other = low->edges.at[at->inputs + k];
+        others |= other != WG_ABSENT && wg_step_of_member(p, low->values.at[wg_bytes_of(low, other)].node) ==
+                                            p->plan->step_of[node];
+    }
+    if (!step->followed || others || low->edges.at[at->inputs] != value || !(at->op->flags & WG_EVEN_READS) ||
+        leader->accumulates || at->accumulates || at->input_count + at->output_count > WG_FOLLOW_OPERANDS ||
+        leader->input_count + leader->output_count > WG_FOLLOW_OPERANDS ||
+        wg_type_count(&low->values.at[value].type) != step->elements)
+        return wg_refute(p, node, "cannot follow node %u run by run", first);
+    wg_operand operands[WG_FOLLOW_OPERANDS];
+    wg_call call;
+    wg_low_call(low, at, attributes_of(p, at), operands, &call);
+    const int64_t units = at->kernel.units ? at->kernel.units(&call) : 1;
+    wg_low_call(low, leader, attributes_of(p, leader), operands, &call);
+    int64_t begin = 0;
+    for (int64_t u = 1; units > 0 && u <= step->units; u++) {
+        const int64_t end = u < step->units ? leader->kernel.begins(&call, u) : step->elements;
+        if (end < begin || end - begin > step->run_elements || end % (step->elements / units)) break;
+        begin = end;
+        if (u == step->units) return step->elements % units == 0;
+    }
+    return wg_refute(p, node, "follows node %u, whose runs are no whole numbers of its parts", first);
+}
 
 /* An input made in the node's own step must be made there by the tile: by an earlier elementwise member, or
  * as output 0 of its kernel; of the same shape, and not through a view. */
@@ -88,6 +129,7 @@ static bool prove_within(const wg_proof *p, uint32_t node, uint32_t value) {
         return wg_refute(p, node, "runs before node %u, which it reads", maker);
     if (own != value || (!wg_is_tiled(&low->nodes.at[maker]) && own != low->nodes.at[maker].outputs))
         return wg_refute(p, node, "reads of node %u what is not there tile by tile", maker);
+    if (!wg_is_tiled(&low->nodes.at[node])) return prove_following(p, node, value);
     return step->elements == 1 ||
            wg_shape_equal(&low->values.at[value].type, &low->values.at[low->nodes.at[node].outputs].type) ||
            wg_refute(p, node, "reads other elements of node %u than those of its tile", maker);
@@ -147,10 +189,6 @@ static uint32_t original(const wg_lowered *low, uint32_t value) {
     if (value == WG_ABSENT) return value;
     const uint32_t node = low->values.at[value].node, of = low->nodes.at[node].clone_of;
     return of == WG_ABSENT ? value : low->nodes.at[of].outputs + (value - low->nodes.at[node].outputs);
-}
-
-static const void *attributes_of(const wg_proof *p, const wg_low_node *node) {
-    return wg_low_attributes(p->low, node, p->tape, p->order);
 }
 
 /* What packs has the one input that it is said to pack, a value of the graph as it was lowered. */
@@ -244,8 +282,23 @@ static bool prove_commit(const wg_proof *p) {
     return true;
 }
 
+/* What follows reads what its step makes. */
+static bool prove_followers(const wg_proof *p) {
+    for (uint32_t s = 0; s < p->plan->steps.count; s++) {
+        const wg_step *step = &p->plan->steps.at[s];
+        if (!step->followed) continue;
+        const uint32_t node = p->plan->members.at[step->first + step->count - 1];
+        const uint32_t value =
+            p->low->nodes.at[node].input_count ? p->low->edges.at[p->low->nodes.at[node].inputs] : WG_ABSENT;
+        if (value == WG_ABSENT ||
+            wg_step_of_member(p, p->low->values.at[wg_bytes_of(p->low, value)].node) != s)
+            return wg_refute(p, node, "follows in step %u what it does not read", s);
+    }
+    return true;
+}
+
 bool wg_prove_order(wg_proof *p) {
-    if (!prove_partition(p) || !prove_once(p) || !prove_list(p)) return false;
+    if (!prove_partition(p) || !prove_once(p) || !prove_list(p) || !prove_followers(p)) return false;
     for (uint32_t i = 0; i < p->low->nodes.count; i++)
         if (!p->low->nodes.at[i].dead &&
             (!prove_same(p, i) || (p->member[i] != WG_ABSENT && !prove_inputs(p, i))))

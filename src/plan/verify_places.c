@@ -38,6 +38,11 @@ static bool prove_place(const wg_proof *p, uint32_t value) {
         return (place.offset < low->count.assigns && root(p, low->count.results + place.offset) == value &&
                 wg_is_tiled(maker) && wg_plan_pass_on(p->plan, WG_PASS_UPDATE)) ||
                wg_refute(p, node, "lies in state %llu, and may not", (unsigned long long)place.offset);
+    const wg_step *step = &p->plan->steps.at[p->plan->step_of[node]];
+    if (place.kind == WG_PLACE_RUN) /* of output 0 of the kernel, or of an elementwise member */
+        return (step->followed && place.offset < step->runs && value == maker->outputs &&
+                p->member[node] < step->first + step->count - 1) ||
+               wg_refute(p, node, "passes as runs where no kernel follows");
     return (place.kind == WG_PLACE_TILE && wg_is_tiled(maker) &&
             place.offset < p->plan->steps.at[p->plan->step_of[node]].slots) ||
            wg_refute(p, node, "has no place");

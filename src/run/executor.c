@@ -38,6 +38,7 @@ void *wg_place_address(const wg_run *run, wg_place place) {
         return wg_leaf_tensor(run, &run->plan->low.nodes.at[place.offset])->data;
     case WG_PLACE_NONE:
     case WG_PLACE_TILE:
+    case WG_PLACE_RUN:
         break;
     }
     return NULL;
@@ -46,12 +47,13 @@ void *wg_place_address(const wg_run *run, wg_place place) {
 /* --- A wave ----------------------------------------------------------------------------------- */
 
 /* A kernel's call, its operands where they lie; returns how many operands it took. */
-static size_t prepare_kernel(const wg_run *run, wg_job *job, wg_operand *operands) {
+static size_t prepare_call(const wg_run *run, uint32_t member, wg_call *call, struct wg_call_state *state,
+                           wg_operand *operands) {
     const wg_plan *plan = run->plan;
-    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[job->step->first]];
-    job->state = (struct wg_call_state){run->failure, &run->order[node->source]};
-    wg_low_call(&plan->low, node, wg_run_attributes(run, node), operands, &job->call);
-    job->call.state_ = &job->state;
+    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[member]];
+    *state = (struct wg_call_state){run->failure, &run->order[node->source]};
+    wg_low_call(&plan->low, node, wg_run_attributes(run, node), operands, call);
+    call->state_ = state;
     const uint32_t inputs = wg_op_inputs(node);
     for (uint32_t i = 0; i < inputs; i++) {
         const uint32_t value = plan->low.edges.at[node->inputs + i];
@@ -67,6 +69,59 @@ static size_t prepare_kernel(const wg_run *run, wg_job *job, wg_operand *operand
     return (size_t)inputs + node->output_count;
 }
 
+static size_t prepare_kernel(const wg_run *run, wg_job *job, wg_operand *operands) {
+    const wg_step *step = job->step;
+    size_t count = prepare_call(run, step->first, &job->call, &job->state, operands);
+    if (step->followed)
+        count +=
+            prepare_call(run, step->first + step->count - 1, &job->next, &job->next_state, operands + count);
+    return count;
+}
+
+/* Runs the kernel with operands of which only a run is there, from element `begin` on: seen as if the rest
+ * were before and behind it. */
+static void call_on_run(const wg_run *run, const wg_step *step, uint32_t member, wg_call call, char *runs,
+                        int64_t begin) {
+    const wg_plan *plan = run->plan;
+    const wg_low_node *node = &plan->low.nodes.at[plan->members.at[member]];
+    wg_operand operands[WG_FOLLOW_OPERANDS];
+    const int count = call.input_count + call.output_count;
+    memcpy(operands, call.inputs, (size_t)count * sizeof *operands);
+    for (int i = 0; i < count; i++) {
+        const uint32_t value = i < call.input_count ? plan->low.edges.at[node->inputs + (uint32_t)i]
+                                                    : node->outputs + (uint32_t)(i - call.input_count);
+        if (value == WG_ABSENT || plan->places[value].kind != WG_PLACE_RUN) continue;
+        const size_t before = (size_t)begin * wg_dtype_size(operands[i].type.dtype);
+        operands[i].data =
+            (void *)((uintptr_t)(runs + plan->places[value].offset * step->run_bytes) - before);
+    }
+    call.inputs = operands;
+    call.outputs = operands + call.input_count;
+    node->kernel.run(&call);
+}
+
+/* Run by run: the first kernel, elementwise members, the kernel that follows. */
+static void do_followed(const wg_run *run, const wg_job *job, int worker, int64_t begin, int64_t end) {
+    const wg_step *step = job->step;
+    const wg_low_node *first = &run->plan->low.nodes.at[run->plan->members.at[step->first]],
+                      *last = &run->plan->low.nodes.at[run->plan->members.at[step->first + step->count - 1]];
+    char *workspace = run->workspace + (size_t)worker * run->plan->workspace_bytes;
+    wg_call call = job->call, next = job->next;
+    call.workspace = next.workspace = workspace;
+    const int64_t part = step->elements / last->kernel.units(&next);
+    for (int64_t unit = begin; unit < end; unit++) {
+        const int64_t from = first->kernel.begins(&call, unit),
+                      to = unit + 1 < step->units ? first->kernel.begins(&call, unit + 1) : step->elements;
+        call.begin = unit;
+        call.end = unit + 1;
+        call_on_run(run, step, step->first, call, workspace + wg_runs_at(step), from);
+        if (wg_first_tiled(step) < wg_tiled_end(step)) wg_run_tiles(run, step, worker, from, to);
+        next.begin = from / part;
+        next.end = to / part;
+        call_on_run(run, step, step->first + step->count - 1, next, workspace + wg_runs_at(step), from);
+    }
+}
+
 static void do_units(const wg_run *run, const wg_job *job, int worker, int64_t begin, int64_t end) {
     const wg_low_node *node = &run->plan->low.nodes.at[run->plan->members.at[job->step->first]];
     switch (job->step->kind) {
@@ -74,6 +129,10 @@ static void do_units(const wg_run *run, const wg_job *job, int worker, int64_t b
         wg_run_tiles(run, job->step, worker, begin * WG_TILE, wg_min(end * WG_TILE, job->step->elements));
         break;
     case WG_STEP_KERNEL: {
+        if (job->step->followed) {
+            do_followed(run, job, worker, begin, end);
+            break;
+        }
         wg_call call = job->call;
         call.begin = begin;
         call.end = end;

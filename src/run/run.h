@@ -40,7 +40,8 @@ typedef struct wg_run {
 typedef struct wg_job {
     const wg_step *step;
     wg_call call; /* of a kernel */
-    struct wg_call_state state;
+    wg_call next; /* of the one that follows it */
+    struct wg_call_state state, next_state;
     int64_t first_piece; /* of the wave's; a piece is as many units as a thread takes at a time */
 } wg_job;
 

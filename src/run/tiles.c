@@ -91,8 +91,9 @@ typedef struct tile {
     const wg_step *step;
     const wg_type *type; /* the shape of the step */
     char *slots;
+    char *runs; /* of which run slots hold the elements from first on */
     size_t slot_bytes;
-    int64_t begin, count;
+    int64_t first, begin, count;
     wg_operand operands[FEW_OPERANDS];
 } tile;
 
@@ -105,6 +106,8 @@ static inline char *address_of(const tile *t, const wg_tile_operand *operand) {
 
 /* The tile's part of an operand; what is broadcast is spread out in the slot. */
 static inline void *part_of(const tile *t, const wg_tile_operand *operand, uint32_t scratch_slot) {
+    if (operand->kind == WG_PLACE_RUN)
+        return t->runs + operand->offset * t->step->run_bytes + (t->begin - t->first) * operand->size;
     char *data = address_of(t, operand);
     if (operand->spread) {
         char *scratch = t->slots + (size_t)scratch_slot * t->slot_bytes;
@@ -142,13 +145,16 @@ static void run_member(tile *t, const wg_tile_member *member) {
 void wg_run_tiles(const wg_run *run, const wg_step *step, int worker, int64_t begin, int64_t end) {
     const wg_plan *plan = run->plan;
     const wg_tile_member *first = plan->program + step->first + wg_first_tiled(step),
-                         *behind = plan->program + step->first + step->count;
+                         *behind = plan->program + step->first + wg_tiled_end(step);
     const uint32_t made = plan->tile_operands.at[first->operands + first->inputs].value;
+    char *workspace = run->workspace + (size_t)worker * plan->workspace_bytes;
     tile t = {.run = run,
               .step = step,
               .type = &plan->low.values.at[made].type,
-              .slots = run->workspace + (size_t)worker * plan->workspace_bytes + step->kernel_workspace,
-              .slot_bytes = step->elements == 1 ? 8 : (size_t)WG_TILE * 8};
+              .slots = workspace + step->kernel_workspace,
+              .runs = workspace + wg_runs_at(step),
+              .slot_bytes = wg_slot_bytes(step),
+              .first = begin};
     for (t.begin = begin; t.begin < end; t.begin += WG_TILE) {
         t.count = wg_min(WG_TILE, end - t.begin);
         for (int i = 0; i < FEW_OPERANDS; i++) t.operands[i].type.extent[0] = t.count;

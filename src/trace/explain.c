@@ -82,7 +82,7 @@ static uint32_t taken_from(const wg_facts *f, const wg_step *step, uint32_t valu
 }
 
 static void name_place(const wg_facts *f, char *text, size_t size, const wg_step *step, uint32_t value) {
-    static const char *const kinds[] = {"view", "@", "leaf ", "result ", "state ", "tile "};
+    static const char *const kinds[] = {"view", "@", "leaf ", "result ", "state ", "tile ", "run "};
     const wg_place place = f->plan->places[value];
     add(text, size, "%s", kinds[place.kind]);
     if (place.kind != WG_PLACE_NONE) add(text, size, "%llu", (unsigned long long)place.offset);

@@ -90,7 +90,7 @@ wg_step_work wg_work_of(wg_facts *f, uint32_t index) {
             work.read += (double)wg_type_bytes(&f->low->values.at[own].type);
         }
         for (uint32_t k = 0; k < node->output_count; k++) {
-            if (f->plan->places[node->outputs + k].kind == WG_PLACE_TILE) continue;
+            if (f->plan->places[node->outputs + k].kind >= WG_PLACE_TILE) continue; /* in the cache */
             const double bytes = (double)wg_type_bytes(&f->low->values.at[node->outputs + k].type);
             work.written += bytes;
             if (node->leaf) work.read += bytes;
