@@ -161,6 +161,30 @@ START_TEST(relu_and_abs_have_gradient_zero_at_zero) {
 }
 END_TEST
 
+/* Whatever both operands are: NaN, infinities, zeros of either sign, numbers below the normal ones. */
+START_TEST(a_packed_operand_gives_the_bits_of_the_whole_one) {
+    const float numbers[] = {NAN,  -NAN,  INFINITY, -INFINITY, 0.0f,   -0.0f,
+                             1.5f, -1.5f, 1e-40f,   -1e-40f,   3.4e38f};
+    enum { N = sizeof numbers / sizeof *numbers };
+    int found = 0;
+    for (int i = 0; i < wg_op_count(); i++) {
+        const wg_op *op = wg_op_at(i);
+        if (!op->pack || !(op->flags & WG_ELEMENTWISE)) continue;
+        found++;
+        ck_assert_int_eq(op->inputs, 2); /* for others there are no cases here yet */
+        ck_assert_int_eq(op->packed_input, 1);
+        wg_var a = wg_array(tape, WG_F32, WG_SHAPE(N, 1), numbers),
+               b = wg_array(tape, WG_F32, WG_SHAPE(1, N), numbers), packed = wg_apply(op->pack, b);
+        wg_var whole = wg_apply(op, a, b), same = wg_apply(op, a, packed);
+        ck_assert_msg(wg_eval(whole, same, packed) == WG_OK, "%s", wg_tape_message(tape));
+        ck_assert_int_eq(wg_tensor_type(wg_value(packed)).dtype, op->packed_dtype);
+        ck_assert_mem_eq(wg_tensor_data(wg_value(whole)), wg_tensor_data(wg_value(same)),
+                         N * N * sizeof(float));
+    }
+    ck_assert_int_gt(found, 0);
+}
+END_TEST
+
 START_TEST(second_derivatives_of_piecewise_linear_functions_are_zero) {
     wg_var x = F64(-2, 3), y = F64(1, 1);
     assert_values(gradient(gradient(wg_relu(x), x), x), 0, 0, 0);
@@ -280,7 +304,7 @@ WG_TAPE_SUITE("ops/elementwise", functions_of_one_number_are_those_of_the_c_libr
               whole_numbers_divide_towards_zero, dividing_a_whole_number_by_zero_fails_the_run,
               comparisons_give_bool_and_nan_is_never_related, the_branch_not_taken_gets_zero_never_nan,
               at_a_tie_the_first_operand_wins, nan_of_either_operand_is_the_extremum,
-              relu_and_abs_have_gradient_zero_at_zero,
+              relu_and_abs_have_gradient_zero_at_zero, a_packed_operand_gives_the_bits_of_the_whole_one,
               second_derivatives_of_piecewise_linear_functions_are_zero,
               a_zero_cotangent_outweighs_an_infinite_factor, gradients_of_pow_at_zero_are_their_limits,
               cast_to_whole_numbers_truncates_and_saturates,

@@ -628,6 +628,57 @@ static bool followed_by_none(wg_plan *plan, size_t at, bool *skip) {
     return true;
 }
 
+/* Another op, like the right one in all but its name, packs; or another kernel does. */
+static bool packs_by_another_op(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(low.nodes)) return false;
+    wg_low_node *node = &plan->low.nodes.at[at];
+    if (node->pack_of == WG_ABSENT) return *skip = true;
+    static wg_op another;
+    another = *node->op;
+    node->op = &another;
+    for (size_t m = 0; m < plan->members.count; m++)
+        if (plan->members.at[m] == at && wg_is_tiled(node)) plan->program[m].op = &another;
+    return true;
+}
+static bool packs_by_another_kernel(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(low.nodes)) return false;
+    wg_low_node *node = &plan->low.nodes.at[at];
+    if (node->pack_of == WG_ABSENT) return *skip = true;
+    node->kernel.run = wg_op_find("full")->forward;
+    for (size_t m = 0; m < plan->members.count; m++)
+        if (plan->members.at[m] == at && wg_is_tiled(node)) plan->program[m].run = node->kernel.run;
+    return true;
+}
+/* It stands in the order before the node that makes what it packs. */
+static bool packs_early(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(order)) return false;
+    const uint32_t node = plan->order.at[at];
+    if (plan->low.nodes.at[node].pack_of == WG_ABSENT) return *skip = true;
+    const uint32_t maker = plan->low.values.at[plan->low.nodes.at[node].pack_of].node;
+    for (size_t i = 0; i < at; i++)
+        if (plan->order.at[i] == maker) plan->order.at[i] = node;
+    plan->order.at[at] = maker;
+    return true;
+}
+/* It is read by an op that takes nothing packed. */
+static bool packed_for_another_reader(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(low.nodes)) return false;
+    wg_low_node *node = &plan->low.nodes.at[at];
+    bool reads = false;
+    for (uint32_t k = 0; k < node->input_count; k++) {
+        const uint32_t value = plan->low.edges.at[node->inputs + k];
+        reads |= value != WG_ABSENT && wg_maker(&plan->low, value)->pack_of != WG_ABSENT;
+    }
+    if (!reads) return *skip = true;
+    static wg_op another;
+    another = *node->op;
+    another.pack = NULL;
+    node->op = &another;
+    for (size_t m = 0; m < plan->members.count; m++)
+        if (plan->members.at[m] == at && wg_is_tiled(node)) plan->program[m].op = &another;
+    return true;
+}
+
 static const fault faults[] = {
     {"a run looked for elsewhere", run_elsewhere},
     {"a run taken for a tile", run_as_tile},
@@ -635,6 +686,10 @@ static const fault faults[] = {
     {"runs cut by an element", run_cut},
     {"a kernel that follows, taken for elementwise", not_followed},
     {"a step said to be followed", followed_by_none},
+    {"another op packs", packs_by_another_op},
+    {"another kernel packs", packs_by_another_kernel},
+    {"it packs before the value is made", packs_early},
+    {"the reader takes nothing packed", packed_for_another_reader},
     {"what packs packs something else", packs_another},
     {"it packs something else, and says so", packs_another_openly},
     {"another packed value is read", reads_another_packed},

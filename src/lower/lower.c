@@ -252,7 +252,7 @@ static void lower_roots(lowering *l, const uint32_t *roots) {
 
 int wg_lower(wg_tape *tape, const wg_lower_settings *settings, const uint32_t *roots,
              const wg_root_counts *count, wg_lowered *lowered) {
-    *lowered = (wg_lowered){.count = *count};
+    *lowered = (wg_lowered){.count = *count, .isa = settings->isa};
     lowering l = {.tape = tape, .settings = settings, .low = lowered};
     l.value_of = malloc((tape->order.count + 1) * sizeof *l.value_of);
     lowered->roots = malloc((wg_root_count(count) + 1) * sizeof *lowered->roots);

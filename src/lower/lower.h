@@ -61,6 +61,7 @@ typedef struct wg_lowered {
     WG_ARRAY(uint32_t) edges;    /* values; WG_ABSENT: left out */
     WG_ARRAY(wg_low_value) values;
     WG_ARRAY(uint64_t) attributes; /* of nodes that a rewrite changed */
+    wg_isa isa;                    /* that kernels are picked for */
     uint32_t *roots;               /* values: results, then assigned values, then guards */
     wg_root_counts count;
     uint32_t *read_by; /* by assign: the leaf that reads the same state; WG_ABSENT: none does */

@@ -191,7 +191,8 @@ static uint32_t original(const wg_lowered *low, uint32_t value) {
     return of == WG_ABSENT ? value : low->nodes.at[of].outputs + (value - low->nodes.at[node].outputs);
 }
 
-/* What packs has the one input that it is said to pack, a value of the graph as it was lowered. */
+/* What packs has the one input that it is said to pack, a value of the graph as it was lowered, and the
+ * kernel for it: lowering picked that of every other node. */
 static bool prove_packing(const wg_proof *p, uint32_t index) {
     const wg_lowered *low = p->low;
     const wg_low_node *node = &low->nodes.at[index];
@@ -200,10 +201,14 @@ static bool prove_packing(const wg_proof *p, uint32_t index) {
         return wg_refute(p, index, "does not pack value %u", node->pack_of);
     const wg_low_value *from = &low->values.at[node->pack_of], *to = &low->values.at[node->outputs];
     const wg_low_node *maker = &low->nodes.at[from->node];
-    return (from->view_of == WG_ABSENT && to->view_of == WG_ABSENT &&
-            wg_shape_equal(&from->type, &to->type) && maker->clone_of == WG_ABSENT &&
-            maker->pack_of == WG_ABSENT) ||
-           wg_refute(p, index, "packs value %u into another shape", node->pack_of);
+    if (from->view_of != WG_ABSENT || to->view_of != WG_ABSENT || !wg_shape_equal(&from->type, &to->type) ||
+        maker->clone_of != WG_ABSENT || maker->pack_of != WG_ABSENT)
+        return wg_refute(p, index, "packs value %u into another shape", node->pack_of);
+    wg_operand operands[2];
+    wg_call call;
+    wg_low_call(low, node, attributes_of(p, node), operands, &call);
+    return (node->dtype == from->type.dtype && node->kernel.run == wg_kernel_pick(&call, low->isa).run) ||
+           wg_refute(p, index, "packs value %u by another kernel than that for it", node->pack_of);
 }
 
 /* The value may be read packed in place of `given` if the reader's operation says so, and of just this: */
