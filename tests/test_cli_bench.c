@@ -139,16 +139,19 @@ START_TEST(a_larger_budget_costs_no_more_and_a_smaller_one_needs_no_more) {
     must_bench("mlp --sweep --runs 1 2>/dev/null");
     char *at = output;
     int lines = 0;
-    double budget = 0, peak = 0, flops = INFINITY;
+    double budget = 0, peak = 0, flops = INFINITY, distinct = 0, peaks = 0;
     for (json_t *line; (line = next_line(&at)) != NULL; lines++) {
         ck_assert_double_ge(number(line, "budget"), budget);
         ck_assert_double_ge(number(line, "predicted_bytes"), peak);
+        peaks += number(line, "predicted_bytes") > peak;
+        distinct = number(line, "distinct");
         ck_assert_double_le(number(line, "flops"), flops);
         budget = number(line, "budget"), peak = number(line, "predicted_bytes"),
         flops = number(line, "flops");
         json_decref(line);
     }
     ck_assert_int_eq(lines, 20);
+    ck_assert_double_eq(peaks, fmin(distinct, 20)); /* every peak is there */
 }
 END_TEST
 

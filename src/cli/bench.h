@@ -24,6 +24,7 @@ typedef struct bench_run {
     const char *variant;
     const char *disable;
     size_t budget;
+    int distinct;  /* peaks that there are under all budgets; 0: not known */
     bool replays;  /* wg_rerun instead of recording anew */
     bool recorded; /* there is a step to replay */
     wg_engine *engine;

@@ -2,7 +2,7 @@
  * each pass switched off in turn, under each of a row of memory budgets. */
 #include "cli/bench.h"
 
-enum { MOST_RUNS = 64, BUDGETS = 20 };
+enum { MOST_RUNS = 64, BUDGETS = 20, MOST_PEAKS = 200 };
 
 static int fail(const reference_model *model, const wg_error *error) {
     fprintf(stderr, "wengert bench: %s: %s\n", reference_name(model), error->message);
@@ -121,26 +121,46 @@ static size_t peak_within(reference_step *step, size_t budget) {
     return plan.peak;
 }
 
-/* The smallest budget that can be met, by halving what lies between one that can and one that cannot. */
-static size_t least_budget(reference_step *step, size_t most) {
-    size_t fails = 0, works = most;
-    while (works - fails > 1) {
-        const size_t middle = fails + (works - fails) / 2, peak = peak_within(step, middle);
-        if (peak)
-            works = peak < middle ? peak : middle;
-        else
-            fails = middle;
-    }
-    return works;
+/* All peaks that plans have, the largest first: each the peak of what fits in a byte less than the one
+ * before. */
+static int find_peaks(reference_step *step, size_t peaks[MOST_PEAKS]) {
+    int count = 0;
+    for (size_t peak = peak_within(step, 0); peak && count < MOST_PEAKS; peak = peak_within(step, peak - 1))
+        peaks[count++] = peak;
+    return count;
 }
 
-/* From the least budget to one that asks for nothing, evenly. */
-static int budgets_between(const bench_options *options, const reference_model *model, wg_engine *engine,
-                           size_t budgets[BUDGETS], wg_error *error) {
+static int smaller_first(const void *one, const void *other) {
+    const size_t a = *(const size_t *)one, b = *(const size_t *)other;
+    return a < b ? -1 : a > b;
+}
+
+/* The peaks as budgets, of too many as many as there is room for, evenly; and where there are few, what lies
+ * halfway in the widest gaps. */
+static void spread_budgets(const size_t *peaks, int count, size_t budgets[BUDGETS]) {
+    const int own = count < BUDGETS ? count : BUDGETS;
+    for (int i = 0; i < own; i++) budgets[i] = peaks[own > 1 ? i * (count - 1) / (own - 1) : 0];
+    for (int n = own; n < BUDGETS; n++) {
+        size_t widest = 0, between = budgets[0];
+        qsort(budgets, (size_t)n, sizeof *budgets, smaller_first);
+        for (int i = 1; i < n; i++)
+            if (budgets[i] - budgets[i - 1] > widest) {
+                widest = budgets[i] - budgets[i - 1];
+                between = budgets[i - 1] + widest / 2;
+            }
+        budgets[n] = between;
+    }
+    qsort(budgets, BUDGETS, sizeof *budgets, smaller_first);
+}
+
+/* From the least budget to one that asks for nothing; `distinct`: how many peaks there are. */
+static int find_budgets(const bench_options *options, const reference_model *model, wg_engine *engine,
+                        size_t budgets[BUDGETS], int *distinct, wg_error *error) {
+    static size_t peaks[MOST_PEAKS];
     reference_step step;
     const int status = reference_open(&step, model, options->dtype, engine, error);
-    const size_t most = status ? 0 : peak_within(&step, 0), least = status ? 0 : least_budget(&step, most);
-    for (int i = 0; i < BUDGETS; i++) budgets[i] = least + (most - least) * (size_t)i / (BUDGETS - 1);
+    *distinct = status ? 0 : find_peaks(&step, peaks);
+    spread_budgets(peaks, *distinct, budgets);
     reference_close(&step);
     return status;
 }
@@ -155,13 +175,15 @@ static bool are_monotonic(const bench_run *runs) {
 
 int bench_sweep(const bench_options *options, const reference_model *model, const char *variant) {
     static bench_run runs[BUDGETS];
-    size_t budgets[BUDGETS];
+    size_t budgets[BUDGETS] = {0};
+    int distinct = 0;
     wg_error error = {0};
     wg_engine *engine = wg_engine_new(&error, .threads = options->threads, .disable = options->disable);
-    int status = engine ? budgets_between(options, model, engine, budgets, &error) : error.status;
+    int status = engine ? find_budgets(options, model, engine, budgets, &distinct, &error) : error.status;
     for (int i = 0; i < BUDGETS && !status; i++) {
         runs[i] = run_of(options, variant);
         runs[i].budget = budgets[i];
+        runs[i].distinct = distinct;
         status = bench_open(&runs[i], options, model, engine, &error);
         if (!status) status = bench_warm(&runs[i], &error);
     }

@@ -187,6 +187,7 @@ void bench_print(const bench_run *run, bool alone) {
            engine.isa);
     if (run->disable) printf(",\"disabled\":\"%s\"", run->disable);
     if (run->budget) printf(",\"budget\":%zu", run->budget);
+    if (run->distinct) printf(",\"distinct\":%d", run->distinct);
     print_time(run);
     if (alone) print_memory(run);
     print_plan(&run->plan);
