@@ -238,8 +238,53 @@ START_TEST(derivatives_of_elementwise_layers_are_not_kept_instead_of_them) {
 }
 END_TEST
 
+/* --- Passes that are off ------------------------------------------------------------------------ */
+
+static size_t steps_with(wg_engine *own, size_t budget) {
+    wg_tape *other = wg_tape_new(.engine = own);
+    wg_var x = wg_array(other, WG_F64, WG_SHAPE(2), (const double[]){1, 2}), y = wg_sin(wg_exp(wg_neg(x)));
+    wg_set_memory_budget(other, budget);
+    wg_plan_info info = {0};
+    ck_assert_msg(wg_eval(y) == WG_OK, "%s", wg_tape_message(other));
+    ck_assert_int_eq(wg_plan_report(other, &info), WG_OK);
+    wg_tape_free(other);
+    return info.steps;
+}
+
+START_TEST(a_pass_that_is_off_stays_off_under_a_budget) {
+    wg_engine *unfused = wg_engine_new(NULL, .threads = 1, .disable = "fuse");
+    ck_assert_uint_eq(steps_with(unfused, 0), 3);
+    ck_assert_uint_eq(steps_with(unfused, 1 << 20), 3);
+    wg_engine_free(unfused);
+}
+END_TEST
+
+/* An input may be the very memory of a state: new content must not be written while another assign reads it.
+ */
+START_TEST(an_input_that_lies_in_a_state_is_read_before_it_changes_under_a_budget) {
+    wg_tensor *start = wg_tensor_new(WG_F64, WG_SHAPE(2), NULL);
+    memcpy(wg_tensor_writable(start), (const double[]){1, 2}, 16);
+    wg_state *u = wg_state_new(start, NULL), *v = wg_state_new(start, NULL);
+    wg_tensor *lies_in_u = wg_tensor_over(WG_F64, WG_SHAPE(2), wg_tensor_data(wg_state_tensor(u)), NULL);
+    wg_assign(u, wg_mul(wg_read(tape, u), wg_scalar(tape, 100)));
+    wg_assign(v, wg_add(wg_read(tape, v), wg_input(tape, lies_in_u)));
+    wg_set_memory_budget(tape, 1 << 20);
+    ck_assert_msg(wg_eval_list((const wg_var[]){wg_scalar(tape, 0), WG_END_}) == WG_OK, "%s",
+                  wg_tape_message(tape));
+    for (int i = 0; i < 2; i++) {
+        ck_assert_double_eq(wg_tensor_get(wg_state_tensor(u), i), 100 * (i + 1));
+        ck_assert_double_eq(wg_tensor_get(wg_state_tensor(v), i), 2 * (i + 1));
+    }
+    wg_tensor_free(lies_in_u);
+    wg_tensor_free(start);
+    wg_state_free(u);
+    wg_state_free(v);
+}
+END_TEST
+
 WG_SUITE_WITH("plan/budget", begin, end, a_deep_network_fits_in_a_quarter_of_its_activations,
               less_memory_for_more_operations_and_never_otherwise, no_bit_depends_on_the_budget,
               a_region_is_computed_again_and_changes_no_bit,
               derivatives_of_elementwise_layers_are_not_kept_instead_of_them,
-              a_region_that_was_not_begun_cannot_end)
+              a_region_that_was_not_begun_cannot_end, a_pass_that_is_off_stays_off_under_a_budget,
+              an_input_that_lies_in_a_state_is_read_before_it_changes_under_a_budget)

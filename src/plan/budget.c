@@ -108,6 +108,7 @@ bool wg_plan_within(wg_plan *plan, wg_tape *tape, const wg_plan_settings *settin
                    .before = plan->low,
                    .order_count = plan->order.count,
                    .tail = plan->tail,
+                   .disabled = plan->disabled,
                    .least = SIZE_MAX};
     b.order = malloc((b.order_count + 1) * sizeof *b.order);
     b.fates = malloc(2 * plan->low.values.count + 1);
