@@ -2,7 +2,6 @@
  * fewest operations, at a tie with the lowest peak, at a tie the first. */
 #include "plan/recompute.h"
 #include <stdlib.h>
-#include <stdio.h>
 
 typedef struct trial {
     size_t peak, steps;
@@ -63,7 +62,6 @@ static bool is_better(const trial *a, const trial *b) {
 /* Tries what b->fates say, and remembers it if it is the best so far. */
 static bool try(budgeting *b, uint32_t disabled, trial *result) {
     if (!build_without(b, b->fates, disabled, result)) return false;
-    if (getenv("DBG")) fprintf(stderr, "T %zu %.0f %zu\n", result->peak, result->flops, result->steps);
     if (b->least > result->peak) b->least = result->peak;
     if (b->settings->budget && result->peak > b->settings->budget) return true;
     if (b->fits && !is_better(result, &b->best)) return true;
