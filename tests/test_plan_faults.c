@@ -660,22 +660,36 @@ static bool packs_early(wg_plan *plan, size_t at, bool *skip) {
     plan->order.at[at] = maker;
     return true;
 }
-/* It is read by an op that takes nothing packed. */
-static bool packed_for_another_reader(wg_plan *plan, size_t at, bool *skip) {
-    if (!NEXT(low.nodes)) return false;
-    wg_low_node *node = &plan->low.nodes.at[at];
-    bool reads = false;
+static bool reads_packed(const wg_plan *plan, const wg_low_node *node) {
     for (uint32_t k = 0; k < node->input_count; k++) {
         const uint32_t value = plan->low.edges.at[node->inputs + k];
-        reads |= value != WG_ABSENT && wg_maker(&plan->low, value)->pack_of != WG_ABSENT;
+        if (value != WG_ABSENT && wg_maker(&plan->low, value)->pack_of != WG_ABSENT) return true;
     }
-    if (!reads) return *skip = true;
-    static wg_op another;
-    another = *node->op;
-    another.pack = NULL;
-    node->op = &another;
+    return false;
+}
+static void run_as(wg_plan *plan, size_t at, const wg_op *op) {
+    plan->low.nodes.at[at].op = op;
     for (size_t m = 0; m < plan->members.count; m++)
-        if (plan->members.at[m] == at && wg_is_tiled(node)) plan->program[m].op = &another;
+        if (plan->members.at[m] == at && wg_is_tiled(&plan->low.nodes.at[at])) plan->program[m].op = op;
+}
+/* It is read by an op that takes nothing packed; or that does not with these types and attributes. */
+static bool packed_for_another_reader(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(low.nodes)) return false;
+    if (!reads_packed(plan, &plan->low.nodes.at[at])) return *skip = true;
+    static wg_op another;
+    another = *plan->low.nodes.at[at].op;
+    another.pack = NULL;
+    run_as(plan, at, &another);
+    return true;
+}
+static bool never(const wg_call *call) { return !call; }
+static bool packed_where_it_may_not(wg_plan *plan, size_t at, bool *skip) {
+    if (!NEXT(low.nodes)) return false;
+    if (!reads_packed(plan, &plan->low.nodes.at[at])) return *skip = true;
+    static wg_op another;
+    another = *plan->low.nodes.at[at].op;
+    another.may_pack = never;
+    run_as(plan, at, &another);
     return true;
 }
 
@@ -690,6 +704,7 @@ static const fault faults[] = {
     {"another kernel packs", packs_by_another_kernel},
     {"it packs before the value is made", packs_early},
     {"the reader takes nothing packed", packed_for_another_reader},
+    {"the reader takes nothing packed of this kind", packed_where_it_may_not},
     {"what packs packs something else", packs_another},
     {"it packs something else, and says so", packs_another_openly},
     {"another packed value is read", reads_another_packed},

@@ -211,6 +211,20 @@ static bool prove_packing(const wg_proof *p, uint32_t index) {
            wg_refute(p, index, "packs value %u by another kernel than that for it", node->pack_of);
 }
 
+/* Does the reader's operation take its input packed with these types and attributes? */
+static bool takes_packed(const wg_proof *p, const wg_low_node *node) {
+    if (!node->op->may_pack) return true;
+    wg_low_node as_given = *node;
+    as_given.inputs = node->given;
+    wg_operand *operands = malloc(((size_t)node->input_count + node->output_count) * sizeof *operands);
+    if (!operands) return wg_tape_no_memory(p->tape);
+    wg_call call;
+    wg_low_call(p->low, &as_given, attributes_of(p, node), operands, &call);
+    const bool takes = node->op->may_pack(&call);
+    free(operands);
+    return takes;
+}
+
 /* The value may be read packed in place of `given` if the reader's operation says so, and of just this: */
 static bool reads_packed(const wg_proof *p, const wg_low_node *node, uint32_t k, uint32_t given) {
     const wg_lowered *low = p->low;
@@ -221,7 +235,8 @@ static bool reads_packed(const wg_proof *p, const wg_low_node *node, uint32_t k,
            low->values.at[value].type.dtype == node->op->packed_dtype &&
            wg_type_equal(&low->values.at[given].type, &low->values.at[maker->pack_of].type) &&
            (!maker->op->attributes_size ||
-            !memcmp(attributes_of(p, maker), attributes_of(p, node), maker->op->attributes_size));
+            !memcmp(attributes_of(p, maker), attributes_of(p, node), maker->op->attributes_size)) &&
+           takes_packed(p, node);
 }
 
 static bool prove_input(const wg_proof *p, const wg_low_node *node, uint32_t k, uint32_t given) {
