@@ -2,6 +2,7 @@
  * for, where the time goes when it runs. */
 #include "cli/cli.h"
 #include "cli/models.h"
+#include <errno.h>
 
 enum { WARM_UP = 5, STEPS = 50 };
 
@@ -70,6 +71,15 @@ static const char *file_of(const char *option, int argc, char **argv, int *i) {
     return strcmp(argv[*i], option) == 0 && *i + 1 < argc ? argv[++*i] : NULL;
 }
 
+/* Of digits alone, and more than none. */
+static bool is_bytes(const char *text, size_t *bytes) {
+    char *end;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    *bytes = (size_t)number;
+    return *text >= '0' && *text <= '9' && !*end && !errno && number;
+}
+
 int cli_show(int argc, char **argv) {
     const reference_model *model = NULL;
     views asked = {0};
@@ -86,8 +96,8 @@ int cli_show(int argc, char **argv) {
             asked.graph = file;
         else if ((file = file_of("--trace", argc, argv, &i)))
             asked.trace = file;
-        else if ((file = file_of("--budget", argc, argv, &i)) && strtoull(file, NULL, 10))
-            asked.budget = (size_t)strtoull(file, NULL, 10);
+        else if ((file = file_of("--budget", argc, argv, &i)) && is_bytes(file, &asked.budget))
+            continue;
         else if (model || !(model = reference_find(argv[i])))
             return usage(stderr);
     }
