@@ -211,6 +211,28 @@ START_TEST(a_region_is_computed_again_and_changes_no_bit) {
 }
 END_TEST
 
+/* Nor is a budget forgotten where nothing may be computed again; node by node nobody asks for it. */
+START_TEST(a_budget_is_kept_to_though_nothing_is_computed_again) {
+    wg_tensor *x = numbers(WG_SHAPE(32, WIDTH));
+    for (int planned = 0; planned < 2; planned++) {
+        end();
+        begin();
+        wg_tape_free(tape);
+        wg_engine_free(engine);
+        engine =
+            wg_engine_new(NULL, .disable = "recompute", .executor = planned ? WG_PLANNED : WG_NODE_BY_NODE);
+        tape = wg_tape_new(.engine = engine);
+        const size_t peak = plan_within(deep, x, 32, 0).peak;
+        ck_assert_uint_eq(plan_within(deep, x, 32, peak).peak, peak);
+        ck_assert_uint_eq(plan_within(deep, x, 32, peak - 1).peak, planned ? 0 : peak);
+        wg_error error;
+        ck_assert_int_eq(wg_tape_recover(tape, &error), planned ? WG_ERROR_MEMORY : WG_OK);
+        if (planned) ck_assert_message_contains(error.message, "cannot be met");
+    }
+    wg_tensor_free(x);
+}
+END_TEST
+
 START_TEST(a_region_that_was_not_begun_cannot_end) {
     ck_assert_int_eq(wg_recompute_end(tape), WG_ERROR_TAPE);
     wg_error error;
@@ -285,6 +307,7 @@ END_TEST
 WG_SUITE_WITH("plan/budget", begin, end, a_deep_network_fits_in_a_quarter_of_its_activations,
               less_memory_for_more_operations_and_never_otherwise, no_bit_depends_on_the_budget,
               a_region_is_computed_again_and_changes_no_bit,
+              a_budget_is_kept_to_though_nothing_is_computed_again,
               derivatives_of_elementwise_layers_are_not_kept_instead_of_them,
               a_region_that_was_not_begun_cannot_end, a_pass_that_is_off_stays_off_under_a_budget,
               an_input_that_lies_in_a_state_is_read_before_it_changes_under_a_budget)

@@ -59,7 +59,8 @@ WG_API int wg_recompute_end(wg_tape *tape);
 
 /* Plans of this tape have at most this many bytes at their peak: what it takes is computed twice. 0: no budget. A
  * budget that cannot be met is an error of the evaluation and names the least that can be reached. A larger budget
- * never costs more operations, a smaller one never needs more memory; no bit of any value depends on it. */
+ * never costs more operations, a smaller one never needs more memory; no bit of any value depends on it. An engine that
+ * works node by node heeds none. */
 WG_API void wg_set_memory_budget(wg_tape *tape, size_t bytes);
 
 WG_END_C

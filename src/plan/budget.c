@@ -71,6 +71,15 @@ static bool try(budgeting *b, uint32_t disabled, trial *result) {
     return true;
 }
 
+static bool refuse(wg_tape *tape, size_t budget, size_t least) {
+    wg_tape_fail(
+        tape, WG_ERROR_MEMORY,
+        "wg_eval: the memory budget of %zu bytes cannot be met; the least that the plan can do with is %zu "
+        "bytes",
+        budget, least);
+    return false;
+}
+
 /* Leaves the plan of the best candidate. */
 static bool choose(budgeting *b) {
     const size_t budget = b->settings->budget;
@@ -81,12 +90,7 @@ static bool choose(budgeting *b) {
         if (budget && !try(b, b->disabled | 1u << WG_PASS_EPILOGUE, &result)) return false;
     }
     if (b->fits) return build_without(b, b->best_fates, b->best.disabled, &result);
-    wg_tape_fail(
-        b->tape, WG_ERROR_MEMORY,
-        "wg_eval: the memory budget of %zu bytes cannot be met; the least that the plan can do with is %zu "
-        "bytes",
-        budget, b->least);
-    return false;
+    return refuse(b->tape, budget, b->least);
 }
 
 static bool has_region(const wg_plan *plan) {
@@ -98,7 +102,11 @@ static bool has_region(const wg_plan *plan) {
 bool wg_plan_within(wg_plan *plan, wg_tape *tape, const wg_plan_settings *settings,
                     bool (*build)(wg_plan *plan, wg_tape *tape)) {
     const bool on = wg_plan_pass_on(plan, WG_PASS_RECOMPUTE) && (settings->budget || has_region(plan));
-    if (!on) return build(plan, tape);
+    if (!on) {
+        if (!build(plan, tape)) return false;
+        const size_t peak = wg_plan_bytes(plan, settings->threads);
+        return !settings->budget || peak <= settings->budget || refuse(tape, settings->budget, peak);
+    }
     budgeting b = {.plan = plan,
                    .tape = tape,
                    .settings = settings,

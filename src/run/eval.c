@@ -137,7 +137,7 @@ static bool add_budget(wg_tape *tape, const wg_plan_settings *settings) {
 static wg_plan *find_plan(wg_tape *tape, wg_evaluation *e) {
     wg_engine *engine = tape->engine;
     wg_plan_settings settings = {.lower = {engine->isa, engine->disabled},
-                                 .budget = tape->budget,
+                                 .budget = engine->executor == WG_PLANNED ? tape->budget : 0,
                                  .threads = wg_pool_threads(engine->pool)};
     if (states_are_inputs(tape, e)) settings.lower.disabled |= 1u << WG_PASS_UPDATE;
     if (!wg_write_key(tape, e->roots.at, &e->count, &settings.lower) || !add_budget(tape, &settings))
