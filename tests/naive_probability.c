@@ -17,9 +17,12 @@ static row_facts facts(const naive_real *x, int64_t n, int64_t step) {
     naive_real sum = 0;
     for (int64_t k = 0; k < n; k++)
         f.most = isnan(x[k * step]) || x[k * step] > f.most ? x[k * step] : f.most;
-    for (int64_t k = 0; k < n; k++) sum += expl(x[k * step] - f.most);
-    for (int64_t k = 0; k < n; k++)
-        f.spread += expl(x[k * step] - f.most) / sum * fabsl(x[k * step] - f.most);
+    for (int64_t k = 0; k < n; k++) {
+        const naive_real d = x[k * step] - f.most, weight = expl(d);
+        sum += weight;
+        f.spread += weight * fabsl(d);
+    }
+    f.spread /= sum;
     f.log_sum = logl(sum);
     return f;
 }
@@ -38,13 +41,15 @@ static void along_axis(naive_call *call, bool logarithm) {
     for (int i = axis + 1; i < x->type.rank; i++) step *= x->type.extent[i];
     call->roundings = (naive_real)n + 8;
     for (int64_t i = 0; i < x->count; i++) {
-        const int64_t first = i / (n * step) * (n * step) + i % step;
-        const row_facts f = facts(x->value + first, n, step);
-        const naive_real d = x->value[i] - f.most, log_p = d - f.log_sum;
-        if (logarithm)
-            set(y, i, log_p, fabsl(d) + fabsl(f.log_sum) + f.spread + 1);
-        else
-            set(y, i, expl(log_p), expl(log_p) * (1 + fabsl(d) + f.spread));
+        if (i / step % n != 0) continue; /* the first of each row */
+        const row_facts f = facts(x->value + i, n, step);
+        for (int64_t k = i; k < i + n * step; k += step) {
+            const naive_real d = x->value[k] - f.most, log_p = d - f.log_sum, p = logarithm ? 0 : expl(log_p);
+            if (logarithm)
+                set(y, k, log_p, fabsl(d) + fabsl(f.log_sum) + f.spread + 1);
+            else
+                set(y, k, p, p * (1 + fabsl(d) + f.spread));
+        }
     }
 }
 static void softmax(naive_call *call) { along_axis(call, false); }
