@@ -15,4 +15,14 @@ int cli_hash(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_show(int argc, char **argv);
 
+/* The least memory that a plan can do with, of a tape that was to plan for a budget of one byte: its error
+ * names it. 0: it does not. Heals the tape. */
+static inline size_t cli_least_budget(wg_tape *tape) {
+    wg_error error = {.message = ""};
+    size_t least = 0;
+    wg_tape_recover(tape, &error);
+    const char *named = strstr(error.message, "can do with is ");
+    return named && sscanf(named, "can do with is %zu bytes", &least) == 1 ? least : 0;
+}
+
 #endif

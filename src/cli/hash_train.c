@@ -92,24 +92,12 @@ static int push_out(training *t) {
     return status ? fail(t, status, "an evaluation beside the training failed") : WG_OK;
 }
 
-/* Can the step that has been recorded do with so many bytes? */
-static bool does_with(training *t, size_t bytes) {
-    wg_set_memory_budget(t->tape, bytes);
-    return wg_prepare(t->network.loss) == WG_OK || (wg_tape_recover(t->tape, NULL), false);
-}
-
-/* A budget between the least that the step can do with, roughly, and what the plain way takes. */
+/* A budget between the least that the step can do with and what the plain way takes. */
 static void set_budget(training *t) {
-    size_t too_few = 0, enough = t->plain->info.peak;
-    const size_t step = enough / 128;
-    while (enough - too_few > step) {
-        const size_t middle = too_few + (enough - too_few) / 2;
-        if (does_with(t, middle))
-            enough = middle;
-        else
-            too_few = middle;
-    }
-    t->budget = enough + (t->plain->info.peak - enough) * (size_t)t->setting->budget / 100;
+    wg_set_memory_budget(t->tape, 1);
+    wg_prepare(t->network.loss);
+    const size_t least = cli_least_budget(t->tape);
+    t->budget = least + (t->plain->info.peak - least) * (size_t)t->setting->budget / 100;
     wg_set_memory_budget(t->tape, t->budget);
 }
 
