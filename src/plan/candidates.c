@@ -10,8 +10,8 @@
  *   by segment  of n segments only the last saved value is kept, as in Chen, Xu, Zhang & Guestrin 2016,
  *               arXiv:1604.06174. Segments have the same number of bytes, or shrink evenly towards the end:
  *               the backward pass goes through the last one while all kept values are still there. What can
- * be packed is dropped as well, or packed. subsets     of the levers that free most, every combination; of as
- * many as is quick. */
+ *               be packed is dropped as well, or packed.
+ *   subsets     of the levers that free most, every combination; of as many as is quick. */
 #include "plan/recompute.h"
 #include <stdlib.h>
 
