@@ -1,51 +1,18 @@
 /* What a profile tells is what ran: every step, as often as it was called, with times that add up; and to
- * profile changes no bit, takes no memory while a plan runs, and survives every allocation that fails. */
-#include "faults.h"
-#include "run/evaluation.h"
-#include "suite.h"
+ * profile changes no bit. */
+#include "trace_suite.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
-static wg_engine *engine;
-static wg_tape *tape;
-static wg_model *model;
-static wg_optimizer *optimizer;
+enum { RUNS = 7 };
 
-static void open_all(void) {
-    engine = wg_engine_new(NULL, .threads = 2);
-    tape = wg_tape_new(.engine = engine);
-    model = wg_model_new(.seed = 7);
-    optimizer = wg_sgd(model, 0.1, .momentum = 0.9);
-    ck_assert(engine && tape && model && optimizer);
-}
-static void close_all(void) {
-    wg_optimizer_free(optimizer);
-    wg_model_free(model);
-    wg_tape_free(tape);
-    wg_engine_free(engine);
-}
-
-enum { BATCH = 8, SIZE = 8, RUNS = 7 };
-
-/* A step of a small network, in a scope whose name JSON must have otherwise. */
+/* In a scope whose name JSON must have otherwise. */
 static double do_step(int batch) {
-    static float pictures[BATCH * SIZE * SIZE];
-    static const int64_t classes[BATCH] = {0, 3, 1, 2, 4, 4, 0, 1};
-    for (int i = 0; i < BATCH * SIZE * SIZE; i++) pictures[i] = (float)(i % 17) / 17;
-    wg_tape_clear(tape);
-    wg_scope(tape, "a\"b\\c\n\xC3\xA4\xFF");
-    wg_var x = wg_array(tape, WG_F32, WG_SHAPE(batch, 1, SIZE, SIZE), pictures);
-    x = wg_max_pool2d(wg_relu(wg_conv2d_layer(model, "conv", x, 4, .kernel = 3, .padding = 1)), .kernel = 2);
-    x = wg_linear(model, "fc", wg_flatten(x, 1), 5);
-    wg_var loss = wg_softmax_cross_entropy(x, wg_array(tape, WG_I64, WG_SHAPE(batch), classes));
-    wg_scope_end(tape);
-    wg_minimize(optimizer, loss);
+    const wg_var loss = record_step(batch, "a\"b\\c\n\xC3\xA4\xFF");
     ck_assert_msg(wg_eval(loss) == WG_OK, "%s", wg_tape_message(tape));
     return wg_item(loss);
 }
-
-static const wg_plan *latest_plan(void) { return wg_evaluation_latest(tape)->plan; }
 
 static void profile_steps(size_t events, int runs) {
     wg_error error;
@@ -311,21 +278,6 @@ START_TEST(to_profile_changes_no_bit) {
 }
 END_TEST
 
-START_TEST(profiled_runs_after_the_first_take_no_memory) {
-    profile_steps(100, 1);
-    ck_assert_int_eq(wg_profile_start(tape, 100, NULL), WG_OK);
-    ck_assert_int_eq(wg_rerun(tape), WG_OK);
-    faults_arm(-1);
-    for (int i = 0; i < 5; i++) wg_rerun(tape);
-    const long calls = faults_calls();
-    faults_disarm();
-    ck_assert_int_eq(calls, 0);
-    const table t = make_table();
-    ck_assert_uint_eq(t.runs, 6);
-    free(t.text);
-}
-END_TEST
-
 /* --- Errors ------------------------------------------------------------------------------------ */
 
 static bool start_while_running(void *context) {
@@ -373,45 +325,9 @@ START_TEST(runs_that_cannot_be_noted_are_counted) {
 }
 END_TEST
 
-/* A start that finds no memory leaves what was noted; a run that finds none for its notes goes on without. */
-START_TEST(profiling_survives_every_allocation_that_fails) {
-    char path[512], text[1 << 14];
-    snprintf(path, sizeof path, "%s", temporary_path("trace.json"));
-    profile_steps(100, 2);
-    FILE *stream = fmemopen(text, sizeof text, "w");
-    ck_assert_int_eq(wg_profile_trace(tape, path, NULL), WG_OK);
-    ck_assert_int_eq(wg_profile_table(tape, stream), WG_OK);
-    int errors[4] = {0};
-    for (int what = 0; what < 4; what++)
-        for (long n = 0;; n++) {
-            if (what == 3) ck_assert_int_eq(wg_profile_start(tape, 100, NULL), WG_OK);
-            const faults_held before = faults_hold();
-            faults_arm(n);
-            rewind(stream);
-            const int status = what == 0   ? wg_profile_start(tape, 100, NULL)
-                               : what == 1 ? wg_profile_trace(tape, path, NULL)
-                               : what == 2 ? wg_profile_table(tape, stream)
-                                           : wg_rerun(tape);
-            const bool hit = faults_disarm();
-            if (what != 3 && (what || status)) ck_assert(faults_same(before, faults_hold()));
-            ck_assert(what == 3 ? status == WG_OK : hit || status == WG_OK);
-            if (what == 0 && !hit) do_step(BATCH);
-            if (!hit) break;
-            errors[what]++;
-        }
-    fclose(stream);
-    ck_assert_int_ge(errors[0], 3);
-    ck_assert_int_ge(errors[1], 3);
-    ck_assert_int_ge(errors[2], 1);
-    ck_assert_int_ge(errors[3], 5);
-}
-END_TEST
-
-WG_SUITE_WITH("trace_profile", open_all, close_all,
-              every_call_of_every_step_is_in_the_table_and_shares_add_up,
-              a_matrix_product_has_the_operations_that_it_takes, all_plans_that_ran_are_in_the_table,
-              a_full_timeline_leaves_the_table_whole, steps_that_share_a_wave_share_its_time_by_their_pieces,
-              the_timeline_has_every_wave_and_pieces_lie_within_waves, names_of_the_programs_are_escaped,
-              a_full_timeline_drops_what_comes_later, to_profile_changes_no_bit,
-              profiled_runs_after_the_first_take_no_memory, what_cannot_be_shown_or_started_is_an_error,
-              runs_that_cannot_be_noted_are_counted, profiling_survives_every_allocation_that_fails)
+TRACE_SUITE("trace_profile", every_call_of_every_step_is_in_the_table_and_shares_add_up,
+            a_matrix_product_has_the_operations_that_it_takes, all_plans_that_ran_are_in_the_table,
+            a_full_timeline_leaves_the_table_whole, steps_that_share_a_wave_share_its_time_by_their_pieces,
+            the_timeline_has_every_wave_and_pieces_lie_within_waves, names_of_the_programs_are_escaped,
+            a_full_timeline_drops_what_comes_later, to_profile_changes_no_bit,
+            what_cannot_be_shown_or_started_is_an_error, runs_that_cannot_be_noted_are_counted)
