@@ -202,7 +202,8 @@ struct wg_op {
 
     /* Of input `packed_input` the op needs no more than what `pack` makes of it, and takes that in its place with
      * the same bits: it can be kept for the backward pass where memory is short. `pack` has one input, one output
-     * of the same shape and of `packed_dtype`, and either no attributes or this op's. NULL: no such input. */
+     * of the same shape and of `packed_dtype`; and no attributes, or else this op's, all structural, and is not
+     * elementwise. NULL: no such input. */
     const wg_op *pack;
     int packed_input;
     wg_dtype packed_dtype;

@@ -205,12 +205,22 @@ size_t wg_plan_turn(const wg_lowered *low, const uint32_t *order, size_t count) 
     return count;
 }
 
+/* A packing node has its reader's attributes, copied once and for all: none of them may change from run to
+ * run, and tiles would look for them at its maker. */
+static bool has_plain_attributes(const wg_op *pack) {
+    if (pack->attributes_size && pack->flags & WG_ELEMENTWISE) return false;
+    for (const wg_attribute *a = pack->attributes; a && a->name; a++)
+        if (a->is_value) return false;
+    return true;
+}
+
 static bool packs(const wg_plan *plan, const wg_tape *tape, const wg_low_node *node, uint32_t k,
                   wg_operand *operands) {
     const wg_lowered *low = &plan->low;
     const uint32_t value = low->edges.at[node->given + k], own = wg_bytes_of(low, value);
     if (node->leaf || !node->op->pack || k != (uint32_t)node->op->packed_input ||
-        !wg_type_equal(&low->values.at[value].type, &low->values.at[own].type))
+        !wg_type_equal(&low->values.at[value].type, &low->values.at[own].type) ||
+        !has_plain_attributes(node->op->pack))
         return false;
     wg_call call;
     wg_low_call(low, node, wg_low_attributes(low, node, tape, tape->order.at), operands, &call);
