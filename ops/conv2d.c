@@ -5,7 +5,8 @@
  *                                  over  s i + d u - p = h,  s j + d v - p = w
  *   grad_weight:  dw[k, c, u, v] = sum_{n, i, j} dy[n, k, i, j] x[n, c, si + du - p, sj + dv - p]
  *
- * with stride s, dilation d, padding p (each for both axes); c runs over the channels of k's group; x is
+ * with stride s, dilation d, padding p in front (each for both axes; padding behind decides how many i and j
+ * there are); c runs over the channels of k's group; x is
  * zero outside the image, and so is dy. The trilinear form <dy, conv2d(x, w)> has these three as its
  * derivatives, so each is bilinear and the other two give its rule: the family is closed under
  * differentiation.
@@ -14,7 +15,7 @@
  * terms in the order written under the sum, the last index fastest; for grad_weight the blocks of an
  * image's pixels are added image after image, and parts of WG_K_BLOCK images in order. In grad_input only (u, v) that hit a whole i and j are
  * terms. Bias is added last. */
-#include "op.h"
+#include "window.h"
 #include "kernels/cpu/blocks.h"
 
 typedef wg_conv2d_attributes conv2d_attributes;
@@ -137,29 +138,45 @@ WG_KERNEL(conv2d_grad_weight, grad_weight)
                  .high = INT32_MAX, .preset = otherwise, .meaning = text)
 #define COMMON_ATTRIBUTES                                                                                       \
     ONE_FOR_EACH_AXIS(stride, 1, 1, "pixels from one window to the next, down and across"),                     \
-        ONE_FOR_EACH_AXIS(padding, 0, 0, "zeros around the image: above and below, left and right"),            \
+        WG_ATTRIBUTE(conv2d_attributes, padding, .kind = WG_ATTRIBUTE_INT, .count = 4, .bounded = true, .low = 0, \
+                     .high = INT32_MAX, .meaning = "zeros around the image: above, left, below, right"),        \
         ONE_FOR_EACH_AXIS(dilation, 1, 1, "pixels from one tap of the kernel to the next"),                     \
         WG_ATTRIBUTE(conv2d_attributes, groups, .kind = WG_ATTRIBUTE_INT, .bounded = true, .low = 1,            \
                      .high = INT32_MAX, .preset = 1, .meaning = "parts of the channels that do not mix")
 
-static const wg_attribute attributes[] = {COMMON_ATTRIBUTES, WG_NO_MORE_ATTRIBUTES};
+static const wg_attribute attributes[] = {
+    COMMON_ATTRIBUTES,
+    WG_ATTRIBUTE(conv2d_attributes, auto_pad, .kind = WG_ATTRIBUTE_INT, .bounded = true, .high = WG_PAD_VALID,
+                 .meaning = "0: padding as given; 1, 2: as many outputs as strides in the image, the odd zero behind or "
+                            "in front; 3: no padding"),
+    WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute grad_attributes[] = {
     COMMON_ATTRIBUTES, ONE_FOR_EACH_AXIS(size, 0, 0, "height and width of what the gradient is for"),
     WG_NO_MORE_ATTRIBUTES};
+
+static void resolve_auto_pad(conv2d_attributes *a, const int64_t in[2], const int64_t taps[2]) {
+    for (int i = 0; i < 2; i++) {
+        int64_t reach;
+        if (__builtin_mul_overflow(taps[i] - 1, a->dilation[i], &reach)) continue; /* infer_size refuses it */
+        window_auto_pad(a->auto_pad, in[i], reach + 1, a->stride[i], &a->padding[i], &a->padding[2 + i]);
+    }
+    a->auto_pad = WG_PAD_AS_GIVEN;
+}
 
 /* Height and width of the result, or an error. */
 static int infer_size(wg_infer *infer, const int64_t in[2], const int64_t taps[2], int64_t out[2]) {
     const conv2d_attributes *a = infer->attributes;
     for (int i = 0; i < 2; i++) {
         int64_t padded, reach;
-        if (__builtin_add_overflow(in[i], 2 * a->padding[i], &padded) || taps[i] < 1 ||
+        if (__builtin_add_overflow(in[i], a->padding[i] + a->padding[2 + i], &padded) || taps[i] < 1 ||
             __builtin_mul_overflow(taps[i] - 1, a->dilation[i], &reach) || reach >= padded)
             return wg_infer_fail(
                 infer, WG_ERROR_SHAPE,
                 "kernel %lld×%lld with dilation %lld×%lld does not fit the image %lld×%lld with padding "
-                "%lld×%lld: it must not be empty, nor larger than the padded input",
+                "%lld, %lld, %lld, %lld: it must not be empty, nor larger than the padded input",
                 (long long)taps[0], (long long)taps[1], (long long)a->dilation[0], (long long)a->dilation[1],
-                (long long)in[0], (long long)in[1], (long long)a->padding[0], (long long)a->padding[1]);
+                (long long)in[0], (long long)in[1], (long long)a->padding[0], (long long)a->padding[1],
+                (long long)a->padding[2], (long long)a->padding[3]);
         out[i] = (padded - reach - 1) / a->stride[i] + 1;
     }
     return WG_OK;
@@ -201,6 +218,7 @@ static int infer(wg_infer *infer) {
                              wg_infer_shape_text(infer, bias), wg_infer_shape_text(infer, weight),
                              (long long)weight->extent[0]);
     *y = (wg_type){.dtype = x->dtype, .rank = 4, .extent = {x->extent[0], weight->extent[0]}};
+    resolve_auto_pad(infer->attributes, x->extent + 2, weight->extent + 2);
     return infer_size(infer, x->extent + 2, weight->extent + 2, y->extent + 2);
 }
 
@@ -303,22 +321,35 @@ static const struct {
     int64_t n, channels, in[2], filters, taps[2];
     conv2d_attributes with;
 } cases[] = {
-    {2, 3, {5, 6}, 4, {3, 3}, {{1, 1}, {1, 1}, {1, 1}, 1, {0}}},
-    {1, 1, {1, 1}, 1, {1, 1}, {{1, 1}, {0, 0}, {1, 1}, 1, {0}}},
-    {2, 1, {7, 5}, 2, {3, 2}, {{1, 1}, {0, 0}, {1, 1}, 1, {0}}},
-    {1, 2, {6, 7}, 3, {2, 3}, {{2, 1}, {1, 0}, {1, 1}, 1, {0}}},
-    {1, 2, {7, 8}, 2, {3, 3}, {{2, 3}, {1, 2}, {1, 1}, 1, {0}}},
-    {1, 2, {7, 7}, 2, {3, 2}, {{1, 1}, {0, 1}, {2, 3}, 1, {0}}},
-    {1, 1, {9, 8}, 2, {3, 3}, {{2, 2}, {2, 2}, {2, 2}, 1, {0}}},
-    {2, 4, {4, 5}, 6, {3, 3}, {{1, 1}, {1, 1}, {1, 1}, 2, {0}}},
-    {1, 4, {5, 4}, 4, {3, 3}, {{1, 1}, {1, 1}, {1, 1}, 4, {0}}},
-    {1, 3, {5, 5}, 6, {2, 2}, {{2, 2}, {0, 0}, {1, 1}, 3, {0}}},
-    {2, 5, {3, 4}, 7, {1, 1}, {{1, 1}, {0, 0}, {1, 1}, 1, {0}}},
-    {1, 2, {5, 5}, 3, {1, 1}, {{2, 3}, {0, 0}, {1, 1}, 1, {0}}},
-    {1, 2, {3, 3}, 2, {3, 3}, {{1, 1}, {3, 4}, {1, 1}, 1, {0}}},
-    {1, 2, {4, 6}, 2, {4, 6}, {{1, 1}, {0, 0}, {1, 1}, 1, {0}}},
-    {1, 30, {3, 3}, 2, {3, 3}, {{1, 1}, {1, 1}, {1, 1}, 1, {0}}}, /* two blocks of the sum */
-    {0, 2, {4, 4}, 3, {3, 3}, {{1, 1}, {1, 1}, {1, 1}, 1, {0}}},
+    {2, 3, {5, 6}, 4, {3, 3}, {{1, 1}, {1, 1, 1, 1}, {1, 1}, 1, {0}, 0}},
+    {1, 1, {1, 1}, 1, {1, 1}, {{1, 1}, {0, 0, 0, 0}, {1, 1}, 1, {0}, 0}},
+    {2, 1, {7, 5}, 2, {3, 2}, {{1, 1}, {0, 0, 0, 0}, {1, 1}, 1, {0}, 0}},
+    {1, 2, {6, 7}, 3, {2, 3}, {{2, 1}, {1, 0, 1, 0}, {1, 1}, 1, {0}, 0}},
+    {1, 2, {7, 8}, 2, {3, 3}, {{2, 3}, {1, 2, 1, 2}, {1, 1}, 1, {0}, 0}},
+    {1, 2, {7, 7}, 2, {3, 2}, {{1, 1}, {0, 1, 0, 1}, {2, 3}, 1, {0}, 0}},
+    {1, 1, {9, 8}, 2, {3, 3}, {{2, 2}, {2, 2, 2, 2}, {2, 2}, 1, {0}, 0}},
+    {2, 4, {4, 5}, 6, {3, 3}, {{1, 1}, {1, 1, 1, 1}, {1, 1}, 2, {0}, 0}},
+    {1, 4, {5, 4}, 4, {3, 3}, {{1, 1}, {1, 1, 1, 1}, {1, 1}, 4, {0}, 0}},
+    {1, 3, {5, 5}, 6, {2, 2}, {{2, 2}, {0, 0, 0, 0}, {1, 1}, 3, {0}, 0}},
+    {2, 5, {3, 4}, 7, {1, 1}, {{1, 1}, {0, 0, 0, 0}, {1, 1}, 1, {0}, 0}},
+    {1, 2, {5, 5}, 3, {1, 1}, {{2, 3}, {0, 0, 0, 0}, {1, 1}, 1, {0}, 0}},
+    {1, 2, {3, 3}, 2, {3, 3}, {{1, 1}, {3, 4, 3, 4}, {1, 1}, 1, {0}, 0}},
+    {1, 2, {4, 6}, 2, {4, 6}, {{1, 1}, {0, 0, 0, 0}, {1, 1}, 1, {0}, 0}},
+    {1, 30, {3, 3}, 2, {3, 3}, {{1, 1}, {1, 1, 1, 1}, {1, 1}, 1, {0}, 0}}, /* two blocks of the sum */
+    {0, 2, {4, 4}, 3, {3, 3}, {{1, 1}, {1, 1, 1, 1}, {1, 1}, 1, {0}, 0}},
+    {1, 0, {4, 4}, 3, {3, 3}, {{1, 1}, {1, 1, 1, 1}, {1, 1}, 1, {0}, 0}},
+    {1, 2, {5, 6}, 3, {3, 3}, {{1, 1}, {0, 1, 2, 0}, {1, 1}, 1, {0}, 0}}, /* more on one side */
+    {1, 1, {4, 5}, 2, {2, 2}, {{1, 1}, {0, 0, 1, 1}, {1, 1}, 1, {0}, 0}},
+    {1, 1, {4, 5}, 2, {2, 2}, {{1, 1}, {1, 1, 0, 0}, {1, 1}, 1, {0}, 0}},
+    {2, 2, {6, 5}, 2, {3, 2}, {{2, 2}, {2, 0, 0, 1}, {1, 1}, 2, {0}, 0}},
+    {1, 2, {5, 5}, 2, {2, 3}, {{3, 2}, {1, 3, 0, 2}, {2, 1}, 1, {0}, 0}},
+    {1, 1, {6, 6}, 1, {3, 3}, {{2, 1}, {0, 2, 4, 1}, {1, 2}, 1, {0}, 0}},
+    {1, 1, {2, 3}, 1, {2, 2}, {{1, 2}, {0, 0, 5, 4}, {1, 1}, 1, {0}, 0}}, /* windows in the padding alone */
+    {1, 1, {1, 7}, 2, {1, 3}, {{1, 1}, {0, 2, 0, 0}, {1, 1}, 1, {0}, 0}}, /* causal, along one axis */
+    {1, 1, {1, 9}, 2, {1, 3}, {{1, 2}, {0, 1, 0, 3}, {1, 3}, 1, {0}, 0}},
+    {1, 6, {3, 4}, 6, {2, 2}, {{1, 1}, {0, 1, 1, 0}, {1, 1}, 6, {0}, 0}},
+    {1, 6, {3, 3}, 12, {3, 3}, {{1, 1}, {1, 1, 1, 1}, {1, 1}, 6, {0}, 0}},
+    {3, 1, {4, 4}, 1, {3, 3}, {{1, 3}, {1, 0, 1, 2}, {1, 1}, 1, {0}, 0}},
 };
 
 static void sample(wg_sampler *s, int which) {
@@ -327,7 +358,7 @@ static void sample(wg_sampler *s, int which) {
         const int64_t n = cases[i].n, k = cases[i].filters, *in = cases[i].in, *taps = cases[i].taps;
         int64_t out[2];
         for (int axis = 0; axis < 2; axis++) {
-            out[axis] = (in[axis] + 2 * with.padding[axis] - with.dilation[axis] * (taps[axis] - 1) - 1) /
+            out[axis] = (in[axis] + with.padding[axis] + with.padding[2 + axis] - with.dilation[axis] * (taps[axis] - 1) - 1) /
                             with.stride[axis] +
                         1;
             with.size[axis] = which == 1 ? in[axis] : which == 2 ? taps[axis] : 0;
@@ -341,7 +372,18 @@ static void sample(wg_sampler *s, int which) {
         if (which == 2) WG_SAMPLE(s, &with, {.shape = x}, {.shape = dy});
     }
 }
-static void samples(wg_sampler *s) { sample(s, 0); }
+static void samples(wg_sampler *s) {
+    sample(s, 0);
+    static const int64_t strides[][2] = {{1, 1}, {2, 1}, {2, 3}}, dilations[][2] = {{1, 1}, {1, 2}, {2, 1}};
+    for (int i = 0; i < 9; i++) {
+        const conv2d_attributes with = {.stride = {strides[i / 3][0], strides[i / 3][1]},
+                                        .dilation = {dilations[i % 3][0], dilations[i % 3][1]},
+                                        .groups = 1 + i % 2,
+                                        .auto_pad = WG_PAD_SAME_UPPER + (i + i / 3) % 3};
+        WG_SAMPLE(s, &with, {.shape = WG_SHAPE(1, 2, 5 + i % 2, 6)},
+                  {.shape = WG_SHAPE(2, 2 / with.groups, 2, 2 + i % 3 / 2)}, {.shape = WG_SHAPE(2), .absent = i % 2});
+    }
+}
 static void samples_of_grad_input(wg_sampler *s) { sample(s, 1); }
 static void samples_of_grad_weight(wg_sampler *s) { sample(s, 2); }
 
@@ -403,9 +445,10 @@ const wg_op wg_op_conv2d_grad_weight = {
 
 wg_var (wg_conv2d)(wg_var x, wg_var weight, wg_var bias, const wg_conv2d_options *options) {
     WG_READ_OPTIONS(wg_conv2d_options, given, options);
-    conv2d_attributes chosen = {.groups = given.groups ? given.groups : 1};
+    conv2d_attributes chosen = {.groups = given.groups ? given.groups : 1, .auto_pad = given.auto_pad};
     if (!wg_read_pair(x.tape, "conv2d", "stride", given.stride, given.stride_hw, 1, chosen.stride) ||
-        !wg_read_pair(x.tape, "conv2d", "padding", given.padding, given.padding_hw, 0, chosen.padding) ||
+        !window_read_padding(x.tape, "conv2d", given.padding, given.padding_hw, given.pads, given.auto_pad, 2,
+                             chosen.padding) ||
         !wg_read_pair(x.tape, "conv2d", "dilation", given.dilation, given.dilation_hw, 1, chosen.dilation))
         return wg_refuse(x.tape);
     return WG_RECORD(&wg_op_conv2d, &chosen, x, weight, bias);

@@ -1,5 +1,6 @@
 /* naive_products — sums of products: matrix products, convolution, pooling, and their transposes. */
 #include "naive.h"
+#include "kernels/cpu/blocks.h"
 #include <math.h>
 #include <string.h>
 
@@ -67,7 +68,7 @@ static void matmul(naive_call *call) {
 /* --- conv2d --------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    int64_t stride[2], padding[2], dilation[2], groups;
+    int64_t stride[2], padding[4], dilation[2], groups;
 } geometry;
 
 static geometry read_geometry(const naive_call *call) {
@@ -75,6 +76,7 @@ static geometry read_geometry(const naive_call *call) {
     for (int i = 0; i < 2; i++) {
         g.stride[i] = naive_int(call, "stride", i);
         g.padding[i] = naive_int(call, "padding", i);
+        g.padding[2 + i] = naive_int(call, "padding", 2 + i);
         g.dilation[i] = naive_int(call, "dilation", i);
     }
     return g;
@@ -113,12 +115,33 @@ static void into_weight(naive_call *call, int64_t x, int64_t weight, int64_t y) 
     add_product(&call->outputs[0], weight, call->inputs[0].value[x], call->inputs[1].value[y]);
 }
 
+/* The numbers that auto_pad stands for, into the call's attributes, as ONNX Conv has them. */
+static void resolve_auto_pad(naive_call *call) {
+    static wg_conv2d_attributes resolved;
+    const geometry g = read_geometry(call);
+    const int64_t mode = naive_int(call, "auto_pad", 0);
+    if (!mode) return;
+    memcpy(&resolved, call->attributes, sizeof resolved);
+    for (int i = 0; i < 2; i++) {
+        const int64_t in = call->inputs[0].type.extent[2 + i];
+        const int64_t out = (in + g.stride[i] - 1) / g.stride[i];
+        int64_t total =
+            (out - 1) * g.stride[i] + g.dilation[i] * (call->inputs[1].type.extent[2 + i] - 1) + 1 - in;
+        if (total < 0 || mode == 3) total = 0;
+        resolved.padding[i] = mode == 2 ? (total + 1) / 2 : total / 2;
+        resolved.padding[2 + i] = total - resolved.padding[i];
+    }
+    resolved.auto_pad = 0;
+    call->attributes = &resolved;
+}
+
 static void conv2d(naive_call *call) {
+    resolve_auto_pad(call);
     const geometry g = read_geometry(call);
     const naive_array *x = &call->inputs[0], *weight = &call->inputs[1], *bias = &call->inputs[2];
     wg_type type = {.dtype = x->type.dtype, .rank = 4, .extent = {x->type.extent[0], weight->type.extent[0]}};
     for (int i = 0; i < 2; i++)
-        type.extent[2 + i] = (x->type.extent[2 + i] + 2 * g.padding[i] -
+        type.extent[2 + i] = (x->type.extent[2 + i] + g.padding[i] + g.padding[2 + i] -
                               g.dilation[i] * (weight->type.extent[2 + i] - 1) - 1) /
                                  g.stride[i] +
                              1;

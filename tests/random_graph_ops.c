@@ -414,7 +414,7 @@ static void image(graph_maker *m) {
         .extent = {filters, type.extent[1] / groups, 1 + graph_below(m, 3), 1 + graph_below(m, 3)}};
     const wg_type bias = {.dtype = type.dtype, .rank = 1, .extent = {filters}};
     set_pair(m, &conv, "stride", 1, 2);
-    set_pair(m, &conv, "padding", 0, 2);
+    for (int side = 0; side < 4; side++) graph_set(&conv, "padding", side, graph_below(m, 3));
     set_pair(m, &conv, "dilation", 1, 1 + graph_below(m, 2));
     graph_set(&conv, "groups", 0, groups);
     graph_input(&conv, x);

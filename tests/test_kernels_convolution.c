@@ -9,35 +9,41 @@
 typedef struct shape {
     int64_t images, groups, channels, filters; /* channels and filters of one group */
     int64_t in[2], taps[2], stride[2], padding[2], dilation[2];
+    int64_t behind[2]; /* so much more padding below and right */
 } shape;
 
 static const shape shapes[] = {
-    {2, 1, 3, 5, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
-    {3, 1, 1, 32, {28, 28}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},  /* a first layer */
-    {2, 1, 32, 64, {14, 14}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, /* more terms than a block has */
-    {520, 1, 2, 3, {3, 4}, {2, 2}, {1, 1}, {1, 1}, {1, 1}},   /* more images than two parts of a sum */
-    {1, 1, 64, 17, {5, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
-    {1, 1, 300, 9, {3, 4}, {1, 1}, {1, 1}, {0, 0}, {1, 1}}, /* products of matrices */
-    {7, 1, 5, 3, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {1, 1}},
-    {2, 1, 4, 8, {11, 10}, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
-    {2, 1, 3, 6, {12, 9}, {1, 1}, {2, 2}, {0, 0}, {1, 1}}, /* whole phases without a tap */
-    {1, 1, 2, 4, {13, 17}, {2, 5}, {3, 2}, {0, 2}, {1, 1}},
-    {1, 1, 2, 3, {15, 14}, {3, 2}, {1, 1}, {2, 1}, {2, 3}},
-    {1, 1, 2, 3, {15, 14}, {3, 3}, {2, 3}, {2, 4}, {3, 2}},
-    {1, 1, 2, 2, {9, 8}, {3, 3}, {4, 5}, {3, 2}, {1, 1}}, /* gaps between windows */
-    {2, 4, 1, 1, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, /* depthwise */
-    {2, 3, 2, 5, {6, 7}, {3, 1}, {1, 2}, {1, 0}, {1, 1}},
-    {1, 1, 1, 1, {1, 40}, {1, 7}, {1, 1}, {0, 3}, {1, 1}},
-    {1, 1, 1, 20, {40, 1}, {5, 1}, {1, 1}, {2, 0}, {1, 1}},
-    {1, 1, 3, 2, {2, 2}, {3, 3}, {1, 1}, {4, 4}, {1, 1}},    /* windows in the padding alone */
-    {1, 1, 2, 40, {20, 30}, {3, 3}, {1, 1}, {0, 0}, {1, 1}}, /* an image of more pixels than a block has */
-    {0, 1, 2, 3, {5, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
-    {2, 1, 0, 3, {5, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+    {2, 1, 3, 5, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
+    {3, 1, 1, 32, {28, 28}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},  /* a first layer */
+    {2, 1, 32, 64, {14, 14}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}}, /* more terms than a block has */
+    {520, 1, 2, 3, {3, 4}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},   /* more images than two parts of a sum */
+    {1, 1, 64, 17, {5, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
+    {1, 1, 300, 9, {3, 4}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, {0, 0}}, /* products of matrices */
+    {7, 1, 5, 3, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, {0, 0}},
+    {2, 1, 4, 8, {11, 10}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {0, 0}},
+    {2, 1, 3, 6, {12, 9}, {1, 1}, {2, 2}, {0, 0}, {1, 1}, {0, 0}}, /* whole phases without a tap */
+    {1, 1, 2, 4, {13, 17}, {2, 5}, {3, 2}, {0, 2}, {1, 1}, {0, 0}},
+    {1, 1, 2, 3, {15, 14}, {3, 2}, {1, 1}, {2, 1}, {2, 3}, {0, 0}},
+    {1, 1, 2, 3, {15, 14}, {3, 3}, {2, 3}, {2, 4}, {3, 2}, {0, 0}},
+    {1, 1, 2, 2, {9, 8}, {3, 3}, {4, 5}, {3, 2}, {1, 1}, {0, 0}}, /* gaps between windows */
+    {2, 4, 1, 1, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}}, /* depthwise */
+    {2, 3, 2, 5, {6, 7}, {3, 1}, {1, 2}, {1, 0}, {1, 1}, {0, 0}},
+    {1, 1, 1, 1, {1, 40}, {1, 7}, {1, 1}, {0, 3}, {1, 1}, {0, 0}},
+    {1, 1, 1, 20, {40, 1}, {5, 1}, {1, 1}, {2, 0}, {1, 1}, {0, 0}},
+    {1, 1, 3, 2, {2, 2}, {3, 3}, {1, 1}, {4, 4}, {1, 1}, {0, 0}},    /* windows in the padding alone */
+    {1, 1, 2, 40, {20, 30}, {3, 3}, {1, 1}, {0, 0}, {1, 1}, {0, 0}}, /* an image of more pixels than a block has */
+    {2, 1, 3, 4, {7, 8}, {3, 3}, {1, 1}, {0, 0}, {1, 1}, {1, 2}}, /* more padding behind than in front */
+    {1, 2, 3, 4, {9, 8}, {2, 3}, {2, 3}, {1, 0}, {1, 1}, {3, 2}},
+    {1, 1, 3, 4, {3, 4}, {2, 2}, {1, 2}, {0, 0}, {2, 1}, {6, 5}},
+    {2, 1, 3, 4, {7, 8}, {3, 3}, {1, 1}, {2, 3}, {1, 1}, {-2, -3}}, /* and less */
+    {1, 1, 2, 40, {1, 300}, {1, 5}, {1, 1}, {0, 4}, {1, 1}, {0, -4}}, /* causal, along one axis */
+    {0, 1, 2, 3, {5, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
+    {2, 1, 0, 3, {5, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 typedef struct attributes { /* as the ops' own */
-    int64_t stride[2], padding[2], dilation[2], groups, size[2];
+    int64_t stride[2], padding[4], dilation[2], groups, size[2], auto_pad;
 } attributes;
 
 /* One op on one shape: operands with memory, in the order of the op's inputs and outputs. */
@@ -76,9 +82,9 @@ static problem problem_of(const shape *s, int kind, wg_dtype dtype, bool bias) {
     int64_t out[2];
     for (int i = 0; i < 2; i++) {
         p.with.stride[i] = s->stride[i], p.with.padding[i] = s->padding[i],
-        p.with.dilation[i] = s->dilation[i];
+        p.with.padding[2 + i] = s->padding[i] + s->behind[i], p.with.dilation[i] = s->dilation[i];
         p.with.size[i] = kind == GRAD_INPUT ? s->in[i] : kind == GRAD_WEIGHT ? s->taps[i] : 0;
-        out[i] = (s->in[i] + 2 * s->padding[i] - s->dilation[i] * (s->taps[i] - 1) - 1) / s->stride[i] + 1;
+        out[i] = (s->in[i] + 2 * s->padding[i] + s->behind[i] - s->dilation[i] * (s->taps[i] - 1) - 1) / s->stride[i] + 1;
     }
     const int64_t x[] = {s->images, s->groups * s->channels, s->in[0], s->in[1]};
     const int64_t weight[] = {s->groups * s->filters, s->channels, s->taps[0], s->taps[1]};
@@ -200,7 +206,7 @@ END_TEST
 
 /* A stride of 2^31 would make 2^62 phases: the plain kernel serves, and at once. */
 START_TEST(sizes_beyond_all_bounds_are_left_to_the_plain_kernel) {
-    const shape vast = {1, 1, 1, 2, {5, 4}, {1, 1}, {INT32_MAX, INT32_MAX}, {0, 0}, {1, 1}};
+    const shape vast = {1, 1, 1, 2, {5, 4}, {1, 1}, {INT32_MAX, INT32_MAX}, {0, 0}, {1, 1}, {0, 0}};
     for (int kind = 0; kind < OPS; kind++) {
         problem p = problem_of(&vast, kind, WG_F32, false);
         const wg_call call = call_of(&p);

@@ -107,6 +107,8 @@ typedef struct wg_conv2d_layer_options {
     int groups WG_DEFAULT_;
     bool no_bias WG_DEFAULT_;
     wg_init init WG_DEFAULT_; /* of the weight; default WG_HE_UNIFORM. The bias starts with zeros */
+    int pads[4] WG_DEFAULT_;  /* as in wg_conv2d, and so is the next */
+    wg_auto_pad auto_pad WG_DEFAULT_;
 } wg_conv2d_layer_options;
 
 /* wg_conv2d of x [N, C, H, W] with parameters "NAME.weight" [out_channels, C / groups, kh, kw] and

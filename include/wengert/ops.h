@@ -106,6 +106,10 @@ WG_API wg_var wg_matmul(wg_var a, wg_var b, const wg_matmul_options *options);
 
 /* --- Convolution and pooling ------------------------------------------------------------------- */
 
+/* Padding that depends on the shapes. SAME: ceil(extent / stride) outputs an axis, with the odd pixel behind
+ * (UPPER: ONNX's SAME_UPPER, TensorFlow's and PyTorch's "same") or in front (LOWER). */
+typedef enum wg_auto_pad { WG_PAD_AS_GIVEN = 0, WG_PAD_SAME_UPPER, WG_PAD_SAME_LOWER, WG_PAD_VALID } wg_auto_pad;
+
 /* One number for both axes, or one for each: {height, width}; setting both is an error. */
 typedef struct wg_conv2d_options {
     WG_OPTIONS_HEAD;
@@ -113,9 +117,11 @@ typedef struct wg_conv2d_options {
     int padding WG_DEFAULT_, padding_hw[2] WG_DEFAULT_;   /* zeros on both sides */
     int dilation WG_DEFAULT_, dilation_hw[2] WG_DEFAULT_; /* default 1 */
     int groups WG_DEFAULT_;                               /* default 1 */
+    int pads[4] WG_DEFAULT_;                              /* instead of padding: above, left, below, right */
+    wg_auto_pad auto_pad WG_DEFAULT_;                     /* instead of padding */
 } wg_conv2d_options;
 /* x [N, C, H, W], weight [K, C / groups, kh, kw], bias [K] or WG_NONE; gives [N, K, H', W'] with
- * H' = (H + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down. */
+ * H' = (H + padding above and below - dilation (kh - 1) - 1) / stride + 1, rounded down. */
 WG_API wg_var wg_conv2d(wg_var x, wg_var weight, wg_var bias, const wg_conv2d_options *options);
 
 typedef struct wg_pool2d_options {

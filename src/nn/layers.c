@@ -99,7 +99,9 @@ static wg_conv2d_options convolution_options(const wg_conv2d_layer_options *laye
                                .padding_hw = {layer->padding_hw[0], layer->padding_hw[1]},
                                .dilation = layer->dilation,
                                .dilation_hw = {layer->dilation_hw[0], layer->dilation_hw[1]},
-                               .groups = layer->groups};
+                               .groups = layer->groups,
+                               .pads = {layer->pads[0], layer->pads[1], layer->pads[2], layer->pads[3]},
+                               .auto_pad = layer->auto_pad};
 }
 
 wg_var (wg_conv2d_layer)(wg_model *model, const char *name, wg_var x, int64_t out_channels,

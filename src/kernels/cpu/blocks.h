@@ -72,13 +72,14 @@ static inline int64_t wg_product_batch(const wg_product *p, int64_t batch, const
 /* --- Convolutions --------------------------------------------------------------------------------- */
 
 /* Attributes of conv2d and of its two gradients; `size` is the height and width of what a gradient
- * is taken for: of the image (grad_input) or of the kernel (grad_weight). */
+ * is taken for: of the image (grad_input) or of the kernel (grad_weight). `padding` is above, left, below,
+ * right, in numbers once the shape rule has seen `auto_pad`. */
 typedef struct wg_conv2d_attributes {
-    int64_t stride[2], padding[2], dilation[2], groups, size[2];
+    int64_t stride[2], padding[4], dilation[2], groups, size[2], auto_pad;
 } wg_conv2d_attributes;
 
 /* A convolution x [images, groups channels, in] -> y [images, groups filters, out] with kernels of
- * `taps`, whichever of the three tensors is the one computed. */
+ * `taps`, whichever of the three tensors is the one computed. What is padded behind shows in `out` alone. */
 typedef struct wg_convolution {
     int64_t images, groups, channels, filters; /* channels and filters of one group */
     int64_t in[2], out[2], taps[2], stride[2], padding[2], dilation[2];

@@ -11,7 +11,9 @@
 WG_INLINE bool planes_fit(const wg_convolution *c, int64_t channels) {
     double area = 1, phases = 1, weights = (double)c->channels * (double)c->filters;
     for (int i = 0; i < 2; i++) {
-        area *= (double)c->in[i] + 2 * ((double)c->padding[i] + (double)c->stride[i]);
+        const double padded = (double)c->in[i] + 2 * (double)c->padding[i];
+        const double seen = (double)c->out[i] * (double)c->stride[i] + (double)c->taps[i] * (double)c->dilation[i];
+        area *= (padded > seen ? padded : seen) + 2 * (double)c->stride[i];
         phases *= (double)c->stride[i];
         weights *= (double)c->taps[i];
     }
