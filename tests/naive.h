@@ -101,6 +101,6 @@ typedef struct naive_entry {
     naive_function *function;
 } naive_entry;
 extern const naive_entry naive_elementwise[], naive_reductions[], naive_shapes[], naive_products[],
-    naive_probability[];
+    naive_probability[], naive_convolution[];
 
 #endif

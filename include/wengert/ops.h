@@ -124,6 +124,25 @@ typedef struct wg_conv2d_options {
  * H' = (H + padding above and below - dilation (kh - 1) - 1) / stride + 1, rounded down. */
 WG_API wg_var wg_conv2d(wg_var x, wg_var weight, wg_var bias, const wg_conv2d_options *options);
 
+/* Of 1, 2 or 3 axes: one number for all of them, or one for each of the first 1, 2 or 3. */
+typedef struct wg_convolution_options {
+    WG_OPTIONS_HEAD;
+    int stride WG_DEFAULT_, strides[3] WG_DEFAULT_;                 /* default 1 */
+    int padding WG_DEFAULT_, pads[6] WG_DEFAULT_;                   /* as ONNX: in front of each axis, then behind each */
+    int dilation WG_DEFAULT_, dilations[3] WG_DEFAULT_;             /* default 1 */
+    int groups WG_DEFAULT_;                                         /* default 1 */
+    int output_padding WG_DEFAULT_, output_paddings[3] WG_DEFAULT_; /* of a transpose: more rows behind the result */
+    wg_auto_pad auto_pad WG_DEFAULT_;                               /* instead of padding */
+} wg_convolution_options;
+/* x [N, C, L] or [N, C, D, H, W], weight [K, C / groups, kernel], bias [K] or WG_NONE; as wg_conv2d. */
+WG_API wg_var wg_conv1d(wg_var x, wg_var weight, wg_var bias, const wg_convolution_options *options);
+WG_API wg_var wg_conv3d(wg_var x, wg_var weight, wg_var bias, const wg_convolution_options *options);
+/* x [N, C, extents], weight [C, K / groups, kernel], bias [K] or WG_NONE; gives [N, K, extents'] with
+ * H' = (H - 1) stride - padding in front and behind + dilation (kh - 1) + 1 + output_padding. */
+WG_API wg_var wg_conv_transpose1d(wg_var x, wg_var weight, wg_var bias, const wg_convolution_options *options);
+WG_API wg_var wg_conv_transpose2d(wg_var x, wg_var weight, wg_var bias, const wg_convolution_options *options);
+WG_API wg_var wg_conv_transpose3d(wg_var x, wg_var weight, wg_var bias, const wg_convolution_options *options);
+
 typedef struct wg_pool2d_options {
     WG_OPTIONS_HEAD;
     int kernel WG_DEFAULT_, kernel_hw[2] WG_DEFAULT_;   /* must be given */
@@ -217,6 +236,13 @@ template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
 #define wg_conv2d(...) WG_AT(wg_conv2d_(__VA_ARGS__, ))
 #define wg_conv2d_(x, weight, bias, ...)                                                           \
     (wg_conv2d)(x, weight, bias, WG_OPTIONS_(wg_conv2d_options, __VA_ARGS__))
+#define wg_conv1d(...) WG_AT(wg_convolution_(wg_conv1d, __VA_ARGS__, ))
+#define wg_conv3d(...) WG_AT(wg_convolution_(wg_conv3d, __VA_ARGS__, ))
+#define wg_conv_transpose1d(...) WG_AT(wg_convolution_(wg_conv_transpose1d, __VA_ARGS__, ))
+#define wg_conv_transpose2d(...) WG_AT(wg_convolution_(wg_conv_transpose2d, __VA_ARGS__, ))
+#define wg_conv_transpose3d(...) WG_AT(wg_convolution_(wg_conv_transpose3d, __VA_ARGS__, ))
+#define wg_convolution_(function, x, weight, bias, ...)                                            \
+    (function)(x, weight, bias, WG_OPTIONS_(wg_convolution_options, __VA_ARGS__))
 #define wg_max_pool2d(...) WG_AT(wg_max_pool2d_(__VA_ARGS__, ))
 #define wg_max_pool2d_(x, ...) (wg_max_pool2d)(x, WG_OPTIONS_(wg_pool2d_options, __VA_ARGS__))
 #define wg_avg_pool2d(...) WG_AT(wg_avg_pool2d_(__VA_ARGS__, ))
