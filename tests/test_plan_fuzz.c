@@ -162,7 +162,8 @@ START_TEST(plans_give_the_bits_of_node_by_node_whatever_passes_are_on) {
     int64_t ops = 0, unused = 0;
     for (int i = 0; i < wg_op_count(); i++) {
         ops += t->uses[i];
-        if (!t->uses[i]) printf("%s is in no graph\n", wg_op_at(i)->name), unused++;
+        const bool composed = wg_op_at(i)->expand && !wg_op_at(i)->forward; /* its expansion is in the graph */
+        if (!t->uses[i] && !composed) printf("%s is in no graph\n", wg_op_at(i)->name), unused++;
     }
     printf("%" PRId64 " graphs from seed %" PRIu64 ", %" PRId64 " nodes, %" PRId64 " ops evaluated, %" PRId64
            " runs of plans, %" PRId64 " elements; %" PRId64 " graphs end in an error, %" PRId64 " differ\n",
