@@ -1,7 +1,7 @@
-/* max_pool2d, max_pool2d_scatter, max_pool2d_gather — the largest element of each window
+/* max_pool1d, max_pool2d, max_pool3d, max_pool2d_scatter, max_pool2d_gather — the largest of each window
  *
- *   max_pool2d:  y[n, c, i, j] = max_{u, v} x[n, c, s i + u - p, s j + v - p]
- *                index[n, c, i, j] = where in the plane
+ *   max_pool2d:  y[n, c, i, j] = max_{u, v} x[n, c, s i + d u - p, s j + d v - p]
+ *                index[n, c, i, j] = where in the plane (PyTorch's; ONNX adds where the plane begins)
  *   scatter:     dx[n, c, index] += dy[n, c, i, j]
  *   gather:      y[n, c, i, j] = x[n, c, index]
  *
@@ -9,11 +9,9 @@
  *
  * Padding never wins. The first of equals wins, and the first NaN over everything. Given the
  * indices, pooling is the linear map `gather`, whose transpose is `scatter`: each is the other's rule,
- * and scatter is max_pool2d's. */
-#include "pool2d.h"
+ * and scatter is max_pool2d's; for one and three axes, a plane stands as one row. */
+#include "pool.h"
 #include "kernels/cpu/vector.h"
-
-typedef pool2d_attributes max_pool2d_attributes;
 
 /* Tap (row, left + v) of the windows first … last of one row: y and index take it where it is larger. The
  * caller's constant stride lets the compiler vectorise. */
@@ -80,43 +78,58 @@ static bool pool_plane_2x2(const real *x, const int64_t in[2], int64_t row_strid
     return !any;
 }
 
-static void pool_row(const pool2d_attributes *a, const real *x, const int64_t in[2], int64_t top,
-                     int64_t count, real *y, int32_t *index) {
-    int64_t u0, u1;
-    pool2d_window(top, a->kernel[0], in[0], &u0, &u1);
+/* The windows of one row of outputs, whose first taps lie in layer `above` and row `top`. */
+static void pool_row(const pool_geometry *g, const real *x, int64_t above, int64_t top, real *y, int32_t *index) {
+    int64_t w0, w1, u0, u1;
+    pool_taps(above, g->kernel[0], g->dilation[0], g->in[0], &w0, &w1);
+    pool_taps(top, g->kernel[1], g->dilation[1], g->in[1], &u0, &u1);
+    const int64_t width = g->in[2], stride = g->stride[2], count = g->out[2];
+    const int64_t row = ((above + w0 * g->dilation[0]) * g->in[1] + top + u0 * g->dilation[1]) * width;
     for (int64_t j = 0; j < count; j++) {
-        const int64_t left = j * a->stride[1] - a->padding[1];
-        index[j] = (int32_t)((top + u0) * in[1] + (left < 0 ? 0 : left));
+        const int64_t left = j * stride - g->front[2], d = g->dilation[2];
+        index[j] = (int32_t)(row + (left < 0 ? left + (d - 1 - left) / d * d : left));
         y[j] = x[index[j]];
     }
-    for (int64_t u = u0; u < u1; u++) {
-        for (int64_t v = 0; v < a->kernel[1]; v++) {
-            const int64_t shift = v - a->padding[1],
-                          stride = a->stride[1]; /* column of window j: j stride + shift */
-            const int64_t first = shift < 0 ? (-shift + stride - 1) / stride : 0;
-            const int64_t columns = in[1] > shift ? (in[1] - shift - 1) / stride + 1 : 0;
-            const int64_t last = columns < count ? columns : count, at = (top + u) * in[1] + shift;
-            if (stride == 1) take_larger(x, at, 1, first, last, y, index);
-            else take_larger(x, at, stride, first, last, y, index);
-        }
-    }
+    for (int64_t w = w0; w < w1; w++)
+        for (int64_t u = u0; u < u1; u++)
+            for (int64_t v = 0; v < g->kernel[2]; v++) {
+                const int64_t shift = v * g->dilation[2] - g->front[2]; /* column of window j: j stride + shift */
+                const int64_t first = shift < 0 ? (-shift + stride - 1) / stride : 0;
+                const int64_t columns = width > shift ? (width - shift - 1) / stride + 1 : 0;
+                const int64_t last = columns < count ? columns : count;
+                const int64_t at =
+                    ((above + w * g->dilation[0]) * g->in[1] + top + u * g->dilation[1]) * width + shift;
+                if (stride == 1) take_larger(x, at, 1, first, last, y, index);
+                else take_larger(x, at, stride, first, last, y, index);
+            }
+}
+
+/* Windows of 2 × 2 side by side in an image, all of them inside it? */
+static bool is_2x2(const pool_geometry *g) {
+    bool simple = g->in[0] == 1 && g->out[0] == 1 && g->kernel[0] == 1 && g->stride[2] == 2;
+    for (int i = 1; i < 3; i++)
+        simple = simple && g->kernel[i] == 2 && g->dilation[i] == 1 && !g->front[i] &&
+                 (g->out[i] - 1) * g->stride[i] + 2 <= g->in[i];
+    return simple;
 }
 
 static void forward(const wg_call *call) {
-    const pool2d_attributes *a = WG_ATTRIBUTES(call, max_pool2d);
-    const int64_t *in = call->inputs[0].type.extent + 2, *out = call->outputs[0].type.extent + 2;
-    const bool simple =
-        a->kernel[0] == 2 && a->kernel[1] == 2 && a->stride[1] == 2 && !a->padding[0] && !a->padding[1];
+    const pool_geometry g =
+        pool_geometry_of(WG_ATTRIBUTES(call, pool), &call->inputs[0].type, &call->outputs[0].type);
+    const bool simple = is_2x2(&g);
     for (int64_t unit = call->begin; unit < call->end; unit++) {
-        const real *x = WG_IN(call, 0, real) + unit * in[0] * in[1];
-        real *y = WG_OUT(call, 0, real) + unit * out[0] * out[1];
-        int32_t *index = WG_OUT(call, 1, int32_t) + unit * out[0] * out[1];
-        if (simple && pool_plane_2x2(x, in, a->stride[0], out, y, index)) continue;
-        for (int64_t i = 0; i < out[0]; i++, y += out[1], index += out[1])
-            pool_row(a, x, in, i * a->stride[0] - a->padding[0], out[1], y, index);
+        const real *x = WG_IN(call, 0, real) + unit * g.pixels;
+        real *y = WG_OUT(call, 0, real) + unit * g.windows;
+        int32_t *index = WG_OUT(call, 1, int32_t) + unit * g.windows;
+        if (simple && pool_plane_2x2(x, g.in + 1, g.stride[1], g.out + 1, y, index)) continue;
+        for (int64_t row = 0; row < g.out[0] * g.out[1]; row++, y += g.out[2], index += g.out[2])
+            pool_row(&g, x, row / g.out[1] * g.stride[0] - g.front[0], row % g.out[1] * g.stride[1] - g.front[1], y,
+                     index);
     }
 }
+WG_KERNEL(max_pool1d, forward)
 WG_KERNEL(max_pool2d, forward)
+WG_KERNEL(max_pool3d, forward)
 
 static bool outside(const wg_call *call, int64_t index, int64_t pixels) {
     if (index >= 0 && index < pixels) return false;
@@ -127,25 +140,25 @@ static bool outside(const wg_call *call, int64_t index, int64_t pixels) {
 
 /* Indices given as max_pool2d_offset's bytes: the plane's place of each, made out row by row of windows. */
 typedef struct {
-    const pool2d_attributes *a;
+    const pool_attributes *a;
     const uint8_t *offset;
     int64_t width, windows[2], pixels, from_corner[256];
 } offsets;
 
 static offsets read_offsets(const wg_call *call, const int64_t size[2]) {
-    offsets o = {.a = WG_ATTRIBUTES(call, max_pool2d),
+    offsets o = {.a = WG_ATTRIBUTES(call, pool),
                  .offset = WG_IN(call, 1, uint8_t),
                  .width = size[1],
                  .pixels = size[0] * size[1]};
     memcpy(o.windows, call->inputs[1].type.extent + 2, sizeof o.windows);
     for (int64_t k = 0; k < o.a->kernel[0] * o.a->kernel[1]; k++)
-        o.from_corner[k] = k / o.a->kernel[1] * size[1] + k % o.a->kernel[1];
+        o.from_corner[k] = k / o.a->kernel[1] * o.a->dilation[0] * size[1] + k % o.a->kernel[1] * o.a->dilation[1];
     return o;
 }
 
 /* Of all windows of the plane; -1: an offset is not in the image, and the call has failed. */
 WG_INLINE int64_t place_of(const wg_call *call, const offsets *o, int64_t unit, int64_t i, int64_t j) {
-    const pool2d_attributes *a = o->a;
+    const pool_attributes *a = o->a;
     const int64_t offset = o->offset[(unit * o->windows[0] + i) * o->windows[1] + j];
     const int64_t corner = (i * a->stride[0] - a->padding[0]) * o->width + j * a->stride[1] - a->padding[1];
     const int64_t at = offset < a->kernel[0] * a->kernel[1] ? corner + o->from_corner[offset] : -1;
@@ -224,26 +237,28 @@ WG_KERNEL(max_pool2d_gather, gather)
 
 #ifdef WG_RULES
 
-static const wg_attribute attributes[] = {POOL2D_ATTRIBUTES, WG_NO_MORE_ATTRIBUTES};
+static const wg_attribute attributes_1d[] = {POOL_ATTRIBUTES(1), WG_NO_MORE_ATTRIBUTES};
+static const wg_attribute attributes_2d[] = {POOL_ATTRIBUTES(2), WG_NO_MORE_ATTRIBUTES};
+static const wg_attribute attributes_3d[] = {POOL_ATTRIBUTES(3), WG_NO_MORE_ATTRIBUTES};
 /* Of scatter and gather: the image, and which windows the indices are of; kernel 0: of none, just any. */
 static const wg_attribute index_attributes[] = {
-    POOL2D_PAIR(kernel, 0, 0, "height and width of the windows that the indices are of; 0: of no windows"),
-    POOL2D_PAIR(stride, 0, 0, "pixels from one window to the next, down and across"),
-    POOL2D_PAIR(padding, 0, 0, "pixels added around the image"), POOL2D_SIZE, WG_NO_MORE_ATTRIBUTES};
+    POOL_EACH(kernel, 2, 0, 0, "extents of the windows that the indices are of; 0: of no windows"),
+    POOL_EACH(stride, 2, 0, 0, "pixels from one window to the next"),
+    POOL_EACH(padding, 4, 0, 0, "pixels added in front of each axis, then behind each"),
+    POOL_EACH(dilation, 2, 0, 1, "pixels from one tap of a window to the next"),
+    WG_ATTRIBUTE(pool_attributes, ceil_mode, .kind = WG_ATTRIBUTE_BOOL, .meaning = "as of the pooling"),
+    POOL_SIZE(2), WG_NO_MORE_ATTRIBUTES};
 
-static int infer(wg_infer *infer) {
-    int status = pool2d_infer_rank(infer, &infer->inputs[0], "x [N, C, H, W]");
+static int infer_axes(wg_infer *infer, int axes) {
+    int status = pool_infer_rank(infer, &infer->inputs[0], axes, "x");
     if (status || (status = wg_infer_real(infer)) ||
-        (status = pool2d_infer(infer, &infer->inputs[0], &infer->outputs[0])))
+        (status = pool_infer(infer, &infer->inputs[0], &infer->outputs[0])))
         return status;
-    infer->outputs[1] = infer->outputs[0];
-    infer->outputs[1].dtype = WG_I32;
-    const wg_type *x = &infer->inputs[0];
-    if (x->extent[2] > 0 && x->extent[3] > INT32_MAX / x->extent[2])
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s; a plane has at most %d pixels, for their indices are i32",
-                             wg_infer_shape_text(infer, x), INT32_MAX);
-    return WG_OK;
+    return pool_infer_places(infer, axes);
 }
+static int infer_1d(wg_infer *infer) { return infer_axes(infer, 1); }
+static int infer_2d(wg_infer *infer) { return infer_axes(infer, 2); }
+static int infer_3d(wg_infer *infer) { return infer_axes(infer, 3); }
 
 /* Scatter and gather: a real [N, C, …] and indices [N, C, …] into the planes of the image. */
 static int infer_indices(wg_infer *infer, bool same_windows) {
@@ -262,17 +277,17 @@ static int infer_indices(wg_infer *infer, bool same_windows) {
                              "input 0 is %s, indices are %s; both must be [N, C, …, …], alike in %s",
                              wg_infer_shape_text(infer, values), wg_infer_shape_text(infer, indices),
                              same_windows ? "all four" : "N and C");
-    const pool2d_attributes *a = infer->attributes;
+    const pool_attributes *a = infer->attributes;
     if (!a->kernel[0] && indices->dtype == WG_I32) return WG_OK;
-    if (!a->kernel[0] || !a->kernel[1] || !a->stride[0] || !a->stride[1])
-        return wg_infer_fail(infer, WG_ERROR_ATTRIBUTE, "kernel and stride of the windows must be given");
+    if (!a->kernel[0] || !a->kernel[1] || !a->stride[0] || !a->stride[1] || !a->dilation[0] || !a->dilation[1])
+        return wg_infer_fail(infer, WG_ERROR_ATTRIBUTE, "kernel, stride and dilation of the windows must be given");
     wg_type image;
-    const int status = pool2d_infer_image(infer, indices, &image);
+    const int status = pool_infer_image(infer, 2, indices, &image);
     return status || indices->dtype == WG_I32 ? status : pool2d_infer_offsets(infer);
 }
 
 static int infer_scatter(wg_infer *infer) {
-    const pool2d_attributes *a = infer->attributes;
+    const pool_attributes *a = infer->attributes;
     const int status = infer_indices(infer, true);
     infer->outputs[0] = infer->inputs[0];
     for (int i = 0; i < 2; i++) infer->outputs[0].extent[2 + i] = a->size[i];
@@ -280,10 +295,10 @@ static int infer_scatter(wg_infer *infer) {
 }
 
 static int infer_gather(wg_infer *infer) {
-    const pool2d_attributes *a = infer->attributes;
+    const pool_attributes *a = infer->attributes;
     const wg_type *x = &infer->inputs[0];
     const int status = infer_indices(infer, false);
-    if (!status && memcmp(x->extent + 2, a->size, sizeof a->size))
+    if (!status && (x->extent[2] != a->size[0] || x->extent[3] != a->size[1]))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s; its planes must be %lld×%lld",
                              wg_infer_shape_text(infer, x), (long long)a->size[0], (long long)a->size[1]);
     infer->outputs[0] = infer->inputs[1];
@@ -291,14 +306,6 @@ static int infer_gather(wg_infer *infer) {
     return status;
 }
 
-/* The places do not move with x: their gradient is zero, not missing. */
-static void backward(wg_rule *rule) {
-    pool2d_attributes a = *WG_ATTRIBUTES(rule, max_pool2d);
-    const wg_type x = wg_type_of(rule->inputs[0]);
-    for (int i = 0; i < 2; i++) a.size[i] = x.extent[2 + i];
-    wg_rule_set(rule, 0, WG_RECORD(&wg_op_max_pool2d_scatter, &a, rule->cotangents[0],
-                                   wg_stop_gradient(rule->outputs[1])));
-}
 static void backward_of_scatter(wg_rule *rule) {
     wg_rule_set(rule, 0, WG_RECORD(&wg_op_max_pool2d_gather, rule->attributes, rule->cotangents[0], rule->inputs[1]));
 }
@@ -307,56 +314,62 @@ static void backward_of_gather(wg_rule *rule) {
 }
 
 static bool has_offsets(const wg_call *call) {
-    const pool2d_attributes *a = WG_ATTRIBUTES(call, max_pool2d);
+    const pool_attributes *a = WG_ATTRIBUTES(call, pool);
     return a->kernel[0] && a->kernel[1] && a->kernel[0] <= 256 / a->kernel[1];
 }
 
-static void samples(wg_sampler *s) {
-    for (int i = 0; i < POOL2D_CASES; i++) {
-        const pool2d_case *at = &pool2d_cases[i];
-        WG_SAMPLE(s, &at->with,
-                  {.shape = WG_SHAPE(at->n, at->channels, at->in[0], at->in[1]), .values = WG_DISTINCT});
-    }
-}
+static void samples_1d(wg_sampler *s) { pool_sample(s, 1, WG_DISTINCT); }
+static void samples_2d(wg_sampler *s) { pool_sample(s, 2, WG_DISTINCT); }
+static void samples_3d(wg_sampler *s) { pool_sample(s, 3, WG_DISTINCT); }
 
 /* Any index may stand in any window, several times too. */
 static void sample_indices(wg_sampler *s, bool scatters) {
-    for (int i = 0; i < POOL2D_CASES; i++) {
-        const pool2d_case *at = &pool2d_cases[i];
-        const pool2d_attributes with = {.size = {at->in[0], at->in[1]}};
-        const wg_shape *image = WG_SHAPE(at->n, at->channels, at->in[0], at->in[1]);
-        const wg_shape *windows = WG_SHAPE(at->n, at->channels, pool2d_windows(at, 0), pool2d_windows(at, 1));
-        WG_SAMPLE(s, &with, {.shape = scatters ? windows : image},
-                  {.dtype = WG_I32, .shape = windows, .values = WG_INTEGERS, .high = (double)(at->in[0] * at->in[1] - 1)});
-        const pool2d_attributes *a = &at->with;
-        pool2d_attributes of = *a;
-        memcpy(of.size, at->in, sizeof of.size);
-        const bool inside = !a->padding[0] && !a->padding[1]; /* so that any offset is in the image */
+    for (int i = 0; i < POOL_CASES; i++) {
+        pool_case c = pool_case_at(2, i);
+        const wg_type image = pool_case_image(&c), windows = pool_case_windows(&c);
+        const wg_shape image_shape = wg_shape_of(&image), windows_shape = wg_shape_of(&windows);
+        const pool_attributes with = {.size = {image.extent[2], image.extent[3]}};
+        WG_SAMPLE(s, &with, {.shape = scatters ? &windows_shape : &image_shape},
+                  {.dtype = WG_I32, .shape = &windows_shape, .values = WG_INTEGERS,
+                   .high = (double)(image.extent[2] * image.extent[3] - 1)});
+        pool_attributes of = c.with;
+        bool inside = true; /* so that any offset is in the image */
+        for (int axis = 0; axis < 2; axis++) {
+            const int64_t last = (windows.extent[2 + axis] - 1) * of.stride[axis] + (of.kernel[axis] - 1) * of.dilation[axis];
+            inside = inside && !of.padding[axis] && last < image.extent[2 + axis];
+            of.size[axis] = image.extent[2 + axis];
+        }
+        of.count_include_pad = false, of.divisor_override = 0;
         if (inside)
-            WG_SAMPLE(s, &of, {.shape = scatters ? windows : image},
-                      {.dtype = WG_U8, .shape = windows, .values = WG_INTEGERS, .high = (double)(a->kernel[0] * a->kernel[1] - 1)});
+            WG_SAMPLE(s, &of, {.shape = scatters ? &windows_shape : &image_shape},
+                      {.dtype = WG_U8, .shape = &windows_shape, .values = WG_INTEGERS,
+                       .high = (double)(of.kernel[0] * of.kernel[1] - 1)});
     }
 }
 static void samples_of_scatter(wg_sampler *s) { sample_indices(s, true); }
 static void samples_of_gather(wg_sampler *s) { sample_indices(s, false); }
 
-const wg_op wg_op_max_pool2d = {
-    .name = "max_pool2d",
-    .formula = "y[n, c, i, j] = max_{u, v} x[n, c, s i + u - p, s j + v - p]",
-    .onnx = "MaxPool",
-    .torch = "max_pool2d",
-    .inputs = 1,
-    .outputs = 2,
-    .attributes = attributes,
-    .attributes_size = sizeof(pool2d_attributes),
-    .infer = infer,
-    .forward = WG_FORWARD(max_pool2d),
-    .backward = backward,
-    .flags = WG_EVEN_UNITS | WG_EVEN_READS,
-    .units = pool2d_units,
-    .cost = pool2d_cost,
-    .samples = samples,
-};
+#define MAX_POOL(axes, formula_text)                                                                            \
+    const wg_op wg_op_max_pool##axes = {                                                                        \
+        .name = "max_pool" #axes,                                                                               \
+        .formula = formula_text,                                                                                \
+        .onnx = "MaxPool",                                                                                      \
+        .torch = "max_pool" #axes,                                                                              \
+        .inputs = 1,                                                                                            \
+        .outputs = 2,                                                                                           \
+        .attributes = attributes_##axes,                                                                        \
+        .attributes_size = sizeof(pool_attributes),                                                             \
+        .infer = infer_##axes,                                                                                  \
+        .forward = WG_FORWARD(max_pool##axes),                                                                  \
+        .backward = pool_backward_by_places,                                                                    \
+        .flags = WG_EVEN_UNITS | WG_EVEN_READS,                                                                 \
+        .units = pool_units,                                                                                    \
+        .cost = pool_cost,                                                                                      \
+        .samples = samples_##axes,                                                                              \
+    }
+MAX_POOL(1d, "y[n, c, i] = max_u x[n, c, s i + d u - p]");
+MAX_POOL(2d, "y[n, c, i, j] = max_{u, v} x[n, c, s i + d u - p, s j + d v - p]");
+MAX_POOL(3d, "y[n, c, z, i, j] = max_{w, u, v} x[n, c, s z + d w - p, s i + d u - p, s j + d v - p]");
 
 const wg_op wg_op_max_pool2d_scatter = {
     .name = "max_pool2d_scatter",
@@ -369,11 +382,11 @@ const wg_op wg_op_max_pool2d_scatter = {
     .linear_in = 1,
     .pack = &wg_op_max_pool2d_offset, .packed_input = 1, .packed_dtype = WG_U8, .may_pack = has_offsets,
     .attributes = index_attributes,
-    .attributes_size = sizeof(pool2d_attributes),
+    .attributes_size = sizeof(pool_attributes),
     .infer = infer_scatter,
     .forward = WG_FORWARD(max_pool2d_scatter),
     .backward = backward_of_scatter,
-    .units = pool2d_units,
+    .units = pool_units,
     .samples = samples_of_scatter,
 };
 
@@ -381,13 +394,23 @@ const wg_op wg_op_max_pool2d_gather = {
     .name = "max_pool2d_gather", .formula = "y[n, c, i, j] = x[n, c, index[n, c, i, j]]",
     .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_EVEN_UNITS, .blocked_inputs = 2, .linear_in = 1,
     .pack = &wg_op_max_pool2d_offset, .packed_input = 1, .packed_dtype = WG_U8, .may_pack = has_offsets,
-    .attributes = index_attributes, .attributes_size = sizeof(pool2d_attributes), .infer = infer_gather, .forward = WG_FORWARD(max_pool2d_gather), .backward = backward_of_gather,
-    .units = pool2d_units, .samples = samples_of_gather,
+    .attributes = index_attributes, .attributes_size = sizeof(pool_attributes), .infer = infer_gather, .forward = WG_FORWARD(max_pool2d_gather), .backward = backward_of_gather,
+    .units = pool_units, .samples = samples_of_gather,
 };
 
+wg_var (wg_max_pool1d)(wg_var x, const wg_pool_options *options) {
+    pool_attributes chosen;
+    if (!pool_options(x.tape, "max_pool1d", 1, options, &chosen)) return wg_refuse(x.tape);
+    return WG_RECORD(&wg_op_max_pool1d, &chosen, x);
+}
 wg_var (wg_max_pool2d)(wg_var x, const wg_pool2d_options *options) {
-    pool2d_attributes chosen;
+    pool_attributes chosen;
     if (!pool2d_options(x.tape, "max_pool2d", options, &chosen)) return wg_refuse(x.tape);
     return WG_RECORD(&wg_op_max_pool2d, &chosen, x);
+}
+wg_var (wg_max_pool3d)(wg_var x, const wg_pool_options *options) {
+    pool_attributes chosen;
+    if (!pool_options(x.tape, "max_pool3d", 3, options, &chosen)) return wg_refuse(x.tape);
+    return WG_RECORD(&wg_op_max_pool3d, &chosen, x);
 }
 #endif

@@ -81,8 +81,10 @@ void naive_reduced(const naive_call *call, int rank, bool reduced[WG_MAX_RANK]);
 /* An index of x as an index of its reduction, and as its place among what is reduced to one number. */
 void naive_split_index(const wg_type *x, const bool reduced[WG_MAX_RANK], bool keepdims, const int64_t *at,
                        int64_t *kept, int64_t *place);
-/* The place in the image of tap (u, v) of a pooling's window `at`, or -1 where that is padding. */
-int64_t naive_tap(const naive_call *call, const wg_type *x, const int64_t *at, int64_t u, int64_t v);
+/* The place in the image of tap `tap` of a pooling's window `at`, or -1 where that is padding; and the taps that
+ * a window has. */
+int64_t naive_tap(const naive_call *call, const wg_type *x, const int64_t *at, const int64_t *tap);
+wg_type naive_taps(const naive_call *call, const wg_type *x);
 
 /* Sets element number i, with its own magnitude as size. */
 static inline void naive_set(naive_array *y, int64_t i, naive_real value) {
@@ -101,6 +103,6 @@ typedef struct naive_entry {
     naive_function *function;
 } naive_entry;
 extern const naive_entry naive_elementwise[], naive_reductions[], naive_shapes[], naive_products[],
-    naive_probability[], naive_convolution[];
+    naive_probability[], naive_convolution[], naive_pool[];
 
 #endif

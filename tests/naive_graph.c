@@ -322,19 +322,19 @@ static void largest(propagation *p, int value_at, int place_at) {
 static void max(propagation *p) { largest(p, 0, 1); }
 static void argmax(propagation *p) { largest(p, -1, 0); }
 
-static void max_pool2d(propagation *p) {
+static void max_pool(propagation *p) {
     const naive_array *x = &p->call->inputs[0];
     const naive_value *y = p->outputs[0];
     for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
         winner w = {0};
         bool first = true;
-        for (int64_t u = 0; u < naive_int(p->call, "kernel", 0); u++)
-            for (int64_t v = 0; v < naive_int(p->call, "kernel", 1); v++) {
-                const int64_t at = naive_tap(p->call, &x->type, i.at, u, v);
-                if (at < 0) continue;
-                meet(&w, x->value[at], p->errors[0][at], p->names[0][at], first);
-                first = false;
-            }
+        const wg_type taps = naive_taps(p->call, &x->type);
+        for (naive_index tap = naive_first(&taps); tap.more; naive_next(&tap)) {
+            const int64_t at = naive_tap(p->call, &x->type, i.at, tap.at);
+            if (at < 0) continue;
+            meet(&w, x->value[at], p->errors[0][at], p->names[0][at], first);
+            first = false;
+        }
         settle(p, &w, 0, 1, i.number);
     }
 }
@@ -492,10 +492,16 @@ static const struct {
     {"conv2d", product, NULL},
     {"conv2d_grad_input", product, NULL},
     {"conv2d_grad_weight", product, NULL},
-    {"max_pool2d", max_pool2d, NULL},
+    {"max_pool1d", max_pool, NULL},
+    {"max_pool2d", max_pool, NULL},
+    {"max_pool3d", max_pool, NULL},
     {"max_pool2d_scatter", by_places, NULL},
     {"max_pool2d_gather", by_places, NULL},
     {"max_pool2d_offset", exact, NULL},
+    {"avg_pool1d", linear, NULL},
+    {"avg_pool1d_grad", linear, NULL},
+    {"avg_pool3d", linear, NULL},
+    {"avg_pool3d_grad", linear, NULL},
     {"avg_pool2d", linear, NULL},
     {"avg_pool2d_grad", linear, NULL},
     {"softmax", softmax, NULL},

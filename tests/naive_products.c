@@ -1,7 +1,6 @@
-/* naive_products — sums of products: matrix products, convolution, pooling, and their transposes. */
+/* naive_products — sums of products: matrix products, convolution and its transposes. */
 #include "naive.h"
 #include "kernels/cpu/blocks.h"
-#include <math.h>
 #include <string.h>
 
 /* Adds a * b to element `at`; a fused or a rounded product make no difference to the bound. */
@@ -178,155 +177,10 @@ static void conv2d_grad_weight(naive_call *call) {
     call->roundings = 2 + (naive_real)(dy->type.extent[0] * dy->type.extent[2] * dy->type.extent[3]);
 }
 
-/* --- Pooling ------------------------------------------------------------------------------------- */
-
-typedef struct {
-    int64_t kernel[2], stride[2], padding[2];
-} window;
-
-static window read_window(const naive_call *call) {
-    window w;
-    for (int i = 0; i < 2; i++) {
-        w.kernel[i] = naive_int(call, "kernel", i);
-        w.stride[i] = naive_int(call, "stride", i);
-        w.padding[i] = naive_int(call, "padding", i);
-    }
-    return w;
-}
-
-static wg_type windows_of(const wg_type *x, const window *w) {
-    wg_type type = *x;
-    for (int i = 2; i < 4; i++)
-        type.extent[i] = (x->extent[i] + 2 * w->padding[i - 2] - w->kernel[i - 2]) / w->stride[i - 2] + 1;
-    return type;
-}
-
-static int64_t tap(const wg_type *x, const window *w, const int64_t *at, int64_t u, int64_t v) {
-    const int64_t i = at[2] * w->stride[0] + u - w->padding[0], j = at[3] * w->stride[1] + v - w->padding[1];
-    const bool inside = i >= 0 && i < x->extent[2] && j >= 0 && j < x->extent[3];
-    return inside ? naive_at(x, (const int64_t[]){at[0], at[1], i, j}) : -1;
-}
-
-int64_t naive_tap(const naive_call *call, const wg_type *x, const int64_t *at, int64_t u, int64_t v) {
-    const window w = read_window(call);
-    return tap(x, &w, at, u, v);
-}
-
-static void max_pool2d(naive_call *call) {
-    const naive_array *x = &call->inputs[0];
-    const window w = read_window(call);
-    wg_type type = windows_of(&x->type, &w), place_type = type;
-    place_type.dtype = WG_I32;
-    naive_array *y = naive_output(call, 0, type), *places = naive_output(call, 1, place_type);
-    const int64_t plane = x->type.extent[2] * x->type.extent[3];
-    call->roundings = 0;
-    for (naive_index i = naive_first(&type); i.more; naive_next(&i)) {
-        bool found = false;
-        for (int64_t u = 0; u < w.kernel[0]; u++)
-            for (int64_t v = 0; v < w.kernel[1]; v++) {
-                const int64_t at = tap(&x->type, &w, i.at, u, v);
-                if (at < 0) continue;
-                const naive_real best = y->value[i.number], candidate = x->value[at];
-                if (found && (isnan(best) || !(candidate > best || isnan(candidate)))) continue;
-                naive_set(y, i.number, candidate);
-                naive_set(places, i.number, (naive_real)(at % plane));
-                found = true;
-            }
-    }
-}
-
-static void avg_pool2d(naive_call *call) {
-    const naive_array *x = &call->inputs[0];
-    const window w = read_window(call);
-    naive_array *y = naive_output(call, 0, windows_of(&x->type, &w));
-    const int64_t taps = w.kernel[0] * w.kernel[1];
-    call->roundings = (naive_real)taps + 2;
-    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i))
-        for (int64_t u = 0; u < w.kernel[0]; u++)
-            for (int64_t v = 0; v < w.kernel[1]; v++) {
-                const int64_t at = tap(&x->type, &w, i.at, u, v);
-                if (at >= 0) naive_add(y, i.number, x->value[at] / (naive_real)taps);
-            }
-}
-
-static wg_type image_of(const naive_call *call, const wg_type *y) {
-    wg_type type = *y;
-    for (int i = 0; i < 2; i++) type.extent[2 + i] = naive_int(call, "size", i);
-    return type;
-}
-
-static void avg_pool2d_grad(naive_call *call) {
-    const naive_array *dy = &call->inputs[0];
-    const window w = read_window(call);
-    naive_array *dx = naive_output(call, 0, image_of(call, &dy->type));
-    const int64_t taps = w.kernel[0] * w.kernel[1];
-    call->roundings = (naive_real)taps + 2;
-    for (naive_index i = naive_first(&dy->type); i.more; naive_next(&i))
-        for (int64_t u = 0; u < w.kernel[0]; u++)
-            for (int64_t v = 0; v < w.kernel[1]; v++) {
-                const int64_t at = tap(&dx->type, &w, i.at, u, v);
-                if (at >= 0) naive_add(dx, at, dy->value[i.number] / (naive_real)taps);
-            }
-}
-
-/* Index or, of type u8, offset within the window. */
-static int64_t place_in_plane(const naive_call *call, const naive_array *places, const naive_index *i) {
-    const int64_t at = (int64_t)places->value[i->number];
-    if (places->type.dtype != WG_U8) return at;
-    const int64_t width = naive_int(call, "kernel", 1);
-    return (naive_int(call, "stride", 0) * i->at[2] - naive_int(call, "padding", 0) + at / width) *
-               naive_int(call, "size", 1) +
-           naive_int(call, "stride", 1) * i->at[3] - naive_int(call, "padding", 1) + at % width;
-}
-
-static void max_pool2d_offset(naive_call *call) {
-    const naive_array *places = &call->inputs[0];
-    wg_type type = places->type;
-    type.dtype = WG_U8;
-    naive_array *y = naive_output(call, 0, type);
-    const int64_t size = naive_int(call, "size", 1);
-    call->roundings = 0;
-    for (naive_index i = naive_first(&type); i.more; naive_next(&i)) {
-        const int64_t at = (int64_t)places->value[i.number];
-        const int64_t u = at / size + naive_int(call, "padding", 0) - naive_int(call, "stride", 0) * i.at[2],
-                      v = at % size + naive_int(call, "padding", 1) - naive_int(call, "stride", 1) * i.at[3];
-        naive_set(y, i.number, (naive_real)(u * naive_int(call, "kernel", 1) + v));
-    }
-}
-
-/* dx[n, c, index[n, c, i, j]] += dy[n, c, i, j] */
-static void max_pool2d_scatter(naive_call *call) {
-    const naive_array *dy = &call->inputs[0], *places = &call->inputs[1];
-    naive_array *dx = naive_output(call, 0, image_of(call, &dy->type));
-    const int64_t plane = dx->type.extent[2] * dx->type.extent[3];
-    call->roundings = (naive_real)(dy->type.extent[2] * dy->type.extent[3]);
-    for (naive_index i = naive_first(&dy->type); i.more; naive_next(&i))
-        naive_add(dx, (i.at[0] * dy->type.extent[1] + i.at[1]) * plane + place_in_plane(call, places, &i),
-                  dy->value[i.number]);
-}
-
-static void max_pool2d_gather(naive_call *call) {
-    const naive_array *x = &call->inputs[0], *places = &call->inputs[1];
-    wg_type type = places->type;
-    type.dtype = x->type.dtype;
-    naive_array *y = naive_output(call, 0, type);
-    const int64_t plane = x->type.extent[2] * x->type.extent[3];
-    call->roundings = 0;
-    for (naive_index i = naive_first(&type); i.more; naive_next(&i))
-        naive_set(y, i.number,
-                  x->value[(i.at[0] * type.extent[1] + i.at[1]) * plane + place_in_plane(call, places, &i)]);
-}
-
 const naive_entry naive_products[] = {
     {"matmul", matmul},
     {"conv2d", conv2d},
     {"conv2d_grad_input", conv2d_grad_input},
     {"conv2d_grad_weight", conv2d_grad_weight},
-    {"max_pool2d", max_pool2d},
-    {"avg_pool2d", avg_pool2d},
-    {"avg_pool2d_grad", avg_pool2d_grad},
-    {"max_pool2d_scatter", max_pool2d_scatter},
-    {"max_pool2d_gather", max_pool2d_gather},
-    {"max_pool2d_offset", max_pool2d_offset},
     {NULL, NULL},
 };

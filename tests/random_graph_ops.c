@@ -391,7 +391,11 @@ static void pool(graph_maker *m, graph_ref x) {
     graph_node node = graph_op(pools[graph_below(m, 2)]);
     set_pair(m, &node, "kernel", 1, 3);
     set_pair(m, &node, "stride", 1, 3);
-    set_pair(m, &node, "padding", 0, graph_below(m, 2));
+    set_pair(m, &node, "dilation", 1, 1 + graph_chance(m, 4));
+    const int padding = graph_below(m, 2);
+    for (int side = 0; side < 4; side++) graph_set(&node, "padding", side, graph_below(m, padding + 1));
+    graph_set(&node, "ceil_mode", 0, graph_chance(m, 3));
+    if (!strcmp(node.op->name, "avg_pool2d")) graph_set(&node, "count_include_pad", 0, graph_chance(m, 2));
     graph_input(&node, x);
     graph_add(m, &node);
 }

@@ -66,17 +66,19 @@ START_TEST(attributes_are_written_as_they_are_read) {
     wg_var image = wg_array(tape, WG_F64, WG_SHAPE(1, 1, 6, 6), numbers);
     const wg_var inputs[] = {image, WG_END_};
     const wg_op *pool = wg_op_find("max_pool2d");
-    int64_t attributes[64] = {2, 3, 1, 2, 1, 0};
+    int64_t attributes[64] = {2, 3, 0, 1, 2, 0, 1, 0, 1, 0, 0, 0, 1, 1}; /* kernel, stride, padding, dilation */
     ck_assert_uint_le(pool->attributes_size, sizeof attributes);
     char text[200];
+    static const char written[] =
+        "kernel=2,3 stride=1,2 padding=1,0,1,0 dilation=1,1 auto_pad=0 ceil_mode=0";
     ck_assert_int_gt(wg_attributes_text(pool, attributes, text, sizeof text), 0);
-    ck_assert_str_eq(text, "kernel=2,3 stride=1,2 padding=1,0");
+    ck_assert_str_eq(text, written);
     const wg_type named = wg_type_of(wg_apply_named(tape, "max_pool2d", inputs, text));
     const wg_type plain =
         wg_type_of(wg_max_pool2d(image, .kernel_hw = {2, 3}, .stride_hw = {1, 2}, .padding_hw = {1, 0}));
     ck_assert_int_eq(memcmp(&named, &plain, sizeof named), 0);
     ck_assert_int_eq(wg_attributes_text(pool, attributes, text, 4),
-                     (int)strlen("kernel=2,3 stride=1,2 padding=1,0"));
+                     (int)strlen(written));
     ck_assert_str_eq(text, "ker");
 }
 END_TEST

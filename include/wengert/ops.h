@@ -147,12 +147,34 @@ typedef struct wg_pool2d_options {
     WG_OPTIONS_HEAD;
     int kernel WG_DEFAULT_, kernel_hw[2] WG_DEFAULT_;   /* must be given */
     int stride WG_DEFAULT_, stride_hw[2] WG_DEFAULT_;   /* default: the kernel */
-    int padding WG_DEFAULT_, padding_hw[2] WG_DEFAULT_; /* at most half the kernel */
+    int padding WG_DEFAULT_, padding_hw[2] WG_DEFAULT_; /* each window must hold a pixel */
+    int dilation WG_DEFAULT_, dilation_hw[2] WG_DEFAULT_; /* default 1 */
+    int pads[4] WG_DEFAULT_;              /* instead of padding: above, left, below, right */
+    wg_auto_pad auto_pad WG_DEFAULT_;     /* instead of padding */
+    bool ceil_mode WG_DEFAULT_;           /* a last window that is not filled counts too */
+    bool count_exclude_pad WG_DEFAULT_;   /* means: padding does not count, as ONNX's count_include_pad = 0 */
+    int divisor_override WG_DEFAULT_;     /* means: what sums are divided by */
 } wg_pool2d_options;
+/* Of 1, 2 or 3 axes: one number for all of them, or one for each of the first 1, 2 or 3. */
+typedef struct wg_pool_options {
+    WG_OPTIONS_HEAD;
+    int kernel WG_DEFAULT_, kernels[3] WG_DEFAULT_;     /* must be given */
+    int stride WG_DEFAULT_, strides[3] WG_DEFAULT_;     /* default: the kernel */
+    int padding WG_DEFAULT_, pads[6] WG_DEFAULT_;       /* as ONNX: in front of each axis, then behind each */
+    int dilation WG_DEFAULT_, dilations[3] WG_DEFAULT_; /* default 1 */
+    wg_auto_pad auto_pad WG_DEFAULT_;                   /* these as in wg_pool2d_options */
+    bool ceil_mode WG_DEFAULT_, count_exclude_pad WG_DEFAULT_;
+    int divisor_override WG_DEFAULT_;
+} wg_pool_options;
 /* x [N, C, H, W]. Padding never wins a maximum. wg_output(y, 1) are the indices (i32, in the plane; ONNX has i64). */
 WG_API wg_var wg_max_pool2d(wg_var x, const wg_pool2d_options *options);
 /* The mean over the window; padding counts as zeros, as PyTorch's count_include_pad=True. */
 WG_API wg_var wg_avg_pool2d(wg_var x, const wg_pool2d_options *options);
+/* The same of x [N, C, L] and [N, C, D, H, W]; indices count through the volume. */
+WG_API wg_var wg_max_pool1d(wg_var x, const wg_pool_options *options);
+WG_API wg_var wg_max_pool3d(wg_var x, const wg_pool_options *options);
+WG_API wg_var wg_avg_pool1d(wg_var x, const wg_pool_options *options);
+WG_API wg_var wg_avg_pool3d(wg_var x, const wg_pool_options *options);
 
 /* --- Probability ------------------------------------------------------------------------------- */
 
@@ -245,6 +267,11 @@ template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
     (function)(x, weight, bias, WG_OPTIONS_(wg_convolution_options, __VA_ARGS__))
 #define wg_max_pool2d(...) WG_AT(wg_max_pool2d_(__VA_ARGS__, ))
 #define wg_max_pool2d_(x, ...) (wg_max_pool2d)(x, WG_OPTIONS_(wg_pool2d_options, __VA_ARGS__))
+#define wg_max_pool1d(...) WG_AT(wg_pool_(wg_max_pool1d, __VA_ARGS__, ))
+#define wg_max_pool3d(...) WG_AT(wg_pool_(wg_max_pool3d, __VA_ARGS__, ))
+#define wg_avg_pool1d(...) WG_AT(wg_pool_(wg_avg_pool1d, __VA_ARGS__, ))
+#define wg_avg_pool3d(...) WG_AT(wg_pool_(wg_avg_pool3d, __VA_ARGS__, ))
+#define wg_pool_(function, x, ...) (function)(x, WG_OPTIONS_(wg_pool_options, __VA_ARGS__))
 #define wg_avg_pool2d(...) WG_AT(wg_avg_pool2d_(__VA_ARGS__, ))
 #define wg_avg_pool2d_(x, ...) (wg_avg_pool2d)(x, WG_OPTIONS_(wg_pool2d_options, __VA_ARGS__))
 
