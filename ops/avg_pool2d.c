@@ -5,101 +5,110 @@
  *
  * where m counts the window's taps in the image and, if count_include_pad (PyTorch's default; ONNX's is not),
  * those in the padding, but none beyond, where ceil_mode lets a window reach; divisor_override stands for m if
- * it is given (1: the sum). Both are linear, each is the other's rule. Sums run in the order of their indices. */
+ * it is given (1: the sum). Both are linear, each is the other's rule. Sums run in the order
+ * of their taps, those of an image's element window row by window row, in each tap by tap. */
 #include "pool.h"
 
-/* Taps first … last - 1 of a window in each axis, and how many count in its mean. */
-typedef struct window {
-    int64_t start[3], first[3], last[3];
-    int64_t counted[3];
-} window;
+/* What a row of windows shares: its taps first … last - 1 in layers and rows. */
+typedef struct window_row {
+    int64_t start[2], first[2], last[2], counted;
+} window_row;
 
-/* Window number `at` of one axis. */
-WG_INLINE void set_axis(window *w, const pool_attributes *a, const pool_geometry *g, int axis, int64_t at) {
-    w->start[axis] = at * g->stride[axis] - g->front[axis];
-    pool_taps(w->start[axis], g->kernel[axis], g->dilation[axis], g->in[axis], &w->first[axis], &w->last[axis]);
-    int64_t first = w->first[axis], last = w->last[axis];
-    if (a->count_include_pad)
-        pool_taps(w->start[axis] + g->front[axis], g->kernel[axis], g->dilation[axis],
-                  g->in[axis] + g->front[axis] + g->back[axis], &first, &last);
-    w->counted[axis] = last - first;
+/* The taps of a window that begins at `start` that count in its mean. */
+WG_INLINE int64_t counted_taps(const pool_attributes *a, const pool_geometry *g, int axis, int64_t start) {
+    int64_t first, last;
+    const int64_t front = a->count_include_pad ? g->front[axis] : 0, back = a->count_include_pad ? g->back[axis] : 0;
+    pool_taps(start + front, g->kernel[axis], g->dilation[axis], g->in[axis] + front + back, &first, &last);
+    return last - first;
 }
 
-WG_INLINE window row_at(const pool_attributes *a, const pool_geometry *g, int64_t row) {
-    window w = {.counted = {0}};
-    set_axis(&w, a, g, 0, row / g->out[1]);
-    set_axis(&w, a, g, 1, row % g->out[1]);
+WG_INLINE window_row row_at(const pool_attributes *a, const pool_geometry *g, int64_t row) {
+    window_row w = {.start = {row / g->out[1] * g->stride[0] - g->front[0], row % g->out[1] * g->stride[1] - g->front[1]},
+                    .counted = 1};
+    for (int axis = 0; axis < 2; axis++) {
+        pool_taps(w.start[axis], g->kernel[axis], g->dilation[axis], g->in[axis], &w.first[axis], &w.last[axis]);
+        w.counted *= counted_taps(a, g, axis, w.start[axis]);
+    }
     return w;
 }
 
-/* What the sum of so many taps is multiplied by; `last` holds that of the window before. */
-typedef struct divided {
-    int64_t counted;
-    real scale;
-} divided;
-
-WG_INLINE real scale_of(const pool_attributes *a, const window *w, divided *last) {
-    const int64_t counted =
-        a->divisor_override ? a->divisor_override : w->counted[0] * w->counted[1] * w->counted[2];
-    if (counted != last->counted) *last = (divided){counted, (real)1 / (real)counted};
-    return last->scale;
-}
-
-/* Where row (w, u) of a window begins. */
-WG_INLINE int64_t row_of(const pool_geometry *g, const window *at, int64_t w, int64_t u) {
-    return ((at->start[0] + w * g->dilation[0]) * g->in[1] + at->start[1] + u * g->dilation[1]) * g->in[2] +
-           at->start[2];
-}
-
-static void forward_plane(const pool_attributes *a, const pool_geometry *g, const real *x, real *y) {
-    divided last = {0, 0};
-    for (int64_t row = 0; row < g->out[0] * g->out[1]; row++) {
-        window at = row_at(a, g, row);
-        for (int64_t j = 0; j < g->out[2]; j++) {
-            set_axis(&at, a, g, 2, j);
-            real sum = 0;
-            for (int64_t w = at.first[0]; w < at.last[0]; w++)
-                for (int64_t u = at.first[1]; u < at.last[1]; u++) {
-                    const int64_t from = row_of(g, &at, w, u);
-                    for (int64_t v = at.first[2]; v < at.last[2]; v++) sum += x[from + v * g->dilation[2]];
-                }
-            *y++ = sum * scale_of(a, &at, &last);
-        }
+/* What the sums of a row are multiplied by; `last` is the count of the row that `scale` was made for. */
+static void scale_row(const pool_attributes *a, const pool_geometry *g, int64_t counted, int64_t *last, real *scale) {
+    if (counted == *last) return;
+    *last = counted;
+    for (int64_t j = 0; j < g->out[2]; j++) {
+        const int64_t taps = counted_taps(a, g, 2, j * g->stride[2] - g->front[2]);
+        scale[j] = (real)1 / (real)(a->divisor_override ? a->divisor_override : counted * taps);
     }
+}
+
+/* Windows first … last - 1 whose tap v lies in the image, and where that of window 0 would lie in its row. */
+WG_INLINE int64_t windows_of_tap(const pool_geometry *g, int64_t v, int64_t *first, int64_t *last) {
+    const int64_t shift = v * g->dilation[2] - g->front[2], stride = g->stride[2];
+    const int64_t columns = g->in[2] > shift ? (g->in[2] - shift - 1) / stride + 1 : 0;
+    *first = shift < 0 ? (-shift + stride - 1) / stride : 0;
+    *last = columns < g->out[2] ? columns : g->out[2];
+    return shift;
+}
+
+/* The caller's constant stride lets the compiler vectorise. */
+WG_INLINE void add_to_windows(const real *x, int64_t at, int64_t stride, int64_t first, int64_t last, real *restrict y) {
+    for (int64_t j = first; j < last; j++) y[j] += x[at + j * stride];
+}
+WG_INLINE void add_to_image(const real *dy, const real *scale, int64_t at, int64_t stride, int64_t first, int64_t last,
+                            real *restrict dx) {
+    for (int64_t j = first; j < last; j++) dx[at + j * stride] += dy[j] * scale[j];
+}
+
+/* Every tap of every window of a row: adds the image to the windows y, or the windows dy to the image. */
+WG_INLINE void each_tap(const pool_geometry *g, const window_row *row, const real *from, const real *scale, real *to) {
+    for (int64_t w = row->first[0]; w < row->last[0]; w++)
+        for (int64_t u = row->first[1]; u < row->last[1]; u++)
+            for (int64_t v = 0; v < g->kernel[2]; v++) {
+                const int64_t line = (row->start[0] + w * g->dilation[0]) * g->in[1] + row->start[1] + u * g->dilation[1];
+                int64_t first, last;
+                const int64_t at = line * g->in[2] + windows_of_tap(g, v, &first, &last), stride = g->stride[2];
+                if (scale && stride == 1) add_to_image(from, scale, at, 1, first, last, to);
+                else if (scale) add_to_image(from, scale, at, stride, first, last, to);
+                else if (stride == 1) add_to_windows(from, at, 1, first, last, to);
+                else if (stride == 2) add_to_windows(from, at, 2, first, last, to);
+                else add_to_windows(from, at, stride, first, last, to);
+            }
 }
 
 static void forward(const wg_call *call) {
     const pool_attributes *a = WG_ATTRIBUTES(call, pool);
     const pool_geometry g = pool_geometry_of(a, &call->inputs[0].type, &call->outputs[0].type);
+    real *scale = call->workspace, *y = WG_OUT(call, 0, real) + call->begin * g.windows;
+    int64_t scaled = -1;
     for (int64_t unit = call->begin; unit < call->end; unit++)
-        forward_plane(a, &g, WG_IN(call, 0, real) + unit * g.pixels, WG_OUT(call, 0, real) + unit * g.windows);
+        for (int64_t i = 0; i < g.out[0] * g.out[1]; i++, y += g.out[2]) {
+            const window_row row = row_at(a, &g, i);
+            scale_row(a, &g, row.counted, &scaled, scale);
+            for (int64_t j = 0; j < g.out[2]; j++) y[j] = 0;
+            each_tap(&g, &row, WG_IN(call, 0, real) + unit * g.pixels, NULL, y);
+            for (int64_t j = 0; j < g.out[2]; j++) y[j] *= scale[j];
+        }
 }
 WG_KERNEL(avg_pool1d, forward)
 WG_KERNEL(avg_pool2d, forward)
 WG_KERNEL(avg_pool3d, forward)
 
-static void grad_plane(const pool_attributes *a, const pool_geometry *g, const real *dy, real *dx) {
-    for (int64_t i = 0; i < g->pixels; i++) dx[i] = 0;
-    divided last = {0, 0};
-    for (int64_t row = 0; row < g->out[0] * g->out[1]; row++) {
-        window at = row_at(a, g, row);
-        for (int64_t j = 0; j < g->out[2]; j++) {
-            set_axis(&at, a, g, 2, j);
-            const real share = *dy++ * scale_of(a, &at, &last);
-            for (int64_t w = at.first[0]; w < at.last[0]; w++)
-                for (int64_t u = at.first[1]; u < at.last[1]; u++) {
-                    const int64_t to = row_of(g, &at, w, u);
-                    for (int64_t v = at.first[2]; v < at.last[2]; v++) dx[to + v * g->dilation[2]] += share;
-                }
-        }
-    }
-}
-
 static void grad(const wg_call *call) {
     const pool_attributes *a = WG_ATTRIBUTES(call, pool);
     const pool_geometry g = pool_geometry_of(a, &call->outputs[0].type, &call->inputs[0].type);
-    for (int64_t unit = call->begin; unit < call->end; unit++)
-        grad_plane(a, &g, WG_IN(call, 0, real) + unit * g.windows, WG_OUT(call, 0, real) + unit * g.pixels);
+    const real *dy = WG_IN(call, 0, real) + call->begin * g.windows;
+    real *scale = call->workspace;
+    int64_t scaled = -1;
+    for (int64_t unit = call->begin; unit < call->end; unit++) {
+        real *dx = WG_OUT(call, 0, real) + unit * g.pixels;
+        for (int64_t i = 0; i < g.pixels; i++) dx[i] = 0;
+        for (int64_t i = 0; i < g.out[0] * g.out[1]; i++, dy += g.out[2]) {
+            const window_row row = row_at(a, &g, i);
+            scale_row(a, &g, row.counted, &scaled, scale);
+            each_tap(&g, &row, dy, scale, dx);
+        }
+    }
 }
 WG_KERNEL(avg_pool1d_grad, grad)
 WG_KERNEL(avg_pool2d_grad, grad)
@@ -115,6 +124,13 @@ static int infer_axes(wg_infer *infer, int axes) {
 static int infer_grad_axes(wg_infer *infer, int axes) {
     const int status = wg_infer_real(infer);
     return status ? status : pool_infer_image(infer, axes, &infer->inputs[0], &infer->outputs[0]);
+}
+
+/* What the sums of a row of windows are multiplied by. */
+static size_t workspace(const wg_call *call) {
+    const bool back = WG_ATTRIBUTES(call, pool)->size[0] > 0;
+    const wg_type *windows = back ? &call->inputs[0].type : &call->outputs[0].type;
+    return (size_t)windows->extent[windows->rank - 1] * wg_dtype_size(windows->dtype);
 }
 
 static void backward_by(wg_rule *rule, const wg_op *op) {
@@ -166,6 +182,7 @@ static void sample_grad(wg_sampler *s, int axes) {
         .backward = backward_##axes,                                                                            \
         .flags = WG_EVEN_UNITS | WG_EVEN_READS,                                                                 \
         .units = pool_units,                                                                                    \
+        .workspace = workspace,                                                                                 \
         .cost = pool_cost,                                                                                      \
         .samples = samples_##axes,                                                                              \
     };                                                                                                          \
@@ -182,6 +199,7 @@ static void sample_grad(wg_sampler *s, int axes) {
         .backward = backward_of_grad_##axes,                                                                    \
         .flags = WG_EVEN_UNITS,                                                                                 \
         .units = pool_units,                                                                                    \
+        .workspace = workspace,                                                                                 \
         .cost = pool_cost,                                                                                      \
         .samples = samples_of_grad_##axes,                                                                      \
     }
