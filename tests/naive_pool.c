@@ -1,6 +1,7 @@
 /* naive_pool — pooling along one to three axes, and its transposes, tap by tap. */
 #include "naive.h"
 #include <math.h>
+#include <string.h>
 
 typedef struct {
     int axes;
@@ -42,13 +43,29 @@ static wg_type windows_of(const wg_type *x, const window *w) {
     return type;
 }
 
+static bool is_adaptive(const naive_call *call) { return strncmp(call->op->name, "adaptive", 8) == 0; }
+
+/* Any element of the image may be a tap of an adaptive window. */
 wg_type naive_taps(const naive_call *call, const wg_type *x) {
     wg_type taps = {.dtype = WG_F64, .rank = x->rank - 2};
-    for (int i = 0; i < taps.rank; i++) taps.extent[i] = naive_int(call, "kernel", i);
+    for (int i = 0; i < taps.rank; i++)
+        taps.extent[i] = is_adaptive(call) ? x->extent[2 + i] : naive_int(call, "kernel", i);
     return taps;
 }
 
+/* Is the element of the image in window `at`: floor(i in / out) <= element < ceil((i + 1) in / out)? */
+static int64_t adaptive_tap(const naive_call *call, const wg_type *x, const int64_t *at, const int64_t *element) {
+    int64_t place[WG_MAX_RANK] = {at[0], at[1]};
+    for (int i = 0; i < x->rank - 2; i++) {
+        const int64_t in = x->extent[2 + i], out = naive_int(call, "size", i);
+        place[2 + i] = element[i];
+        if ((element[i] + 1) * out <= at[2 + i] * in || element[i] * out >= (at[2 + i] + 1) * in) return -1;
+    }
+    return naive_at(x, place);
+}
+
 int64_t naive_tap(const naive_call *call, const wg_type *x, const int64_t *at, const int64_t *tap) {
+    if (is_adaptive(call)) return adaptive_tap(call, x, at, tap);
     const window w = read_window(call, x);
     int64_t place[WG_MAX_RANK] = {at[0], at[1]};
     for (int i = 0; i < w.axes; i++) {
@@ -66,9 +83,15 @@ static int64_t pixels_of(const wg_type *x) {
 
 static void max_pool(naive_call *call) {
     const naive_array *x = &call->inputs[0];
-    const window w = read_window(call, &x->type);
     const wg_type taps = naive_taps(call, &x->type);
-    wg_type type = windows_of(&x->type, &w), place_type = type;
+    wg_type type = x->type;
+    if (is_adaptive(call)) {
+        for (int i = 2; i < type.rank; i++) type.extent[i] = naive_int(call, "size", i - 2);
+    } else {
+        const window w = read_window(call, &x->type);
+        type = windows_of(&x->type, &w);
+    }
+    wg_type place_type = type;
     place_type.dtype = WG_I32;
     naive_array *y = naive_output(call, 0, type), *places = naive_output(call, 1, place_type);
     call->roundings = 0;
@@ -186,7 +209,78 @@ static void max_pool2d_gather(naive_call *call) {
                            place_in_plane(call, places, &i)]);
 }
 
+static void lp_pool(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    const window w = read_window(call, &x->type);
+    const wg_type taps = naive_taps(call, &x->type), windows = windows_of(&x->type, &w);
+    const naive_real p = naive_number(call, "p");
+    naive_array *y = naive_output(call, 0, windows);
+    for (naive_index i = naive_first(&windows); i.more; naive_next(&i)) {
+        naive_real sum = 0;
+        for (naive_index tap = naive_first(&taps); tap.more; naive_next(&tap)) {
+            const int64_t at = naive_tap(call, &x->type, i.at, tap.at);
+            if (at >= 0) sum += powl(fabsl(x->value[at]), p);
+        }
+        naive_set(y, i.number, powl(sum, 1 / p));
+    }
+    call->roundings = 12; /* pow is within 4; means have few terms */
+    for (naive_index tap = naive_first(&taps); tap.more; naive_next(&tap)) call->roundings++;
+}
+
+/* Everything in a plane is summed or compared. */
+static void global_pool(naive_call *call, naive_real p) {
+    const naive_array *x = &call->inputs[0];
+    wg_type type = x->type;
+    for (int i = 2; i < type.rank; i++) type.extent[i] = 1;
+    naive_array *y = naive_output(call, 0, type);
+    const int64_t pixels = pixels_of(&x->type);
+    for (int64_t i = 0; i < x->count; i++) {
+        const naive_real size = fabsl(x->value[i]);
+        naive_real *sum = &y->value[i / pixels];
+        if (isinf(p))
+            *sum = i % pixels == 0 || x->value[i] > *sum ? x->value[i] : *sum;
+        else
+            *sum += p > 0 ? powl(size, p) : x->value[i] / (naive_real)pixels;
+        y->size[i / pixels] += p > 0 ? 0 : size / (naive_real)pixels;
+    }
+    for (int64_t i = 0; i < y->count && p > 0 && !isinf(p); i++) naive_set(y, i, powl(y->value[i], 1 / p));
+    call->roundings = isinf(p) ? 0 : 12 + (naive_real)pixels;
+}
+static void global_avg_pool(naive_call *call) { global_pool(call, 0); }
+static void global_max_pool(naive_call *call) { global_pool(call, INFINITY); }
+static void global_lp_pool(naive_call *call) { global_pool(call, naive_number(call, "p")); }
+
+static void max_unpool(naive_call *call) {
+    const naive_array *x = &call->inputs[0], *places = &call->inputs[1];
+    wg_type image = x->type;
+    const int axes = image.rank - 2;
+    for (int i = 0; i < axes; i++) {
+        const int64_t size = naive_int(call, "size", i);
+        image.extent[2 + i] = size ? size
+                                   : (image.extent[2 + i] - 1) * naive_int(call, "stride", i) +
+                                         naive_int(call, "kernel", i) - naive_int(call, "padding", i) -
+                                         naive_int(call, "padding", axes + i);
+    }
+    naive_array *y = naive_output(call, 0, image);
+    const int64_t windows = pixels_of(&x->type), pixels = pixels_of(&image);
+    call->roundings = (naive_real)windows;
+    for (int64_t i = 0; i < x->count; i++)
+        naive_add(y, i / windows * pixels + (int64_t)places->value[i], x->value[i]);
+}
+
 const naive_entry naive_pool[] = {
+    {"lp_pool1d", lp_pool},
+    {"lp_pool2d", lp_pool},
+    {"lp_pool3d", lp_pool},
+    {"global_avg_pool", global_avg_pool},
+    {"global_max_pool", global_max_pool},
+    {"global_lp_pool", global_lp_pool},
+    {"max_unpool1d", max_unpool},
+    {"max_unpool2d", max_unpool},
+    {"max_unpool3d", max_unpool},
+    {"adaptive_max_pool1d", max_pool},
+    {"adaptive_max_pool2d", max_pool},
+    {"adaptive_max_pool3d", max_pool},
     {"max_pool1d", max_pool},
     {"max_pool2d", max_pool},
     {"max_pool3d", max_pool},

@@ -175,6 +175,23 @@ WG_API wg_var wg_max_pool1d(wg_var x, const wg_pool_options *options);
 WG_API wg_var wg_max_pool3d(wg_var x, const wg_pool_options *options);
 WG_API wg_var wg_avg_pool1d(wg_var x, const wg_pool_options *options);
 WG_API wg_var wg_avg_pool3d(wg_var x, const wg_pool_options *options);
+/* (sum over the window of |x|^p)^(1/p), p >= 1. */
+WG_API wg_var wg_lp_pool1d(wg_var x, double p, const wg_pool_options *options);
+WG_API wg_var wg_lp_pool2d(wg_var x, double p, const wg_pool_options *options);
+WG_API wg_var wg_lp_pool3d(wg_var x, double p, const wg_pool_options *options);
+/* x [N, C, extents] and the indices of its max pooling; extents of the result, WG_SHAPE(H, W), or NULL:
+ * (H - 1) stride + kernel - padding. Values at one place are summed. */
+WG_API wg_var wg_max_unpool1d(wg_var x, wg_var indices, const wg_shape *extents, const wg_pool_options *options);
+WG_API wg_var wg_max_unpool2d(wg_var x, wg_var indices, const wg_shape *extents, const wg_pool_options *options);
+WG_API wg_var wg_max_unpool3d(wg_var x, wg_var indices, const wg_shape *extents, const wg_pool_options *options);
+/* Over all axes after the second, which stay with extent 1. */
+WG_API wg_var wg_global_avg_pool(wg_var x);
+WG_API wg_var wg_global_max_pool(wg_var x);
+WG_API wg_var wg_global_lp_pool(wg_var x, double p);
+/* As many windows as WG_SHAPE(H, W) says divide the image, as in PyTorch; wg_output(y, 1) as in wg_max_pool2d. */
+WG_API wg_var wg_adaptive_max_pool1d(wg_var x, const wg_shape *extents);
+WG_API wg_var wg_adaptive_max_pool2d(wg_var x, const wg_shape *extents);
+WG_API wg_var wg_adaptive_max_pool3d(wg_var x, const wg_shape *extents);
 
 /* --- Probability ------------------------------------------------------------------------------- */
 
@@ -271,6 +288,21 @@ template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
 #define wg_max_pool3d(...) WG_AT(wg_pool_(wg_max_pool3d, __VA_ARGS__, ))
 #define wg_avg_pool1d(...) WG_AT(wg_pool_(wg_avg_pool1d, __VA_ARGS__, ))
 #define wg_avg_pool3d(...) WG_AT(wg_pool_(wg_avg_pool3d, __VA_ARGS__, ))
+#define wg_lp_pool1d(...) WG_AT(wg_lp_pool_(wg_lp_pool1d, __VA_ARGS__, ))
+#define wg_lp_pool2d(...) WG_AT(wg_lp_pool_(wg_lp_pool2d, __VA_ARGS__, ))
+#define wg_lp_pool3d(...) WG_AT(wg_lp_pool_(wg_lp_pool3d, __VA_ARGS__, ))
+#define wg_lp_pool_(function, x, p, ...) (function)(x, p, WG_OPTIONS_(wg_pool_options, __VA_ARGS__))
+#define wg_max_unpool1d(...) WG_AT(wg_max_unpool_(wg_max_unpool1d, __VA_ARGS__, ))
+#define wg_max_unpool2d(...) WG_AT(wg_max_unpool_(wg_max_unpool2d, __VA_ARGS__, ))
+#define wg_max_unpool3d(...) WG_AT(wg_max_unpool_(wg_max_unpool3d, __VA_ARGS__, ))
+#define wg_max_unpool_(function, x, indices, extents, ...)                                         \
+    (function)(x, indices, extents, WG_OPTIONS_(wg_pool_options, __VA_ARGS__))
+#define wg_global_avg_pool(...) WG_AT((wg_global_avg_pool)(__VA_ARGS__))
+#define wg_global_max_pool(...) WG_AT((wg_global_max_pool)(__VA_ARGS__))
+#define wg_global_lp_pool(...) WG_AT((wg_global_lp_pool)(__VA_ARGS__))
+#define wg_adaptive_max_pool1d(...) WG_AT((wg_adaptive_max_pool1d)(__VA_ARGS__))
+#define wg_adaptive_max_pool2d(...) WG_AT((wg_adaptive_max_pool2d)(__VA_ARGS__))
+#define wg_adaptive_max_pool3d(...) WG_AT((wg_adaptive_max_pool3d)(__VA_ARGS__))
 #define wg_pool_(function, x, ...) (function)(x, WG_OPTIONS_(wg_pool_options, __VA_ARGS__))
 #define wg_avg_pool2d(...) WG_AT(wg_avg_pool2d_(__VA_ARGS__, ))
 #define wg_avg_pool2d_(x, ...) (wg_avg_pool2d)(x, WG_OPTIONS_(wg_pool2d_options, __VA_ARGS__))
