@@ -39,7 +39,7 @@ WG_INLINE double floor_of(double x) {
 }
 
 /* Taps of one output, at most. */
-static int64_t most_taps(const resample_attributes *a, int64_t in, int64_t out) {
+WG_INLINE int64_t most_taps(const resample_attributes *a, int64_t in, int64_t out) {
     const double stretch = a->scale > 0 ? 1 / a->scale : (double)in / (double)(out > 0 ? out : 1);
     if (a->mode == NEAREST) return 1;
     if (a->mode == AREA) return out > 0 ? in / out + 2 : 1;
@@ -49,7 +49,7 @@ static int64_t most_taps(const resample_attributes *a, int64_t in, int64_t out) 
     return wide < (double)in ? (int64_t)wide : in;
 }
 
-static size_t table_bytes(const resample_attributes *a, int64_t in, int64_t out) {
+WG_INLINE size_t table_bytes(const resample_attributes *a, int64_t in, int64_t out) {
     return (size_t)out * ((size_t)most_taps(a, in, out) * (sizeof(int64_t) + sizeof(real)) + sizeof(int64_t));
 }
 
@@ -95,6 +95,7 @@ static void taps_stretched(const resample_attributes *a, tap_table *table, int64
     for (int64_t k = first; k < last; k++) add_tap(table, j, k, kernel_at(a, ((double)k - s) / stretch) / total, in);
 }
 
+/* At least one: a stretched kernel that lies beyond the border has that of the border. */
 static void taps_of(const resample_attributes *a, tap_table *table, int64_t in, int64_t out, int64_t j) {
     const double s = place_of(a, in, out, j);
     const double stretch = a->scale > 0 ? 1 / a->scale : (double)in / (double)out;
@@ -111,6 +112,7 @@ static void taps_of(const resample_attributes *a, tap_table *table, int64_t in, 
         for (int64_t k = a->mode == LINEAR ? 0 : -1; k <= (a->mode == LINEAR ? 1 : 2); k++)
             add_tap(table, j, (int64_t)f + k, kernel_at(a, (double)k - t), in);
     }
+    if (!table->count[j]) add_tap(table, j, s > 0 ? in - 1 : 0, 1, in);
 }
 
 static tap_table table_in(void *memory, const resample_attributes *a, int64_t in, int64_t out) {

@@ -6,7 +6,7 @@
 
 naive_function *naive_find(const char *name) {
     const naive_entry *const families[] = {naive_elementwise, naive_reductions, naive_shapes, naive_products,
-                                           naive_probability, naive_convolution, naive_pool};
+                                           naive_probability, naive_convolution, naive_pool, naive_resample};
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const naive_entry *entry = families[i]; entry->name; entry++)
             if (!strcmp(entry->name, name)) return entry->function;
@@ -93,6 +93,9 @@ int64_t naive_int(const naive_call *call, const char *name, int index) {
 }
 naive_real naive_number(const naive_call *call, const char *name) {
     return (naive_real) * (const double *)attribute(call, name, WG_ATTRIBUTE_REAL);
+}
+double naive_double(const naive_call *call, const char *name, int index) {
+    return ((const double *)attribute(call, name, WG_ATTRIBUTE_REAL))[index];
 }
 uint64_t naive_bits(const naive_call *call, const char *name) {
     return *(const uint64_t *)attribute(call, name, WG_ATTRIBUTE_BITS);

@@ -46,6 +46,7 @@ naive_array naive_read(const wg_tensor *tensor);
 /* An attribute by its name; a test that asks for one that is not in the schema fails. */
 int64_t naive_int(const naive_call *call, const char *name, int index);
 naive_real naive_number(const naive_call *call, const char *name);
+double naive_double(const naive_call *call, const char *name, int index);
 uint64_t naive_bits(const naive_call *call, const char *name);
 bool naive_bool(const naive_call *call, const char *name);
 wg_dtype naive_dtype(const naive_call *call, const char *name);
@@ -103,6 +104,6 @@ typedef struct naive_entry {
     naive_function *function;
 } naive_entry;
 extern const naive_entry naive_elementwise[], naive_reductions[], naive_shapes[], naive_products[],
-    naive_probability[], naive_convolution[], naive_pool[];
+    naive_probability[], naive_convolution[], naive_pool[], naive_resample[];
 
 #endif

@@ -66,6 +66,20 @@ static void linear(propagation *p) {
     free_outputs(&other);
 }
 
+/* Linear in input 0 with weights of any sign, whose sizes the definition gives; real numbers after it, if there are
+ * any, are places: where those are not known nothing can be said. */
+static void weighted(propagation *p) {
+    naive_real *replaced[NAIVE_INPUTS] = {(naive_real *)p->errors[0]};
+    naive_call other;
+    evaluate_at(p->call, replaced, &other);
+    bool known = true;
+    for (int i = 1; i < p->call->input_count; i++)
+        for (int64_t k = 0; k < p->call->inputs[i].count; k++) known &= p->errors[i][k] == 0;
+    for (int64_t i = 0; i < p->outputs[0]->count; i++)
+        p->outputs[0]->error[i] = known ? other.outputs[0].size[i] : INFINITY;
+    free_outputs(&other);
+}
+
 /* f(|x| + E) - f(|x|), both as sums of positive terms. */
 static void product(propagation *p) {
     naive_real *low[NAIVE_INPUTS] = {NULL}, *high[NAIVE_INPUTS] = {NULL};
@@ -495,6 +509,10 @@ static const struct {
     {"max_pool1d", max_pool, NULL},
     {"max_pool2d", max_pool, NULL},
     {"max_pool3d", max_pool, NULL},
+    {"resample", weighted, NULL},
+    {"resample_grad", weighted, NULL},
+    {"grid_sample", weighted, NULL},
+    {"grid_sample_grad_input", weighted, NULL},
     {"adaptive_max_pool1d", max_pool, NULL},
     {"adaptive_max_pool2d", max_pool, NULL},
     {"adaptive_max_pool3d", max_pool, NULL},

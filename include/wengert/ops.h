@@ -192,6 +192,34 @@ WG_API wg_var wg_global_lp_pool(wg_var x, double p);
 WG_API wg_var wg_adaptive_max_pool1d(wg_var x, const wg_shape *extents);
 WG_API wg_var wg_adaptive_max_pool2d(wg_var x, const wg_shape *extents);
 WG_API wg_var wg_adaptive_max_pool3d(wg_var x, const wg_shape *extents);
+WG_API wg_var wg_adaptive_avg_pool1d(wg_var x, const wg_shape *extents);
+WG_API wg_var wg_adaptive_avg_pool2d(wg_var x, const wg_shape *extents);
+WG_API wg_var wg_adaptive_avg_pool3d(wg_var x, const wg_shape *extents);
+
+/* --- Images of another size -------------------------------------------------------------------- */
+
+typedef enum wg_interpolation {
+    WG_INTERPOLATE_NEAREST = 0, WG_INTERPOLATE_NEAREST_EXACT, WG_INTERPOLATE_LINEAR, WG_INTERPOLATE_CUBIC,
+    WG_INTERPOLATE_AREA
+} wg_interpolation;
+/* Where output j of an axis looks, in ONNX Resize's terms; and how nearest rounds that. */
+typedef enum wg_coordinates {
+    WG_COORDINATES_DEFAULT = 0, WG_HALF_PIXEL, WG_ALIGN_CORNERS, WG_ASYMMETRIC, WG_PYTORCH_HALF_PIXEL
+} wg_coordinates;
+typedef enum wg_nearest_mode {
+    WG_NEAREST_DEFAULT = 0, WG_NEAREST_FLOOR, WG_NEAREST_CEIL, WG_NEAREST_PREFER_FLOOR, WG_NEAREST_PREFER_CEIL
+} wg_nearest_mode;
+typedef struct wg_interpolate_options {
+    WG_OPTIONS_HEAD;
+    wg_interpolation mode WG_DEFAULT_;
+    double scale WG_DEFAULT_, scales[3] WG_DEFAULT_; /* instead of extents: for all axes, or for each */
+    bool align_corners WG_DEFAULT_, antialias WG_DEFAULT_;
+    wg_coordinates coordinates WG_DEFAULT_;          /* default PyTorch's: asymmetric for nearest, else half_pixel */
+    wg_nearest_mode rounding WG_DEFAULT_;            /* default PyTorch's: floor; of NEAREST_EXACT, to the nearest */
+    double cubic_a WG_DEFAULT_;                      /* default -0.75, with antialias -0.5 */
+} wg_interpolate_options;
+/* x [N, C, extents] of one to three axes; extents of the result, WG_SHAPE(H, W), or NULL and a scale. */
+WG_API wg_var wg_interpolate(wg_var x, const wg_shape *extents, const wg_interpolate_options *options);
 
 /* --- Probability ------------------------------------------------------------------------------- */
 
@@ -303,6 +331,11 @@ template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
 #define wg_adaptive_max_pool1d(...) WG_AT((wg_adaptive_max_pool1d)(__VA_ARGS__))
 #define wg_adaptive_max_pool2d(...) WG_AT((wg_adaptive_max_pool2d)(__VA_ARGS__))
 #define wg_adaptive_max_pool3d(...) WG_AT((wg_adaptive_max_pool3d)(__VA_ARGS__))
+#define wg_adaptive_avg_pool1d(...) WG_AT((wg_adaptive_avg_pool1d)(__VA_ARGS__))
+#define wg_adaptive_avg_pool2d(...) WG_AT((wg_adaptive_avg_pool2d)(__VA_ARGS__))
+#define wg_adaptive_avg_pool3d(...) WG_AT((wg_adaptive_avg_pool3d)(__VA_ARGS__))
+#define wg_interpolate(...) WG_AT(wg_interpolate_(__VA_ARGS__, ))
+#define wg_interpolate_(x, extents, ...) (wg_interpolate)(x, extents, WG_OPTIONS_(wg_interpolate_options, __VA_ARGS__))
 #define wg_pool_(function, x, ...) (function)(x, WG_OPTIONS_(wg_pool_options, __VA_ARGS__))
 #define wg_avg_pool2d(...) WG_AT(wg_avg_pool2d_(__VA_ARGS__, ))
 #define wg_avg_pool2d_(x, ...) (wg_avg_pool2d)(x, WG_OPTIONS_(wg_pool2d_options, __VA_ARGS__))
