@@ -99,10 +99,10 @@ static real weight_at(const grid_sample_attributes *a, int k, real t, int64_t or
     return k > 1 && order % 2 ? -w : w;
 }
 
-static void taps_of(const grid_sample_attributes *a, const sampling *s, int64_t extent, real number, int64_t order,
+static void taps_of(const grid_sample_attributes *a, const sampling *s, int64_t extent, real given, int64_t order,
                     axis_taps *taps) {
     const real n = (real)extent, ratio = (a->align_corners ? n - 1 : n) / 2;
-    real place = a->align_corners ? (number + 1) * ratio : (number + 1) * ratio - (real)0.5, slope = 1;
+    real place = a->align_corners ? (given + 1) * ratio : (given + 1) * ratio - (real)0.5, slope = 1;
     const bool none = place != place;
     if (!(place > -0x1p30f && place < 0x1p30f)) place = -100;
     if (a->mode != GRID_CUBIC) place = padded(a, extent, place, &slope);
@@ -116,18 +116,22 @@ static void taps_of(const grid_sample_attributes *a, const sampling *s, int64_t 
         if (a->mode == GRID_CUBIC) index = (int64_t)floor_of(padded(a, extent, (real)index, &ignored) + (real)0.5);
         const bool inside = index >= 0 && index < extent;
         taps->index[k] = inside ? index : 0;
-        taps->weight[k] = none ? number : inside ? weight_at(a, k, t, order) * factor : 0;
+        taps->weight[k] = none ? given : inside ? weight_at(a, k, t, order) * factor : 0;
     }
+    bool one = a->padding != PAD_ZEROS && s->wide > 1 && !none;
+    for (int k = 1; k < s->wide; k++) one = one && taps->index[k] == taps->index[0];
+    for (int k = 0; k < s->wide && one; k++) /* what is padded by one pixel is constant, to the last bit */
+        taps->weight[k] = k == 0 && order == 0;
 }
 
 /* All taps of a place: their pixels and weights; how many there are. */
-static int taps_at(const grid_sample_attributes *a, const sampling *s, const real *number, int64_t pixel[64],
+static int taps_at(const grid_sample_attributes *a, const sampling *s, const real *given, int64_t pixel[64],
                    real weight[64]) {
     axis_taps taps[3] = {{{0}, {1}}, {{0}, {1}}, {{0}, {1}}};
     int wide[3] = {1, 1, 1}, count = 0;
     for (int i = 0; i < s->axes; i++) { /* the grid's numbers are in the order of the axes from the last */
         const int axis = 2 - i;
-        taps_of(a, s, s->extent[axis], number[i], a->order[i], &taps[axis]);
+        taps_of(a, s, s->extent[axis], given[i], a->order[i], &taps[axis]);
         wide[axis] = s->wide;
     }
     for (int u = 0; u < wide[0]; u++)
@@ -315,7 +319,7 @@ static void sample(wg_sampler *s, bool back) {
     for (int i = 0; i < 42; i++) {
         const int axes = i % 6 == 5 ? 3 : 2;
         grid_sample_attributes with = {.mode = i % 3, .padding = i / 3 % 3, .align_corners = i / 9 % 2};
-        if (i >= 36) with.mode = i % 2 * 2, with.order[i % 2] = 1, with.order[0] += i > 39;
+        if (i >= 36) with.mode = i % 2 * 2, with.order[i % 2] = 1, with.order[0] += i == 40;
         wg_type x = {.dtype = WG_F64, .rank = 2 + axes, .extent = {i == 17 ? 0 : 1 + i % 4 / 3, i == 23 ? 0 : 1 + i % 5 / 4}};
         wg_type grid = {.dtype = WG_F64, .rank = 2 + axes, .extent = {x.extent[0]}}, y = x;
         for (int axis = 0; axis < axes; axis++) {

@@ -221,6 +221,18 @@ typedef struct wg_interpolate_options {
 /* x [N, C, extents] of one to three axes; extents of the result, WG_SHAPE(H, W), or NULL and a scale. */
 WG_API wg_var wg_interpolate(wg_var x, const wg_shape *extents, const wg_interpolate_options *options);
 
+typedef enum wg_grid_mode { WG_GRID_LINEAR = 0, WG_GRID_NEAREST, WG_GRID_CUBIC } wg_grid_mode;
+typedef enum wg_grid_padding { WG_GRID_ZEROS = 0, WG_GRID_BORDER, WG_GRID_REFLECTION } wg_grid_padding;
+typedef struct wg_grid_sample_options {
+    WG_OPTIONS_HEAD;
+    wg_grid_mode mode WG_DEFAULT_;
+    wg_grid_padding padding WG_DEFAULT_;
+    bool align_corners WG_DEFAULT_; /* -1 and 1 are the centres of the border's pixels, not their outer edges */
+} wg_grid_sample_options;
+/* x [N, C, H, W] read at grid [N, H', W', 2], which holds (x, y) in -1 … 1; or x [N, C, D, H, W] at
+ * [N, D', H', W', 3]. Gradients to both. */
+WG_API wg_var wg_grid_sample(wg_var x, wg_var grid, const wg_grid_sample_options *options);
+
 /* --- Probability ------------------------------------------------------------------------------- */
 
 WG_API wg_var wg_softmax(wg_var x, int axis);
@@ -336,6 +348,8 @@ template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
 #define wg_adaptive_avg_pool3d(...) WG_AT((wg_adaptive_avg_pool3d)(__VA_ARGS__))
 #define wg_interpolate(...) WG_AT(wg_interpolate_(__VA_ARGS__, ))
 #define wg_interpolate_(x, extents, ...) (wg_interpolate)(x, extents, WG_OPTIONS_(wg_interpolate_options, __VA_ARGS__))
+#define wg_grid_sample(...) WG_AT(wg_grid_sample_(__VA_ARGS__, ))
+#define wg_grid_sample_(x, grid, ...) (wg_grid_sample)(x, grid, WG_OPTIONS_(wg_grid_sample_options, __VA_ARGS__))
 #define wg_pool_(function, x, ...) (function)(x, WG_OPTIONS_(wg_pool_options, __VA_ARGS__))
 #define wg_avg_pool2d(...) WG_AT(wg_avg_pool2d_(__VA_ARGS__, ))
 #define wg_avg_pool2d_(x, ...) (wg_avg_pool2d)(x, WG_OPTIONS_(wg_pool2d_options, __VA_ARGS__))
