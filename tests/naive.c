@@ -6,7 +6,7 @@
 
 naive_function *naive_find(const char *name) {
     const naive_entry *const families[] = {naive_elementwise, naive_reductions, naive_shapes, naive_products,
-                                           naive_probability, naive_convolution, naive_pool, naive_resample, naive_grid};
+                                           naive_probability, naive_convolution, naive_pool, naive_resample, naive_grid, naive_unary};
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const naive_entry *entry = families[i]; entry->name; entry++)
             if (!strcmp(entry->name, name)) return entry->function;

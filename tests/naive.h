@@ -104,6 +104,6 @@ typedef struct naive_entry {
     naive_function *function;
 } naive_entry;
 extern const naive_entry naive_elementwise[], naive_reductions[], naive_shapes[], naive_products[],
-    naive_probability[], naive_convolution[], naive_pool[], naive_resample[], naive_grid[];
+    naive_probability[], naive_convolution[], naive_pool[], naive_resample[], naive_grid[, naive_unary[];
 
 #endif

@@ -243,6 +243,14 @@ ELEMENT_RULE(sign) {
     return a.e[0] == 0 || fabsl(a.x[0]) > a.e[0] ? 0 : INFINITY;
 }
 
+/* Decided where neither bound of the interval is within the error. */
+ELEMENT_RULE(clip_grad) {
+    UNUSED;
+    const naive_real gap = fminl(fabsl(a.x[1] - naive_number(p->call, "low")),
+                                 fabsl(a.x[1] - naive_number(p->call, "high")));
+    return a.e[1] != 0 && gap <= a.e[1] * (1 + 0x1p-20L) + 0x1p-23L ? INFINITY : a.e[0];
+}
+
 /* Monotone in each operand, unless the base may be 0 or change sign. */
 static void power(propagation *p) {
     corners(p);
@@ -530,6 +538,17 @@ static const struct {
     {"softmax_cross_entropy", cross_entropy, NULL},
     {"softmax_cross_entropy_grad", cross_entropy_grad, NULL},
     {"dropout_mask", exact, NULL},
+    {"floor", corners, NULL},
+    {"ceil", corners, NULL},
+    {"round", corners, NULL},
+    {"trunc", corners, NULL},
+    {"clip", corners, NULL},
+    {"clip_grad", NULL, clip_grad},
+    {"nan_to_num", corners, NULL},
+    {"isnan", corners, NULL},
+    {"isinf", corners, NULL},
+    {"isfinite", corners, NULL},
+    {"logical_not", NULL, sign},
 };
 
 static int find_rule(const char *name) {

@@ -53,6 +53,28 @@ WG_API wg_var wg_stop_gradient(wg_var x);
  * infinity, and names the first node that made one. */
 WG_API wg_var wg_check_finite(wg_var x);
 
+/* --- Functions of one number ---------------------------------------------------------------------- */
+
+/* To whole numbers: downwards, upwards, to the nearest with ties to even, towards 0. Gradient 0. */
+WG_API wg_var wg_floor(wg_var x);
+WG_API wg_var wg_ceil(wg_var x);
+WG_API wg_var wg_round(wg_var x);
+WG_API wg_var wg_trunc(wg_var x);
+
+/* min(max(x, min), max); an infinite bound is none. The gradient is 1 at the bounds, as PyTorch's clamp
+ * has it; NaN is handed on. ONNX Clip, there with the bounds as inputs. */
+WG_API wg_var wg_clip(wg_var x, double min, double max);
+/* x, with numbers for NaN and the infinities: an infinite posinf or neginf is the largest or least finite
+ * number of the dtype. PyTorch's defaults are wg_nan_to_num(x, 0, INFINITY, -INFINITY). The gradient is 0 where
+ * x is not finite. */
+WG_API wg_var wg_nan_to_num(wg_var x, double nan, double posinf, double neginf);
+
+/* These give bool and have no gradient. */
+WG_API wg_var wg_isnan(wg_var x);
+WG_API wg_var wg_isinf(wg_var x); /* of either sign */
+WG_API wg_var wg_isfinite(wg_var x);
+WG_API wg_var wg_logical_not(wg_var x); /* x == 0, of any dtype, as PyTorch has it; ONNX takes bool alone */
+
 /* --- Reductions ------------------------------------------------------------------------------- */
 
 typedef struct wg_reduce_options {
@@ -278,6 +300,16 @@ WG_END_C
 #define wg_less_equal(...) WG_AT((wg_less_equal)(__VA_ARGS__))
 #define wg_greater(...) WG_AT((wg_greater)(__VA_ARGS__))
 #define wg_greater_equal(...) WG_AT((wg_greater_equal)(__VA_ARGS__))
+#define wg_floor(...) WG_AT((wg_floor)(__VA_ARGS__))
+#define wg_ceil(...) WG_AT((wg_ceil)(__VA_ARGS__))
+#define wg_round(...) WG_AT((wg_round)(__VA_ARGS__))
+#define wg_trunc(...) WG_AT((wg_trunc)(__VA_ARGS__))
+#define wg_clip(...) WG_AT((wg_clip)(__VA_ARGS__))
+#define wg_nan_to_num(...) WG_AT((wg_nan_to_num)(__VA_ARGS__))
+#define wg_isnan(...) WG_AT((wg_isnan)(__VA_ARGS__))
+#define wg_isinf(...) WG_AT((wg_isinf)(__VA_ARGS__))
+#define wg_isfinite(...) WG_AT((wg_isfinite)(__VA_ARGS__))
+#define wg_logical_not(...) WG_AT((wg_logical_not)(__VA_ARGS__))
 #define wg_where(...) WG_AT((wg_where)(__VA_ARGS__))
 #define wg_cast(...) WG_AT((wg_cast)(__VA_ARGS__))
 #define wg_stop_gradient(...) WG_AT((wg_stop_gradient)(__VA_ARGS__))

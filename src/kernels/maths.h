@@ -17,6 +17,7 @@
 #include "kernels/maths/exponential.h"
 #include "kernels/maths/logarithm.h"
 #include "kernels/maths/power.h"
+#include "kernels/maths/rounding.h"
 
 WG_INLINE float wg_sqrt_f32(float x) { return __builtin_sqrtf(x); }
 WG_INLINE double wg_sqrt_f64(double x) { return __builtin_sqrt(x); }
@@ -37,5 +38,9 @@ WG_INLINE double wg_abs_f64(double x) { return __builtin_fabs(x); }
 #define wm_tanh WG_TYPED(wg_tanh)
 #define wm_sigmoid WG_TYPED(wg_sigmoid)
 #define wm_pow WG_TYPED(wg_pow)
+#define wm_floor WG_TYPED(wg_floor)
+#define wm_ceil WG_TYPED(wg_ceil)
+#define wm_round WG_TYPED(wg_round)
+#define wm_trunc WG_TYPED(wg_trunc)
 
 #endif
