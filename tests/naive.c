@@ -5,8 +5,11 @@
 #include <string.h>
 
 naive_function *naive_find(const char *name) {
-    const naive_entry *const families[] = {naive_elementwise, naive_reductions, naive_shapes, naive_products,
-                                           naive_probability, naive_convolution, naive_pool, naive_resample, naive_grid, naive_unary};
+    static const naive_entry *const families[] = {
+#define NAIVE(family) naive_##family,
+#include "naive.def"
+#undef NAIVE
+    };
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const naive_entry *entry = families[i]; entry->name; entry++)
             if (!strcmp(entry->name, name)) return entry->function;

@@ -103,7 +103,8 @@ typedef struct naive_entry {
     const char *name;
     naive_function *function;
 } naive_entry;
-extern const naive_entry naive_elementwise[], naive_reductions[], naive_shapes[], naive_products[],
-    naive_probability[], naive_convolution[], naive_pool[], naive_resample[], naive_grid[, naive_unary[];
+#define NAIVE(family) extern const naive_entry naive_##family[];
+#include "naive.def"
+#undef NAIVE
 
 #endif

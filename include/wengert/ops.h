@@ -274,6 +274,21 @@ WG_API wg_var wg_softmax_cross_entropy(wg_var logits, wg_var targets, const wg_c
  * step, element): `step` is an i64 scalar. wg_dropout takes seed and step from a model. */
 WG_API wg_var wg_dropout_mask(wg_var x, wg_var step, double p, uint64_t seed, const char *path);
 
+/* --- Losses ------------------------------------------------------------------------------------- */
+
+typedef struct wg_loss_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN */
+} wg_loss_options;
+/* Of x and target, f32 or f64 and of one shape (PyTorch broadcasts them, with a warning): of that shape with
+ * WG_NO_REDUCTION, else a scalar. With d = x - target: d²; |d|; d² / 2 up to |d| = delta (> 0) and
+ * delta (|d| - delta / 2) from there on; and that divided by beta for delta = beta, |d| for beta = 0. PyTorch's
+ * delta and beta are 1 by default. */
+WG_API wg_var wg_mse_loss(wg_var x, wg_var target, const wg_loss_options *options);
+WG_API wg_var wg_l1_loss(wg_var x, wg_var target, const wg_loss_options *options);
+WG_API wg_var wg_huber_loss(wg_var x, wg_var target, double delta, const wg_loss_options *options);
+WG_API wg_var wg_smooth_l1_loss(wg_var x, wg_var target, double beta, const wg_loss_options *options);
+
 WG_END_C
 
 #define wg_add(...) WG_AT((wg_add)(__VA_ARGS__))
@@ -392,4 +407,17 @@ template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
 #define wg_softmax_cross_entropy_(logits, targets, ...)                                            \
     (wg_softmax_cross_entropy)(logits, targets, WG_OPTIONS_(wg_cross_entropy_options, __VA_ARGS__))
 #define wg_dropout_mask(...) WG_AT((wg_dropout_mask)(__VA_ARGS__))
+
+#define wg_mse_loss(...) WG_AT(wg_mse_loss_(__VA_ARGS__, ))
+#define wg_mse_loss_(x, target, ...) \
+    (wg_mse_loss)(x, target, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_l1_loss(...) WG_AT(wg_l1_loss_(__VA_ARGS__, ))
+#define wg_l1_loss_(x, target, ...) \
+    (wg_l1_loss)(x, target, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_huber_loss(...) WG_AT(wg_huber_loss_(__VA_ARGS__, ))
+#define wg_huber_loss_(x, target, delta, ...) \
+    (wg_huber_loss)(x, target, delta, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_smooth_l1_loss(...) WG_AT(wg_smooth_l1_loss_(__VA_ARGS__, ))
+#define wg_smooth_l1_loss_(x, target, beta, ...) \
+    (wg_smooth_l1_loss)(x, target, beta, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
 #endif
