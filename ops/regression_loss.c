@@ -5,9 +5,10 @@
  *     huber:      d² / 2              where |d| <= delta,   delta (|d| - delta / 2) elsewhere
  *     smooth_l1:  d² / (2 beta)       where |d| <= beta,    |d| - beta / 2 elsewhere;   l1 for beta = 0
  *
- * each element by itself, their mean or their sum. Huber (Annals of Mathematical Statistics, 1964); smooth_l1 is
- * huber with delta = beta, divided by beta. With c = d held to -delta … delta, huber is c (d - c / 2): no branch
- * overflows that is not taken, and derivatives of any order are right at 0, where |d| has a kink and huber none. */
+ * each element by itself, their mean or their sum. Huber (Annals of Mathematical Statistics, 1964);
+ * smooth_l1 is huber with delta = beta, divided by beta. With c = d held to -delta … delta, huber is
+ * c (d - c / 2): no branch overflows that is not taken, and derivatives of any order are right at 0, where
+ * |d| has a kink and huber none. */
 #include "op.h"
 
 #ifdef WG_RULES
@@ -103,8 +104,10 @@ static void samples_with(wg_sampler *s, const double ends[3]) {
                   {.shape = &loss_shapes[shape], .values = WG_NORMAL});
     }
     const huber_loss_attributes sum = {WG_SUM, ends[0]}, each = {WG_NO_REDUCTION, ends[1]};
-    WG_SAMPLE(s, &sum, {.shape = WG_SHAPE(11), .values = WG_UNIFORM, .low = -9, .high = 9}, {.shape = WG_SHAPE(11)});
-    WG_SAMPLE(s, &each, {.shape = WG_SHAPE(4, 4), .values = WG_TIES}, {.shape = WG_SHAPE(4, 4), .values = WG_TIES});
+    WG_SAMPLE(s, &sum, {.shape = WG_SHAPE(11), .values = WG_UNIFORM, .low = -9, .high = 9},
+              {.shape = WG_SHAPE(11)});
+    WG_SAMPLE(s, &each, {.shape = WG_SHAPE(4, 4), .values = WG_TIES},
+              {.shape = WG_SHAPE(4, 4), .values = WG_TIES});
 }
 static void samples(wg_sampler *s) { samples_with(s, (const double[3]){0}); }
 static void samples_of_huber(wg_sampler *s) { samples_with(s, (const double[3]){1, 0.5, 2.25}); }
@@ -130,7 +133,8 @@ const wg_op wg_op_huber_loss = {
 };
 
 const wg_op wg_op_smooth_l1_loss = {
-    .name = "smooth_l1_loss", .formula = "y = mean c (d - c / 2) / beta, d = x - t, c = min(max(d, -beta), beta)",
+    .name = "smooth_l1_loss",
+    .formula = "y = mean c (d - c / 2) / beta, d = x - t, c = min(max(d, -beta), beta)",
     .torch = "smooth_l1_loss", .inputs = 2, .outputs = 1,
     .attributes = attributes_of_smooth_l1, .attributes_size = sizeof(smooth_l1_loss_attributes),
     .infer = infer, .expand = expand_smooth_l1, .samples = samples_of_smooth_l1,
