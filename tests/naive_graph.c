@@ -370,6 +370,66 @@ static void by_places(propagation *p) {
     for (int64_t i = 0; !known && i < p->outputs[0]->count; i++) p->outputs[0]->error[i] = INFINITY;
 }
 
+/* --- Normalization ---------------------------------------------------------------------------------------
+ */
+
+/* With D the errors of x less its mean, V = mean (2 |d| D + D²) bounds the error of the variance, and the
+ * scale is off most where the variance is least. */
+static void standardize(propagation *p) {
+    const naive_array *x = &p->call->inputs[0], *mean = &p->call->outputs[1], *scale = &p->call->outputs[2];
+    const naive_real center = naive_bool(p->call, "center"), epsilon = naive_number(p->call, "epsilon");
+    const naive_real n = (naive_real)x->count / (naive_real)mean->count;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i))
+        p->outputs[1]->error[naive_broadcast_at(mean, i.at, x->type.rank)] +=
+            center * p->errors[0][i.number] / n;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        const int64_t at = naive_broadcast_at(mean, i.at, x->type.rank);
+        const naive_real off = p->errors[0][i.number] + p->outputs[1]->error[at];
+        p->outputs[3]->error[at] += off * (2 * fabsl(x->value[i.number] - mean->value[at]) + off) / n;
+    }
+    for (int64_t at = 0; at < mean->count; at++) {
+        const naive_real least = p->call->outputs[3].value[at] - p->outputs[3]->error[at];
+        const naive_real off = 1 / sqrtl((least > 0 ? least : 0) + epsilon) - scale->value[at];
+        p->outputs[2]->error[at] = p->outputs[3]->error[at] > 0 ? off : 0;
+    }
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        const int64_t at = naive_broadcast_at(mean, i.at, x->type.rank);
+        const naive_real off = p->errors[0][i.number] + p->outputs[1]->error[at];
+        const naive_real error = off * (scale->value[at] + p->outputs[2]->error[at]) +
+                                 fabsl(x->value[i.number] - mean->value[at]) * p->outputs[2]->error[at];
+        p->outputs[0]->error[i.number] = isnan(error) ? INFINITY : error;
+    }
+}
+
+/* What r (dy + mean dy + y mean (dy y)) grows by, of absolute values, where each is larger by its error. */
+static void standardize_grad(propagation *p) {
+    const naive_array *dy = &p->call->inputs[0], *y = &p->call->inputs[1], *r = &p->call->inputs[2];
+    const naive_real center = naive_bool(p->call, "center");
+    const naive_real n = (naive_real)dy->count / (naive_real)r->count;
+    naive_real *sums[4]; /* mean dy and mean dy y, without errors and with them */
+    for (int k = 0; k < 4; k++) sums[k] = numbers(r->count);
+    for (naive_index i = naive_first(&dy->type); i.more; naive_next(&i)) {
+        const int64_t at = naive_broadcast_at(r, i.at, dy->type.rank);
+        for (int k = 0; k < 2; k++) {
+            const naive_real of_dy = fabsl(dy->value[i.number]) + (k ? p->errors[0][i.number] : 0);
+            const naive_real of_y = fabsl(y->value[i.number]) + (k ? p->errors[1][i.number] : 0);
+            sums[2 * k][at] += center * of_dy / n;
+            sums[2 * k + 1][at] += of_dy * of_y / n;
+        }
+    }
+    for (naive_index i = naive_first(&dy->type); i.more; naive_next(&i)) {
+        const int64_t at = naive_broadcast_at(r, i.at, dy->type.rank);
+        const naive_real own = fabsl(dy->value[i.number]), e_own = p->errors[0][i.number];
+        const naive_real of_y = fabsl(y->value[i.number]), e_y = p->errors[1][i.number];
+        const naive_real inner = own + sums[0][at] + of_y * sums[1][at];
+        const naive_real grown =
+            e_own + (sums[2][at] - sums[0][at]) + (of_y * (sums[3][at] - sums[1][at]) + e_y * sums[3][at]);
+        const naive_real error = fabsl(r->value[at]) * grown + p->errors[2][at] * (inner + grown);
+        p->outputs[0]->error[i.number] = isnan(error) ? INFINITY : error;
+    }
+    for (int k = 0; k < 4; k++) free(sums[k]);
+}
+
 /* --- Probability -----------------------------------------------------------------------------------------
  */
 
@@ -549,6 +609,8 @@ static const struct {
     {"isinf", corners, NULL},
     {"isfinite", corners, NULL},
     {"logical_not", NULL, sign},
+    {"standardize", standardize, NULL},
+    {"standardize_grad", standardize_grad, NULL},
 };
 
 static int find_rule(const char *name) {

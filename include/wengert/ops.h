@@ -274,6 +274,18 @@ WG_API wg_var wg_softmax_cross_entropy(wg_var logits, wg_var targets, const wg_c
  * step, element): `step` is an i64 scalar. wg_dropout takes seed and step from a model. */
 WG_API wg_var wg_dropout_mask(wg_var x, wg_var step, double p, uint64_t seed, const char *path);
 
+/* --- Normalization ------------------------------------------------------------------------------- */
+
+typedef struct wg_standardize_options {
+    WG_OPTIONS_HEAD;
+    double epsilon WG_DEFAULT_; /* added to the variance; default 1e-5 */
+    bool no_center WG_DEFAULT_; /* the mean counts as 0, and the mean square as variance */
+} wg_standardize_options;
+/* y = (x - mean) / sqrt(variance + epsilon), of x's shape: for each index of the axes from … to-1, over all
+ * others. wg_output(y, 1), (y, 2) and (y, 3) are the mean, 1 / sqrt(variance + epsilon) and the variance (divided
+ * by the count), in which all other axes have extent 1. The layers below are made of it. */
+WG_API wg_var wg_standardize(wg_var x, int from, int to, const wg_standardize_options *options);
+
 /* --- Losses ------------------------------------------------------------------------------------- */
 
 typedef struct wg_loss_options {
@@ -407,6 +419,10 @@ template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
 #define wg_softmax_cross_entropy_(logits, targets, ...)                                            \
     (wg_softmax_cross_entropy)(logits, targets, WG_OPTIONS_(wg_cross_entropy_options, __VA_ARGS__))
 #define wg_dropout_mask(...) WG_AT((wg_dropout_mask)(__VA_ARGS__))
+
+#define wg_standardize(...) WG_AT(wg_standardize_(__VA_ARGS__, ))
+#define wg_standardize_(x, from, to, ...)                                                          \
+    (wg_standardize)(x, from, to, WG_OPTIONS_(wg_standardize_options, __VA_ARGS__))
 
 #define wg_mse_loss(...) WG_AT(wg_mse_loss_(__VA_ARGS__, ))
 #define wg_mse_loss_(x, target, ...) \

@@ -1,0 +1,116 @@
+/* naive_normalization — numbers less their mean, by the root of their variance, over whatever axes.
+ *
+ * With n numbers of variance v and standard deviation s = sqrt(v + epsilon): adding up rounds n times. A mean
+ * that is off by n roundings of mean |x| is made good by a second pass, in which roundings of that error are
+ * left; it is `residue` here, beside the numbers less their mean. */
+#include "naive.h"
+#include <math.h>
+#include <stdlib.h>
+
+/* Of all elements with one index in the axes that stay apart. */
+typedef struct {
+    naive_real n, mean, variance, residue, scale, deviation; /* scale 1 / s; deviation: mean |x - mean| */
+} group_facts;
+
+/* Does element `at` belong to the group that element `of` belongs to? */
+static bool same_group(const bool apart[WG_MAX_RANK], int rank, const int64_t *at, const int64_t *of) {
+    for (int axis = 0; axis < rank; axis++)
+        if (apart[axis] && at[axis] != of[axis]) return false;
+    return true;
+}
+
+static naive_real group_mean(const naive_array *x, const naive_array *y, const bool apart[WG_MAX_RANK],
+                             const int64_t *of, bool absolute) {
+    naive_real sum = 0, n = 0;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        if (!same_group(apart, x->type.rank, i.at, of)) continue;
+        const naive_real term = x->value[i.number] * (y ? y->value[i.number] : 1);
+        sum += absolute ? fabsl(term) : term;
+        n += 1;
+    }
+    return sum / n;
+}
+
+static group_facts facts(const naive_array *x, const bool apart[WG_MAX_RANK], const int64_t *of,
+                         naive_real epsilon, bool center) {
+    group_facts f = {.mean = center ? group_mean(x, NULL, apart, of, false) : 0};
+    f.residue = center ? 0x1p-18L * group_mean(x, NULL, apart, of, true) : 0;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        if (!same_group(apart, x->type.rank, i.at, of)) continue;
+        const naive_real d = x->value[i.number] - f.mean;
+        f.n += 1;
+        f.variance += d * d;
+        f.deviation += fabsl(d);
+    }
+    f.variance /= f.n;
+    f.deviation /= f.n;
+    f.scale = 1 / sqrtl(f.variance + epsilon);
+    return f;
+}
+
+/* How large what is rounded on the way to (x - mean) / s is. */
+static naive_real standard_size(const group_facts *f, naive_real x) {
+    return (fabsl(x - f->mean) + f->deviation + f->residue) * f->scale *
+           (1 + f->residue * f->residue * f->scale * f->scale);
+}
+
+static wg_type kept_type(wg_type type, const bool apart[WG_MAX_RANK]) {
+    for (int axis = 0; axis < type.rank; axis++)
+        if (!apart[axis]) type.extent[axis] = 1;
+    return type;
+}
+
+static void axes_apart(const naive_call *call, bool apart[WG_MAX_RANK]) {
+    for (int axis = 0; axis < WG_MAX_RANK; axis++)
+        apart[axis] = axis >= naive_int(call, "from", 0) && axis < naive_int(call, "to", 0);
+}
+
+static void standardize(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    const naive_real epsilon = naive_number(call, "epsilon");
+    const bool center = naive_bool(call, "center");
+    bool apart[WG_MAX_RANK];
+    axes_apart(call, apart);
+    naive_array *y = naive_output(call, 0, x->type), *further[3];
+    for (int i = 0; i < 3; i++) further[i] = naive_output(call, 1 + i, kept_type(x->type, apart));
+    call->roundings = 16;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        const group_facts f = facts(x, apart, i.at, epsilon, center);
+        y->value[i.number] = (x->value[i.number] - f.mean) * f.scale;
+        y->size[i.number] = standard_size(&f, x->value[i.number]);
+        const int64_t at = naive_broadcast_at(further[0], i.at, x->type.rank);
+        const naive_real spread = f.variance + f.residue * f.residue;
+        further[0]->value[at] = f.mean;
+        further[0]->size[at] = fabsl(f.mean) + f.residue + f.deviation;
+        further[1]->value[at] = f.scale;
+        further[1]->size[at] = f.scale * (spread + epsilon) / (f.variance + epsilon);
+        further[2]->value[at] = f.variance;
+        further[2]->size[at] = spread;
+        call->roundings = f.n + 16;
+    }
+}
+
+/* r (dy - mean dy - y mean (dy y)) */
+static void standardize_grad(naive_call *call) {
+    const naive_array *dy = &call->inputs[0], *y = &call->inputs[1], *r = &call->inputs[2];
+    const bool center = naive_bool(call, "center");
+    bool apart[WG_MAX_RANK];
+    axes_apart(call, apart);
+    naive_array *g = naive_output(call, 0, dy->type);
+    call->roundings = (naive_real)(r->count ? dy->count / r->count : 0) + 8;
+    for (naive_index i = naive_first(&dy->type); i.more; naive_next(&i)) {
+        const naive_real scale = r->value[naive_broadcast_at(r, i.at, dy->type.rank)];
+        const naive_real own = dy->value[i.number], at = y->value[i.number];
+        const naive_real mean = center ? group_mean(dy, NULL, apart, i.at, false) : 0;
+        const naive_real size = center ? group_mean(dy, NULL, apart, i.at, true) : 0;
+        g->value[i.number] = scale * (own - mean - at * group_mean(dy, y, apart, i.at, false));
+        g->size[i.number] =
+            fabsl(scale) * (fabsl(own) + size + fabsl(at) * group_mean(dy, y, apart, i.at, true));
+    }
+}
+
+const naive_entry naive_normalization[] = {
+    {"standardize", standardize},
+    {"standardize_grad", standardize_grad},
+    {NULL, NULL},
+};
