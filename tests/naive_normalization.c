@@ -90,6 +90,79 @@ static void standardize(naive_call *call) {
     }
 }
 
+/* --- With a weight and a bias -------------------------------------------------------------------------- */
+
+/* The number of an input that belongs to an element of x: input axis k is axis first + k of x. */
+static naive_real factor(const naive_call *call, int input, const int64_t *at, int first, naive_real absent) {
+    const naive_array *v = &call->inputs[input];
+    if (input >= call->input_count || !v->type.dtype) return absent;
+    return v->value[naive_at(&v->type, at + first)];
+}
+
+/* Element i of the output: standardized by f, times weight (input 1), plus bias (input 2). */
+static void set_affine(naive_call *call, const naive_index *i, const group_facts *f, int first) {
+    naive_array *y = &call->outputs[0];
+    const naive_real x = call->inputs[0].value[i->number];
+    const naive_real weight = factor(call, 1, i->at, first, 1), bias = factor(call, 2, i->at, first, 0);
+    y->value[i->number] = (x - f->mean) * f->scale * weight + bias;
+    y->size[i->number] = standard_size(f, x) * fabsl(weight) + fabsl(bias);
+    call->roundings = f->n + 20;
+}
+
+/* Over the axes that do not stay apart; weight and bias belong to x's axes from `first` on. */
+static void normalize(naive_call *call, const bool apart[WG_MAX_RANK], int first, bool center) {
+    const naive_array *x = &call->inputs[0];
+    const naive_real epsilon = naive_number(call, "epsilon");
+    naive_output(call, 0, x->type);
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        const group_facts f = facts(x, apart, i.at, epsilon, center);
+        set_affine(call, &i, &f, first);
+    }
+}
+
+static void over_last_axes(naive_call *call, bool center) {
+    const int axis = naive_axis(naive_int(call, "axis", 0), call->inputs[0].type.rank);
+    bool apart[WG_MAX_RANK];
+    for (int k = 0; k < WG_MAX_RANK; k++) apart[k] = k < axis;
+    normalize(call, apart, axis, center);
+}
+static void layer_norm(naive_call *call) { over_last_axes(call, true); }
+static void rms_norm(naive_call *call) { over_last_axes(call, false); }
+static void instance_norm(naive_call *call) { normalize(call, (bool[WG_MAX_RANK]){true, true}, 1, true); }
+
+static void batch_norm(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    if (call->input_count < 5 || !call->inputs[4].type.dtype) {
+        normalize(call, (bool[WG_MAX_RANK]){false, true}, 1, true);
+        return;
+    }
+    naive_output(call, 0, x->type);
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        const naive_real variance = factor(call, 4, i.at, 1, 1);
+        const group_facts f = {.mean = factor(call, 3, i.at, 1, 0),
+                               .scale = 1 / sqrtl(variance + naive_number(call, "epsilon"))};
+        set_affine(call, &i, &f, 1);
+    }
+}
+
+/* Channel c is in group c / (C / groups). */
+static void group_norm(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    const int64_t groups = naive_int(call, "num_groups", 0), share = x->type.extent[1] / groups;
+    const naive_real epsilon = naive_number(call, "epsilon");
+    naive_array split = *x; /* as [N, groups, the rest] */
+    split.type.rank = 3;
+    split.type.extent[1] = groups;
+    split.type.extent[2] = share;
+    for (int axis = 2; axis < x->type.rank; axis++) split.type.extent[2] *= x->type.extent[axis];
+    naive_output(call, 0, x->type);
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        const int64_t of[3] = {i.at[0], i.at[1] / share};
+        const group_facts f = facts(&split, (bool[WG_MAX_RANK]){true, true}, of, epsilon, true);
+        set_affine(call, &i, &f, 1);
+    }
+}
+
 /* r (dy - mean dy - y mean (dy y)) */
 static void standardize_grad(naive_call *call) {
     const naive_array *dy = &call->inputs[0], *y = &call->inputs[1], *r = &call->inputs[2];
@@ -110,7 +183,8 @@ static void standardize_grad(naive_call *call) {
 }
 
 const naive_entry naive_normalization[] = {
-    {"standardize", standardize},
-    {"standardize_grad", standardize_grad},
-    {NULL, NULL},
+    {"standardize", standardize}, {"standardize_grad", standardize_grad},
+    {"layer_norm", layer_norm},   {"rms_norm", rms_norm},
+    {"group_norm", group_norm},   {"instance_norm", instance_norm},
+    {"batch_norm", batch_norm},   {NULL, NULL},
 };

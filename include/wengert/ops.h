@@ -286,6 +286,25 @@ typedef struct wg_standardize_options {
  * by the count), in which all other axes have extent 1. The layers below are made of it. */
 WG_API wg_var wg_standardize(wg_var x, int from, int to, const wg_standardize_options *options);
 
+typedef struct wg_norm_options {
+    WG_OPTIONS_HEAD;
+    double epsilon WG_DEFAULT_; /* added to the variance; default 1e-5 */
+} wg_norm_options;
+/* y = (x - mean) / sqrt(variance + epsilon) weight + bias, of x's shape; weight and bias may be WG_NONE. Over
+ * axes axis … last, where weight and bias have those axes' extents; rms_norm with 0 for the mean. PyTorch's
+ * rms_norm has the dtype's roundoff as default of epsilon, ONNX's 1e-5. */
+WG_API wg_var wg_layer_norm(wg_var x, wg_var weight, wg_var bias, int axis, const wg_norm_options *options);
+WG_API wg_var wg_rms_norm(wg_var x, wg_var weight, int axis, const wg_norm_options *options);
+/* The same for x [N, C, …] with weight and bias [C]: over each of num_groups groups of channels, and over each
+ * channel, of each sample. */
+WG_API wg_var wg_group_norm(wg_var x, wg_var weight, wg_var bias, int64_t num_groups,
+                            const wg_norm_options *options);
+WG_API wg_var wg_instance_norm(wg_var x, wg_var weight, wg_var bias, const wg_norm_options *options);
+/* Over each channel of all samples: with a mean and a variance [C] that are given (running ones, for inference;
+ * wg_batch_norm_layer keeps them), or, where both are WG_NONE, with x's own, through which gradients flow. */
+WG_API wg_var wg_batch_norm(wg_var x, wg_var weight, wg_var bias, wg_var mean, wg_var variance,
+                            const wg_norm_options *options);
+
 /* --- Losses ------------------------------------------------------------------------------------- */
 
 typedef struct wg_loss_options {
@@ -423,6 +442,22 @@ template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
 #define wg_standardize(...) WG_AT(wg_standardize_(__VA_ARGS__, ))
 #define wg_standardize_(x, from, to, ...)                                                          \
     (wg_standardize)(x, from, to, WG_OPTIONS_(wg_standardize_options, __VA_ARGS__))
+
+#define wg_layer_norm(...) WG_AT(wg_layer_norm_(__VA_ARGS__, ))
+#define wg_layer_norm_(x, weight, bias, axis, ...)                                                 \
+    (wg_layer_norm)(x, weight, bias, axis, WG_OPTIONS_(wg_norm_options, __VA_ARGS__))
+#define wg_rms_norm(...) WG_AT(wg_rms_norm_(__VA_ARGS__, ))
+#define wg_rms_norm_(x, weight, axis, ...)                                                         \
+    (wg_rms_norm)(x, weight, axis, WG_OPTIONS_(wg_norm_options, __VA_ARGS__))
+#define wg_group_norm(...) WG_AT(wg_group_norm_(__VA_ARGS__, ))
+#define wg_group_norm_(x, weight, bias, num_groups, ...)                                           \
+    (wg_group_norm)(x, weight, bias, num_groups, WG_OPTIONS_(wg_norm_options, __VA_ARGS__))
+#define wg_instance_norm(...) WG_AT(wg_instance_norm_(__VA_ARGS__, ))
+#define wg_instance_norm_(x, weight, bias, ...)                                                    \
+    (wg_instance_norm)(x, weight, bias, WG_OPTIONS_(wg_norm_options, __VA_ARGS__))
+#define wg_batch_norm(...) WG_AT(wg_batch_norm_(__VA_ARGS__, ))
+#define wg_batch_norm_(x, weight, bias, mean, variance, ...)                                       \
+    (wg_batch_norm)(x, weight, bias, mean, variance, WG_OPTIONS_(wg_norm_options, __VA_ARGS__))
 
 #define wg_mse_loss(...) WG_AT(wg_mse_loss_(__VA_ARGS__, ))
 #define wg_mse_loss_(x, target, ...) \
