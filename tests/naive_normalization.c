@@ -182,9 +182,50 @@ static void standardize_grad(naive_call *call) {
     }
 }
 
+/* Squares of neighbours are added up, then raised to a power, whose error grows with the logarithm. */
+static void local_response_norm(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    const int64_t size = naive_int(call, "size", 0), channels = x->type.extent[1];
+    const naive_real alpha = naive_number(call, "alpha"), beta = naive_number(call, "beta");
+    naive_array *y = naive_output(call, 0, x->type);
+    call->roundings = (naive_real)size + 16;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        naive_real divisor = naive_number(call, "bias");
+        for (int64_t k = 0; k < size; k++) {
+            int64_t at[WG_MAX_RANK];
+            for (int axis = 0; axis < WG_MAX_RANK; axis++) at[axis] = i.at[axis];
+            at[1] += k - (size - 1) / 2;
+            if (at[1] < 0 || at[1] >= channels) continue;
+            const naive_real other = x->value[naive_at(&x->type, at)];
+            divisor += alpha / (naive_real)size * other * other;
+        }
+        y->value[i.number] = x->value[i.number] / powl(divisor, beta);
+        y->size[i.number] = fabsl(y->value[i.number]) * (1 + fabsl(beta) * (1 + fabsl(logl(divisor))));
+    }
+}
+
+static void weight_norm(naive_call *call) {
+    const naive_array *v = &call->inputs[0], *g = &call->inputs[1];
+    const int axis = naive_axis(naive_int(call, "axis", 0), v->type.rank);
+    naive_array *w = naive_output(call, 0, v->type);
+    call->roundings = (naive_real)v->count + 8;
+    for (naive_index i = naive_first(&v->type); i.more; naive_next(&i)) {
+        naive_real squares = 0;
+        for (naive_index k = naive_first(&v->type); k.more; naive_next(&k))
+            if (k.at[axis] == i.at[axis]) squares += v->value[k.number] * v->value[k.number];
+        naive_set(w, i.number, g->value[i.at[axis]] * v->value[i.number] / sqrtl(squares));
+    }
+}
+
 const naive_entry naive_normalization[] = {
-    {"standardize", standardize}, {"standardize_grad", standardize_grad},
-    {"layer_norm", layer_norm},   {"rms_norm", rms_norm},
-    {"group_norm", group_norm},   {"instance_norm", instance_norm},
-    {"batch_norm", batch_norm},   {NULL, NULL},
+    {"standardize", standardize},
+    {"standardize_grad", standardize_grad},
+    {"layer_norm", layer_norm},
+    {"rms_norm", rms_norm},
+    {"group_norm", group_norm},
+    {"instance_norm", instance_norm},
+    {"batch_norm", batch_norm},
+    {"local_response_norm", local_response_norm},
+    {"weight_norm", weight_norm},
+    {NULL, NULL},
 };

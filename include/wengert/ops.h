@@ -282,8 +282,8 @@ typedef struct wg_standardize_options {
     bool no_center WG_DEFAULT_; /* the mean counts as 0, and the mean square as variance */
 } wg_standardize_options;
 /* y = (x - mean) / sqrt(variance + epsilon), of x's shape: for each index of the axes from … to-1, over all
- * others. wg_output(y, 1), (y, 2) and (y, 3) are the mean, 1 / sqrt(variance + epsilon) and the variance (divided
- * by the count), in which all other axes have extent 1. The layers below are made of it. */
+ * others. wg_output(y, 1), (y, 2) and (y, 3) are the mean, 1 / sqrt(variance + epsilon) and the variance
+ * (divided by the count), in which all other axes have extent 1. The ops below are made of it. */
 WG_API wg_var wg_standardize(wg_var x, int from, int to, const wg_standardize_options *options);
 
 typedef struct wg_norm_options {
@@ -295,15 +295,27 @@ typedef struct wg_norm_options {
  * rms_norm has the dtype's roundoff as default of epsilon, ONNX's 1e-5. */
 WG_API wg_var wg_layer_norm(wg_var x, wg_var weight, wg_var bias, int axis, const wg_norm_options *options);
 WG_API wg_var wg_rms_norm(wg_var x, wg_var weight, int axis, const wg_norm_options *options);
-/* The same for x [N, C, …] with weight and bias [C]: over each of num_groups groups of channels, and over each
- * channel, of each sample. */
+/* The same for x [N, C, …] with weight and bias [C]: over each of num_groups groups of channels, and over
+ * each channel, of each sample. */
 WG_API wg_var wg_group_norm(wg_var x, wg_var weight, wg_var bias, int64_t num_groups,
                             const wg_norm_options *options);
 WG_API wg_var wg_instance_norm(wg_var x, wg_var weight, wg_var bias, const wg_norm_options *options);
-/* Over each channel of all samples: with a mean and a variance [C] that are given (running ones, for inference;
- * wg_batch_norm_layer keeps them), or, where both are WG_NONE, with x's own, through which gradients flow. */
+/* Over each channel of all samples: with a mean and a variance [C] that are given (running ones, for
+ * inference), or, where both are WG_NONE, with x's own, through which gradients flow. */
 WG_API wg_var wg_batch_norm(wg_var x, wg_var weight, wg_var bias, wg_var mean, wg_var variance,
                             const wg_norm_options *options);
+
+typedef struct wg_local_response_norm_options {
+    WG_OPTIONS_HEAD;
+    double alpha WG_DEFAULT_, beta WG_DEFAULT_, bias WG_DEFAULT_; /* defaults 1e-4, 0.75 and 1 */
+} wg_local_response_norm_options;
+/* y = x / (bias + alpha / size sum x²)^beta, the sum over `size` channels about each of x [N, C, …], beyond
+ * which there are zeros. An even size has one channel more behind than before, as in ONNX, not PyTorch. */
+WG_API wg_var wg_local_response_norm(wg_var x, int size, const wg_local_response_norm_options *options);
+
+/* w = g v / |v|: for each index of one axis the root of the sum of squares over all others; in g these have
+ * extent 1. */
+WG_API wg_var wg_weight_norm(wg_var v, wg_var g, int axis);
 
 /* --- Losses ------------------------------------------------------------------------------------- */
 
@@ -458,6 +470,11 @@ template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
 #define wg_batch_norm(...) WG_AT(wg_batch_norm_(__VA_ARGS__, ))
 #define wg_batch_norm_(x, weight, bias, mean, variance, ...)                                       \
     (wg_batch_norm)(x, weight, bias, mean, variance, WG_OPTIONS_(wg_norm_options, __VA_ARGS__))
+
+#define wg_local_response_norm(...) WG_AT(wg_local_response_norm_(__VA_ARGS__, ))
+#define wg_local_response_norm_(x, size, ...)                                                      \
+    (wg_local_response_norm)(x, size, WG_OPTIONS_(wg_local_response_norm_options, __VA_ARGS__))
+#define wg_weight_norm(...) WG_AT((wg_weight_norm)(__VA_ARGS__))
 
 #define wg_mse_loss(...) WG_AT(wg_mse_loss_(__VA_ARGS__, ))
 #define wg_mse_loss_(x, target, ...) \
