@@ -116,6 +116,38 @@ typedef struct wg_conv2d_layer_options {
 WG_API wg_var wg_conv2d_layer(wg_model *model, const char *name, wg_var x, int64_t out_channels,
                               const wg_conv2d_layer_options *options);
 
+typedef struct wg_norm_layer_options {
+    WG_OPTIONS_HEAD;
+    double epsilon WG_DEFAULT_; /* added to the variance; default 1e-5 */
+    bool no_weight WG_DEFAULT_, no_bias WG_DEFAULT_;
+} wg_norm_layer_options;
+
+/* wg_layer_norm over axes axis … last of x, and wg_rms_norm, which has no bias: "NAME.weight" starts with
+ * ones and "NAME.bias" with zeros, both of those axes' extents and of x's dtype. */
+WG_API wg_var wg_layer_norm_layer(wg_model *model, const char *name, wg_var x, int axis,
+                                  const wg_norm_layer_options *options);
+WG_API wg_var wg_rms_norm_layer(wg_model *model, const char *name, wg_var x, int axis,
+                                const wg_norm_layer_options *options);
+/* wg_group_norm of x [N, C, …]; weight and bias are [C]. As many groups as channels: instance_norm. */
+WG_API wg_var wg_group_norm_layer(wg_model *model, const char *name, wg_var x, int64_t num_groups,
+                                  const wg_norm_layer_options *options);
+
+typedef struct wg_batch_norm_layer_options {
+    WG_OPTIONS_HEAD;
+    double epsilon WG_DEFAULT_;  /* added to the variance; default 1e-5 */
+    double momentum WG_DEFAULT_; /* a new batch's share of what runs; default 0.1 (ONNX: 1 less it) */
+    bool no_weight WG_DEFAULT_, no_bias WG_DEFAULT_;
+    bool no_running WG_DEFAULT_; /* no running statistics: those of the batch in both modes */
+} wg_batch_norm_layer_options;
+
+/* wg_batch_norm of x [N, C, …] with "NAME.weight" (ones) and "NAME.bias" (zeros), [C]. In training mode by
+ * the statistics of x, at least 2 numbers a channel; the next evaluation that carries out assigns moves
+ * "NAME.running_mean" (zeros) and "NAME.running_var" (ones; of x divided by the count less 1) towards them,
+ * so that the layer can be met once between evaluations. In evaluation mode by the running ones. They are
+ * parameters of the model, saved and loaded with it, and no gradient reaches them. */
+WG_API wg_var wg_batch_norm_layer(wg_model *model, const char *name, wg_var x,
+                                  const wg_batch_norm_layer_options *options);
+
 /* In training mode each element is 0 with probability p, else x / (1 - p); in evaluation mode it is x.
  * The zeros come from the model's seed and step and from the name's path: met twice on one tape the
  * same path is an error; open a scope. Srivastava et al. 2014, JMLR 15. */
@@ -144,5 +176,17 @@ WG_END_C
 #define wg_conv2d_layer(...) WG_AT(wg_conv2d_layer_(__VA_ARGS__, ))
 #define wg_conv2d_layer_(model, name, x, out_channels, ...)                                        \
     (wg_conv2d_layer)(model, name, x, out_channels, WG_OPTIONS_(wg_conv2d_layer_options, __VA_ARGS__))
+#define wg_layer_norm_layer(...) WG_AT(wg_layer_norm_layer_(__VA_ARGS__, ))
+#define wg_layer_norm_layer_(model, name, x, axis, ...)                                            \
+    (wg_layer_norm_layer)(model, name, x, axis, WG_OPTIONS_(wg_norm_layer_options, __VA_ARGS__))
+#define wg_rms_norm_layer(...) WG_AT(wg_rms_norm_layer_(__VA_ARGS__, ))
+#define wg_rms_norm_layer_(model, name, x, axis, ...)                                              \
+    (wg_rms_norm_layer)(model, name, x, axis, WG_OPTIONS_(wg_norm_layer_options, __VA_ARGS__))
+#define wg_group_norm_layer(...) WG_AT(wg_group_norm_layer_(__VA_ARGS__, ))
+#define wg_group_norm_layer_(model, name, x, num_groups, ...)                                      \
+    (wg_group_norm_layer)(model, name, x, num_groups, WG_OPTIONS_(wg_norm_layer_options, __VA_ARGS__))
+#define wg_batch_norm_layer(...) WG_AT(wg_batch_norm_layer_(__VA_ARGS__, ))
+#define wg_batch_norm_layer_(model, name, x, ...)                                                  \
+    (wg_batch_norm_layer)(model, name, x, WG_OPTIONS_(wg_batch_norm_layer_options, __VA_ARGS__))
 #define wg_dropout(...) WG_AT((wg_dropout)(__VA_ARGS__))
 #endif

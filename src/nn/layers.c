@@ -1,11 +1,10 @@
 /* layers — a parameter or two, and an op on them. Ops are called as functions, (wg_matmul)(…), so that
  * the whole layer carries the line on which the program called it. */
 #include "base/options.h"
-#include "nn/model.h"
+#include "nn/layer.h"
 
-/* The parameter `NAME.part` of the layer. */
-static wg_var layer_parameter(wg_model *model, wg_tape *tape, const char *name, const char *part,
-                              const wg_shape *shape, wg_dtype dtype, wg_init init) {
+wg_var wg_layer_parameter(wg_model *model, wg_tape *tape, const char *name, const char *part,
+                          const wg_shape *shape, wg_dtype dtype, wg_init init) {
     char full[WG_PATH_SIZE];
     const int length = snprintf(full, sizeof full, "%s.%s", name, part);
     if (!*name || length >= (int)sizeof full)
@@ -26,9 +25,7 @@ static wg_var not_valid(wg_var x, const char *layer, const char *name) {
         layer, name);
 }
 
-/* Is x something that a layer can multiply by weights? Else an error on the tape, and *result is what
- * the layer returns. */
-static bool takes(wg_var x, const char *layer, const char *name, int rank, bool or_more, wg_var *result) {
+bool wg_layer_takes(wg_var x, const char *layer, const char *name, int rank, bool or_more, wg_var *result) {
     const wg_type type = wg_type_of(x);
     *result = WG_NONE;
     if (!wg_valid(x)) {
@@ -52,7 +49,7 @@ wg_var (wg_linear)(wg_model *model, const char *name, wg_var x, int64_t out_feat
     WG_OPTIONS_READ(wg_linear_options, options, given);
     wg_var y;
     if (!name) name = "";
-    if (!takes(x, "linear", name, 1, true, &y)) return y;
+    if (!wg_layer_takes(x, "linear", name, 1, true, &y)) return y;
     const wg_type type = wg_type_of(x);
     if (out_features < 1)
         return wg_fail(x.tape, WG_ERROR_ATTRIBUTE, "linear \"%s\": out_features is %lld; at least 1", name,
@@ -60,11 +57,12 @@ wg_var (wg_linear)(wg_model *model, const char *name, wg_var x, int64_t out_feat
 
     const wg_shape *shape = WG_SHAPE(out_features, type.extent[type.rank - 1]);
     const wg_init init = options.init ? options.init : WG_HE_UNIFORM;
-    const wg_var weight = layer_parameter(model, x.tape, name, "weight", shape, type.dtype, init);
+    const wg_var weight = wg_layer_parameter(model, x.tape, name, "weight", shape, type.dtype, init);
     const wg_matmul_options transposed = {.size_ = sizeof transposed, .transpose_b = true};
-    const wg_var bias = options.no_bias ? WG_NONE
-                                        : layer_parameter(model, x.tape, name, "bias", WG_SHAPE(out_features),
-                                                          type.dtype, WG_INIT_ZEROS);
+    const wg_var bias = options.no_bias
+                            ? WG_NONE
+                            : wg_layer_parameter(model, x.tape, name, "bias", WG_SHAPE(out_features),
+                                                 type.dtype, WG_INIT_ZEROS);
     wg_scope(x.tape, name);
     y = (wg_matmul)(x, weight, &transposed);
     if (!options.no_bias) y = (wg_add)(y, bias);
@@ -110,7 +108,7 @@ wg_var (wg_conv2d_layer)(wg_model *model, const char *name, wg_var x, int64_t ou
     wg_var y;
     int64_t kernel[2];
     if (!name) name = "";
-    if (!takes(x, "conv2d_layer", name, 4, false, &y)) return y;
+    if (!wg_layer_takes(x, "conv2d_layer", name, 4, false, &y)) return y;
     if (!read_kernel(x.tape, name, &options, kernel)) return refused(x.tape);
     const wg_type type = wg_type_of(x);
     const int64_t channels = type.extent[1], groups = options.groups ? options.groups : 1;
@@ -121,10 +119,11 @@ wg_var (wg_conv2d_layer)(wg_model *model, const char *name, wg_var x, int64_t ou
 
     const wg_shape *shape = WG_SHAPE(out_channels, channels / groups, kernel[0], kernel[1]);
     const wg_init init = options.init ? options.init : WG_HE_UNIFORM;
-    const wg_var weight = layer_parameter(model, x.tape, name, "weight", shape, type.dtype, init);
-    const wg_var bias = options.no_bias ? WG_NONE
-                                        : layer_parameter(model, x.tape, name, "bias", WG_SHAPE(out_channels),
-                                                          type.dtype, WG_INIT_ZEROS);
+    const wg_var weight = wg_layer_parameter(model, x.tape, name, "weight", shape, type.dtype, init);
+    const wg_var bias = options.no_bias
+                            ? WG_NONE
+                            : wg_layer_parameter(model, x.tape, name, "bias", WG_SHAPE(out_channels),
+                                                 type.dtype, WG_INIT_ZEROS);
     const wg_conv2d_options convolution = convolution_options(&options);
     wg_scope(x.tape, name);
     y = (wg_conv2d)(x, weight, bias, &convolution);
