@@ -1,7 +1,7 @@
 /* reshape — y has x's elements in x's order under another shape; dx = dy under x's
  *
- * One extent may be -1: it becomes what the others leave. wg_flatten records it too: axes
- * first_axis … last become one. */
+ * One extent may be -1: it becomes what the others leave. squeeze, unsqueeze and
+ * flatten record it too. */
 #include "op.h"
 
 typedef struct reshape_attributes {
@@ -112,20 +112,6 @@ const wg_op wg_op_reshape = {
 wg_var (wg_reshape)(wg_var x, const wg_shape *shape) {
     reshape_attributes chosen;
     if (!wg_read_shape(x.tape, "reshape", shape, &chosen.shape)) return wg_refuse(x.tape);
-    return WG_RECORD(&wg_op_reshape, &chosen, x);
-}
-
-wg_var (wg_flatten)(wg_var x, int first_axis) {
-    const wg_type type = wg_type_of(x);
-    const int first = first_axis < 0 ? first_axis + type.rank : first_axis;
-    if (wg_valid(x) && (first < 0 || first >= type.rank))
-        return wg_fail(x.tape, WG_ERROR_AXIS, "flatten: axis %d is out of range: x has %d axes", first_axis,
-                       type.rank);
-    reshape_attributes chosen = {{.rank = first + 1}};
-    for (int i = 0; i < type.rank; i++) {
-        if (i <= first) chosen.shape.extent[i] = type.extent[i];
-        else chosen.shape.extent[first] *= type.extent[i];
-    }
     return WG_RECORD(&wg_op_reshape, &chosen, x);
 }
 

@@ -89,6 +89,34 @@ START_TEST(one_extent_of_a_reshape_is_what_the_others_leave) {
 }
 END_TEST
 
+START_TEST(split_cuts_into_parts_of_the_sizes_given_or_alike) {
+    wg_var parts[4], x = wg_reshape(I64(1, 2, 3, 4, 5, 6, 7), WG_SHAPE(1, 7));
+    wg_split(x, -1, 3, (const int64_t[]){1, 0, 6}, parts);
+    assert_values(parts[0], 0, 1);
+    assert_type(parts[1], WG_I64, 1, 0);
+    assert_values(parts[2], 0, 2, 3, 4, 5, 6, 7);
+    wg_split(x, 1, 3, NULL, parts); /* numpy and ONNX: 3, 3, 1 */
+    assert_values(parts[0], 0, 1, 2, 3);
+    assert_values(parts[1], 0, 4, 5, 6);
+    assert_values(parts[2], 0, 7);
+    wg_split(ones(2), 0, 4, NULL, parts);
+    assert_type(parts[1], WG_F32, 1);
+    assert_type(parts[3], WG_F32, 0);
+}
+END_TEST
+
+START_TEST(parts_that_split_refuses) {
+    wg_var parts[2] = {ones(1), ones(1)};
+    wg_split(ones(2, 3), 1, 2, (const int64_t[]){1, 1}, parts);
+    assert_error(tape, WG_ERROR_SHAPE, "the sizes of the 2 parts must be at least 0 and add up to 3");
+    ck_assert(!wg_valid(parts[0]) && !wg_valid(parts[1]));
+    wg_split(ones(2, 3), 2, 2, NULL, parts);
+    assert_error(tape, WG_ERROR_AXIS, "split: the axis is out of range: x has 2 axes");
+    wg_split(ones(2, 3), 0, 0, NULL, parts);
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "split: 0 parts");
+}
+END_TEST
+
 START_TEST(flatten_joins_the_axes_from_the_first_on) {
     assert_type(wg_flatten(ones(2, 3, 4), 1), WG_F32, 2, 12);
     assert_type(wg_flatten(ones(2, 3, 4), 0), WG_F32, 24);
@@ -238,7 +266,7 @@ START_TEST(shapes_that_reshape_refuses) {
     wg_reshape(ones(1), &(const wg_shape){{1, 1, 1, 1, 1, 1, 1, 1, 1}});
     assert_error(tape, WG_ERROR_SHAPE, "reshape: the shape has more than 8 extents");
     wg_flatten(ones(2, 3), 2);
-    assert_error(tape, WG_ERROR_AXIS, "flatten: axis 2 is out of range: x has 2 axes");
+    assert_error(tape, WG_ERROR_AXIS, "flatten: axis 2 is out of range: [2, 3] has axes -2 to 1");
     wg_flatten(ones(2, 3), -3);
     assert_error(tape, WG_ERROR_AXIS, "flatten: axis -3 is out of range");
 }
@@ -368,11 +396,12 @@ END_TEST
 
 WG_TAPE_SUITE("ops/shapes", slices_are_those_of_python, a_slice_steps_by_one_unless_told_otherwise,
               the_gradient_of_a_slice_lies_where_the_slice_was,
-              one_extent_of_a_reshape_is_what_the_others_leave, flatten_joins_the_axes_from_the_first_on,
-              axes_change_places, shapes_beyond_memory_are_inferred, counts_that_overflow_are_refused,
-              a_number_everywhere_may_change_without_a_new_plan, indices_count_from_the_back_and_may_repeat,
-              an_index_without_a_class_gives_zeros, work_cut_among_threads_is_put_together_again,
-              shapes_that_reshape_refuses, shapes_that_broadcast_to_refuses,
-              numbers_everywhere_that_full_refuses, axes_that_transpose_refuses, slices_that_are_refused,
-              vars_that_concat_refuses, indices_that_gather_refuses, an_index_out_of_range_fails_the_run,
-              classes_that_one_hot_refuses)
+              one_extent_of_a_reshape_is_what_the_others_leave,
+              split_cuts_into_parts_of_the_sizes_given_or_alike, parts_that_split_refuses,
+              flatten_joins_the_axes_from_the_first_on, axes_change_places, shapes_beyond_memory_are_inferred,
+              counts_that_overflow_are_refused, a_number_everywhere_may_change_without_a_new_plan,
+              indices_count_from_the_back_and_may_repeat, an_index_without_a_class_gives_zeros,
+              work_cut_among_threads_is_put_together_again, shapes_that_reshape_refuses,
+              shapes_that_broadcast_to_refuses, numbers_everywhere_that_full_refuses,
+              axes_that_transpose_refuses, slices_that_are_refused, vars_that_concat_refuses,
+              indices_that_gather_refuses, an_index_out_of_range_fails_the_run, classes_that_one_hot_refuses)

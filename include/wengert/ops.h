@@ -92,7 +92,6 @@ WG_API wg_var wg_argmax(wg_var x, int axis, const wg_reduce_options *options);
 /* --- Shape and indexing ----------------------------------------------------------------------- */
 
 WG_API wg_var wg_reshape(wg_var x, const wg_shape *shape); /* one extent may be -1: what is left */
-WG_API wg_var wg_flatten(wg_var x, int first_axis);        /* axes first_axis … last become one */
 WG_API wg_var wg_transpose(wg_var x, const wg_axes *axes); /* output axis i is input axis axes[i]; WG_ALL_AXES: reversed */
 WG_API wg_var wg_broadcast_to(wg_var x, const wg_shape *shape);
 
@@ -116,6 +115,35 @@ WG_API wg_var wg_gather(wg_var x, wg_var indices, int axis);
 /* A new last axis of `depth`: 1 at the index (i32, i64, u8), else 0; an index outside 0 … depth-1 gives
  * zeros. */
 WG_API wg_var wg_one_hot(wg_var indices, int64_t depth, wg_dtype dtype);
+
+/* --- Rearranging ------------------------------------------------------------------------------ */
+
+typedef struct wg_flatten_options {
+    WG_OPTIONS_HEAD;
+    int last_axis WG_DEFAULT_; /* default: the last */
+} wg_flatten_options;
+/* Axes first_axis … last_axis become one, a scalar a vector of one, as torch.flatten has it. (ONNX's Flatten
+ * makes two axes of all: flatten(x, axis) of what is flatten(x, 0, .last_axis = axis - 1).) */
+WG_API wg_var wg_flatten(wg_var x, int first_axis, const wg_flatten_options *options);
+
+/* Leaves out the listed axes, of extent 1, or with WG_ALL_AXES all of extent 1. An axis of another extent is
+ * an error, as in ONNX (torch.squeeze leaves it). */
+WG_API wg_var wg_squeeze(wg_var x, const wg_axes *axes);
+WG_API wg_var wg_unsqueeze(wg_var x, const wg_axes *axes); /* puts axes of extent 1 in; they count in the result */
+
+/* Joins vars of one shape (a list closed by WG_END_) along a new axis, that of the result. */
+WG_API wg_var wg_stack_list(int axis, const wg_var *vars);
+/* Cuts x along an axis into `count` parts of these sizes, which add up to its extent: fills parts[0 … count-1].
+ * sizes NULL: alike, the last ones smaller where they must be, as ONNX Split's num_outputs (torch.chunk may
+ * give fewer parts). On an error every part is invalid. */
+WG_API void wg_split(wg_var x, int axis, int count, const int64_t *sizes, wg_var *parts);
+
+WG_API wg_var wg_flip(wg_var x, const wg_axes *axes); /* turns the order round along the axes, or along all */
+/* x repeats[i] times along axis i. NumPy's tile, and PyTorch's, there called repeat too: fewer numbers than
+ * axes are those of the last axes, more make new ones in front. (ONNX's Tile asks for one an axis.) */
+WG_API wg_var wg_tile(wg_var x, const wg_shape *repeats);
+/* Each row along an axis `repeats` times in turn: a a b b c c. torch.repeat_interleave, NumPy's repeat. */
+WG_API wg_var wg_repeat_interleave(wg_var x, int64_t repeats, int axis);
 
 /* --- Products --------------------------------------------------------------------------------- */
 
@@ -383,7 +411,6 @@ WG_END_C
 #define wg_argmax_(x, axis, ...) (wg_argmax)(x, axis, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 
 #define wg_reshape(...) WG_AT((wg_reshape)(__VA_ARGS__))
-#define wg_flatten(...) WG_AT((wg_flatten)(__VA_ARGS__))
 #define wg_transpose(...) WG_AT((wg_transpose)(__VA_ARGS__))
 #define wg_broadcast_to(...) WG_AT((wg_broadcast_to)(__VA_ARGS__))
 #define wg_slice(...) WG_AT(wg_slice_(__VA_ARGS__, ))
@@ -399,6 +426,23 @@ template <class... V> static inline wg_var wg_concat(int axis, V... vars) {
 #else
 #define wg_concat(axis, ...) WG_AT(wg_concat_list(axis, WG_VARS(__VA_ARGS__)))
 #endif
+
+#define wg_flatten(...) WG_AT(wg_flatten_(__VA_ARGS__, ))
+#define wg_flatten_(x, first_axis, ...)                                                            \
+    (wg_flatten)(x, first_axis, WG_OPTIONS_(wg_flatten_options, __VA_ARGS__))
+#define wg_squeeze(...) WG_AT((wg_squeeze)(__VA_ARGS__))
+#define wg_unsqueeze(...) WG_AT((wg_unsqueeze)(__VA_ARGS__))
+#ifdef __cplusplus
+template <class... V> static inline wg_var wg_stack(int axis, V... vars) {
+    const wg_var list[] = {vars..., WG_END_};
+    return wg_stack_list(axis, list);
+}
+#else
+#define wg_stack(axis, ...) WG_AT(wg_stack_list(axis, WG_VARS(__VA_ARGS__)))
+#endif
+#define wg_flip(...) WG_AT((wg_flip)(__VA_ARGS__))
+#define wg_tile(...) WG_AT((wg_tile)(__VA_ARGS__))
+#define wg_repeat_interleave(...) WG_AT((wg_repeat_interleave)(__VA_ARGS__))
 
 #define wg_matmul(...) WG_AT(wg_matmul_(__VA_ARGS__, ))
 #define wg_matmul_(a, b, ...) (wg_matmul)(a, b, WG_OPTIONS_(wg_matmul_options, __VA_ARGS__))
