@@ -114,6 +114,130 @@ static void repeat_interleave(naive_call *call) {
     }
 }
 
+/* --- Outside x ---------------------------------------------------------------------------------------- */
+
+/* The place among 0 … count-1 that place t, maybe outside, reads, found by walking; -1: none. */
+static int64_t folded(int64_t t, int64_t count, int mode) {
+    int64_t at = 0, direction = 1;
+    if (t >= 0 && t < count) return t;
+    if (mode == 0) return -1;
+    if (mode == 2) return t < 0 ? 0 : count - 1;
+    if (count == 1) return 0;
+    for (int64_t steps = t < 0 ? -t : t; steps > 0; steps--) { /* from 0, towards t */
+        if (mode == 3) {
+            at = t < 0 ? (at ? at - 1 : count - 1) : at + 1 == count ? 0 : at + 1;
+        } else {
+            if (at + direction < 0 || at + direction == count) direction = -direction;
+            at += direction;
+        }
+    }
+    return at; /* mirrored at 0, a walk to the left looks like one to the right */
+}
+
+static naive_real as_dtype(naive_real value, wg_dtype dtype) {
+    switch (dtype) {
+    case WG_U8:
+        return value < 0 ? 0 : value > 255 ? 255 : (naive_real)(int64_t)value;
+    case WG_BOOL:
+        return value != 0;
+    case WG_F32:
+        return (float)value;
+    case WG_F64:
+        return value;
+    default:
+        return (naive_real)(int64_t)value;
+    }
+}
+
+/* The number in x that index `at` of the padded type reads; -1: none. */
+static int64_t index_mapped(const wg_type *x, const int64_t *at, int64_t (*axes)[3], int mode) {
+    int64_t from[WG_MAX_RANK] = {0};
+    for (int i = 0; i < x->rank; i++) {
+        const int64_t shift = axes[i][0], base = axes[i][1], count = axes[i][2];
+        const int64_t place = folded(at[i] - shift, count, mode);
+        if (place < 0) return -1;
+        from[i] = base + place;
+    }
+    return naive_at(x, from);
+}
+
+static void index_map(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    int64_t axes[WG_MAX_RANK][3];
+    for (int i = 0; i < x->type.rank; i++) {
+        axes[i][0] = naive_int(call, "shift", i);
+        axes[i][1] = naive_int(call, "base", i);
+        axes[i][2] = naive_int(call, "period", i);
+    }
+    wg_type type = *naive_shape(call, "shape");
+    type.dtype = x->type.dtype;
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
+        const int64_t at = index_mapped(&x->type, i.at, axes, (int)naive_int(call, "mode", 0));
+        naive_set(y, i.number, at < 0 ? as_dtype(naive_number(call, "value"), type.dtype) : x->value[at]);
+    }
+}
+
+static void index_map_grad(naive_call *call) {
+    const naive_array *dy = &call->inputs[0];
+    wg_type type = *naive_shape(call, "x_shape");
+    type.dtype = dy->type.dtype;
+    int64_t axes[WG_MAX_RANK][3];
+    for (int i = 0; i < type.rank; i++) {
+        axes[i][0] = naive_int(call, "shift", i);
+        axes[i][1] = naive_int(call, "base", i);
+        axes[i][2] = naive_int(call, "period", i);
+    }
+    naive_array *dx = naive_output(call, 0, type);
+    call->roundings = (naive_real)dy->count;
+    for (naive_index i = naive_first(&dy->type); i.more; naive_next(&i)) {
+        const int64_t at = index_mapped(&type, i.at, axes, (int)naive_int(call, "mode", 0));
+        if (at >= 0) naive_add(dx, at, dy->value[i.number]);
+    }
+}
+
+static void pad(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    const wg_type *before = naive_shape(call, "before"), *after = naive_shape(call, "after");
+    wg_type type = x->type;
+    int64_t axes[WG_MAX_RANK][3];
+    for (int i = 0; i < type.rank; i++) {
+        const int64_t front = before->extent[i], back = after->extent[i];
+        axes[i][0] = front > 0 ? front : 0;
+        axes[i][1] = front < 0 ? -front : 0;
+        axes[i][2] = type.extent[i] - axes[i][1] - (back < 0 ? -back : 0);
+        type.extent[i] += front + back;
+    }
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
+        const int64_t at = index_mapped(&x->type, i.at, axes, (int)naive_int(call, "mode", 0));
+        naive_set(y, i.number, at < 0 ? as_dtype(naive_number(call, "value"), type.dtype) : x->value[at]);
+    }
+}
+
+static void roll(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    const wg_axes *axes = naive_axes(call, "axes");
+    const int64_t *shifts = naive_shape(call, "shifts")->extent;
+    naive_array *y = naive_output(call, 0, x->type);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) { /* where x's element goes */
+        int64_t at[WG_MAX_RANK];
+        memcpy(at, i.at, sizeof at);
+        for (int k = 0; axes->axis[k] != INT_MIN; k++) {
+            const int axis = naive_axis(axes->axis[k], x->type.rank);
+            const int64_t extent = x->type.extent[axis];
+            at[axis] = (at[axis] + shifts[k] % extent + extent) % extent;
+        }
+        const bool flat = axes->axis[0] == INT_MIN;
+        const int64_t to =
+            flat ? (i.number + shifts[0] % x->count + x->count) % x->count : naive_at(&x->type, at);
+        naive_set(y, to, x->value[i.number]);
+    }
+}
+
 const naive_entry naive_rearranging[] = {
     {"squeeze", squeeze},
     {"unsqueeze", unsqueeze},
@@ -122,5 +246,9 @@ const naive_entry naive_rearranging[] = {
     {"flip", flip},
     {"tile", tile},
     {"repeat_interleave", repeat_interleave},
+    {"index_map", index_map},
+    {"index_map_grad", index_map_grad},
+    {"pad", pad},
+    {"roll", roll},
     {NULL, NULL},
 };

@@ -145,6 +145,21 @@ WG_API wg_var wg_tile(wg_var x, const wg_shape *repeats);
 /* Each row along an axis `repeats` times in turn: a a b b c c. torch.repeat_interleave, NumPy's repeat. */
 WG_API wg_var wg_repeat_interleave(wg_var x, int64_t repeats, int axis);
 
+/* What stands outside x: a value; x mirrored at its first and last, which are not repeated; the first and
+ * last; x again. */
+typedef enum wg_pad_mode { WG_PAD_CONSTANT = 0, WG_PAD_REFLECT, WG_PAD_EDGE, WG_PAD_CIRCULAR } wg_pad_mode;
+typedef struct wg_pad_options {
+    WG_OPTIONS_HEAD;
+    wg_pad_mode mode WG_DEFAULT_; /* default constant; ONNX's names, of which PyTorch calls edge replicate */
+    double value WG_DEFAULT_;     /* default 0 */
+} wg_pad_options;
+/* before[i] and after[i] elements more on axis i, every axis named as in ONNX (PyTorch names the last first);
+ * negative ones crop, before anything is added. More than x has is mirrored and repeated as often as needed. */
+WG_API wg_var wg_pad(wg_var x, const wg_shape *before, const wg_shape *after, const wg_pad_options *options);
+/* Moves elements shifts[k] places back along axes[k], those that leave come in at the front; WG_ALL_AXES: one
+ * shift, of the elements in row-major order. torch.roll. */
+WG_API wg_var wg_roll(wg_var x, const wg_shape *shifts, const wg_axes *axes);
+
 /* --- Products --------------------------------------------------------------------------------- */
 
 typedef struct wg_matmul_options {
@@ -443,6 +458,10 @@ template <class... V> static inline wg_var wg_stack(int axis, V... vars) {
 #define wg_flip(...) WG_AT((wg_flip)(__VA_ARGS__))
 #define wg_tile(...) WG_AT((wg_tile)(__VA_ARGS__))
 #define wg_repeat_interleave(...) WG_AT((wg_repeat_interleave)(__VA_ARGS__))
+#define wg_pad(...) WG_AT(wg_pad_(__VA_ARGS__, ))
+#define wg_pad_(x, before, after, ...)                                                             \
+    (wg_pad)(x, WG_LIST_(before), WG_LIST_(after), WG_OPTIONS_(wg_pad_options, __VA_ARGS__))
+#define wg_roll(...) WG_AT((wg_roll)(__VA_ARGS__))
 
 #define wg_matmul(...) WG_AT(wg_matmul_(__VA_ARGS__, ))
 #define wg_matmul_(a, b, ...) (wg_matmul)(a, b, WG_OPTIONS_(wg_matmul_options, __VA_ARGS__))
