@@ -6,14 +6,11 @@
  * start and stop are those of Python: negative ones count from the back, both are clamped. The two are
  * each other's transposes, and so each other's rules. */
 #include "rows.h"
+#include "slice.h"
 
 typedef struct slice_attributes {
     int64_t axis, start, stop, step;
 } slice_attributes;
-
-typedef struct slice_grad_attributes {
-    int64_t axis, extent, start, step;
-} slice_grad_attributes;
 
 #ifdef WG_RULES
 

@@ -238,6 +238,125 @@ static void roll(naive_call *call) {
     }
 }
 
+/* --- Blocks of pixels, diagonals, masks ------------------------------------------------------------------
+ */
+
+/* Walks all pixels of the image of fewer channels, and says where each stands in the one of more. */
+static void blocks(naive_call *call, int64_t b, bool crd, bool to_space) {
+    const naive_array *x = &call->inputs[0];
+    wg_type type = x->type;
+    const int c = type.rank - 3;
+    type.extent[c] = to_space ? type.extent[c] / (b * b) : type.extent[c] * b * b;
+    for (int i = 1; i < 3; i++)
+        type.extent[c + i] = to_space ? type.extent[c + i] * b : type.extent[c + i] / b;
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = 0;
+    const wg_type *image = to_space ? &y->type : &x->type, *deep = to_space ? &x->type : &y->type;
+    for (naive_index i = naive_first(image); i.more; naive_next(&i)) {
+        int64_t at[WG_MAX_RANK];
+        memcpy(at, i.at, sizeof at);
+        const int64_t u = i.at[c + 1] % b, v = i.at[c + 2] % b;
+        at[c] = crd ? (i.at[c] * b + u) * b + v : (u * b + v) * image->extent[c] + i.at[c];
+        at[c + 1] /= b;
+        at[c + 2] /= b;
+        const int64_t there = naive_at(deep, at);
+        naive_set(y, to_space ? i.number : there, x->value[to_space ? there : i.number]);
+    }
+}
+
+static void depth_to_space(naive_call *call) {
+    blocks(call, naive_int(call, "block", 0), naive_int(call, "mode", 0) == 1, true);
+}
+static void space_to_depth(naive_call *call) {
+    blocks(call, naive_int(call, "block", 0), naive_int(call, "mode", 0) == 1, false);
+}
+static void pixel_shuffle(naive_call *call) { blocks(call, naive_int(call, "factor", 0), true, true); }
+static void pixel_unshuffle(naive_call *call) { blocks(call, naive_int(call, "factor", 0), true, false); }
+
+/* The elements with column - row = offset, in order, or their sums. */
+static void along_diagonal(naive_call *call, int rows, int columns, int64_t offset, bool summed) {
+    const naive_array *x = &call->inputs[0];
+    wg_type type = {.dtype = x->type.dtype};
+    int kept[WG_MAX_RANK];
+    int64_t length = 0;
+    for (int i = 0; i < x->type.rank; i++)
+        if (i != rows && i != columns) kept[type.rank] = i, type.extent[type.rank++] = x->type.extent[i];
+    for (int64_t r = 0; r < x->type.extent[rows]; r++)
+        for (int64_t c = 0; c < x->type.extent[columns]; c++) length += c - r == offset;
+    const int last = type.rank;
+    if (!summed) type.extent[type.rank++] = length;
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = summed ? (naive_real)length : 0;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        int64_t at[WG_MAX_RANK];
+        if (i.at[columns] - i.at[rows] != offset) continue;
+        for (int k = 0; k < last; k++) at[k] = i.at[kept[k]];
+        if (!summed) at[last] = i.at[offset < 0 ? columns : rows];
+        naive_add(y, naive_at(&type, at), x->value[i.number]);
+    }
+}
+
+static void diagonal_or_trace(naive_call *call, bool summed) {
+    const int rank = call->inputs[0].type.rank;
+    along_diagonal(call, naive_axis(naive_int(call, "axis1", 0), rank),
+                   naive_axis(naive_int(call, "axis2", 0), rank), naive_int(call, "offset", 0), summed);
+}
+static void diagonal(naive_call *call) { diagonal_or_trace(call, false); }
+static void trace(naive_call *call) { diagonal_or_trace(call, true); }
+
+static void diag(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    const int64_t k = naive_int(call, "k", 0), n = x->count + (k < 0 ? -k : k);
+    if (x->type.rank == 2) {
+        along_diagonal(call, 0, 1, k, false);
+        return;
+    }
+    naive_array *y = naive_output(call, 0, (wg_type){.dtype = x->type.dtype, .rank = 2, .extent = {n, n}});
+    call->roundings = 0;
+    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i))
+        if (i.at[1] - i.at[0] == k) naive_set(y, i.number, x->value[k < 0 ? i.at[1] : i.at[0]]);
+}
+
+static void triangle(naive_call *call, int sign) {
+    const naive_array *x = &call->inputs[0];
+    const int64_t k = naive_int(call, "k", 0);
+    naive_array *y = naive_output(call, 0, x->type);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        const int64_t above = i.at[x->type.rank - 1] - i.at[x->type.rank - 2];
+        if (sign < 0 ? above <= k : above >= k) naive_set(y, i.number, x->value[i.number]);
+    }
+}
+static void tril(naive_call *call) { triangle(call, -1); }
+static void triu(naive_call *call) { triangle(call, 1); }
+
+static void masked_fill(naive_call *call) {
+    const naive_array *x = &call->inputs[0], *mask = &call->inputs[1];
+    naive_array *y = naive_output(call, 0, x->type);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        const bool masked = mask->value[naive_broadcast_at(mask, i.at, x->type.rank)] != 0;
+        naive_set(y, i.number,
+                  masked ? as_dtype(naive_number(call, "value"), x->type.dtype) : x->value[i.number]);
+    }
+}
+
+static void index_select(naive_call *call) {
+    const naive_array *x = &call->inputs[0], *index = &call->inputs[1];
+    const int axis = naive_axis(naive_int(call, "axis", 0), x->type.rank);
+    wg_type type = x->type;
+    type.extent[axis] = index->count;
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&type); i.more; naive_next(&i)) {
+        int64_t at[WG_MAX_RANK];
+        memcpy(at, i.at, sizeof at);
+        at[axis] = (int64_t)index->value[i.at[axis]];
+        if (at[axis] < 0) at[axis] += x->type.extent[axis];
+        naive_set(y, i.number, x->value[naive_at(&x->type, at)]);
+    }
+}
+
 const naive_entry naive_rearranging[] = {
     {"squeeze", squeeze},
     {"unsqueeze", unsqueeze},
@@ -250,5 +369,16 @@ const naive_entry naive_rearranging[] = {
     {"index_map_grad", index_map_grad},
     {"pad", pad},
     {"roll", roll},
+    {"depth_to_space", depth_to_space},
+    {"space_to_depth", space_to_depth},
+    {"pixel_shuffle", pixel_shuffle},
+    {"pixel_unshuffle", pixel_unshuffle},
+    {"diagonal", diagonal},
+    {"trace", trace},
+    {"diag", diag},
+    {"tril", tril},
+    {"triu", triu},
+    {"masked_fill", masked_fill},
+    {"index_select", index_select},
     {NULL, NULL},
 };

@@ -160,6 +160,39 @@ WG_API wg_var wg_pad(wg_var x, const wg_shape *before, const wg_shape *after, co
  * shift, of the elements in row-major order. torch.roll. */
 WG_API wg_var wg_roll(wg_var x, const wg_shape *shifts, const wg_axes *axes);
 
+/* Where the block's rows and columns stand among the channels: first, as ONNX's default; or last. */
+typedef enum wg_channel_order { WG_DCR = 0, WG_CRD } wg_channel_order;
+typedef struct wg_depth_to_space_options {
+    WG_OPTIONS_HEAD;
+    wg_channel_order mode WG_DEFAULT_; /* default WG_DCR */
+} wg_depth_to_space_options;
+/* x [..., C, H, W] to [..., C / block², H block, W block], and back. (ONNX has four axes, and space_to_depth
+ * in DCR alone.) */
+WG_API wg_var wg_depth_to_space(wg_var x, int64_t block, const wg_depth_to_space_options *options);
+WG_API wg_var wg_space_to_depth(wg_var x, int64_t block, const wg_depth_to_space_options *options);
+WG_API wg_var wg_pixel_shuffle(wg_var x, int64_t factor);   /* depth_to_space in CRD, as PyTorch names it */
+WG_API wg_var wg_pixel_unshuffle(wg_var x, int64_t factor); /* space_to_depth in CRD */
+
+typedef struct wg_diagonal_options {
+    WG_OPTIONS_HEAD;
+    int64_t offset WG_DEFAULT_;         /* 0 the main diagonal, above it positive */
+    int axis1 WG_DEFAULT_, axis2 WG_DEFAULT_; /* of rows and columns; default 0 and 1, give both or none */
+} wg_diagonal_options;
+/* The diagonal of two axes, as a new last one. torch.diagonal, numpy.diagonal. */
+WG_API wg_var wg_diagonal(wg_var x, const wg_diagonal_options *options);
+/* Its sum, of any rank as numpy.trace (torch.trace takes a matrix). */
+WG_API wg_var wg_trace(wg_var x, const wg_diagonal_options *options);
+/* Of a vector the matrix that has it on diagonal k, of a matrix diagonal k. torch.diag. */
+WG_API wg_var wg_diag(wg_var x, int64_t k);
+/* The triangle of the last two axes up to diagonal k, or from it on; 0 elsewhere. ONNX's Trilu. */
+WG_API wg_var wg_tril(wg_var x, int64_t k);
+WG_API wg_var wg_triu(wg_var x, int64_t k);
+
+/* x, but value where mask (bool, broadcasts to x) is true. torch.masked_fill. */
+WG_API wg_var wg_masked_fill(wg_var x, wg_var mask, double value);
+/* Rows along an axis picked by a vector of i32 or i64; negative ones count from the back (not in PyTorch). */
+WG_API wg_var wg_index_select(wg_var x, int axis, wg_var index);
+
 /* --- Products --------------------------------------------------------------------------------- */
 
 typedef struct wg_matmul_options {
@@ -462,6 +495,23 @@ template <class... V> static inline wg_var wg_stack(int axis, V... vars) {
 #define wg_pad_(x, before, after, ...)                                                             \
     (wg_pad)(x, WG_LIST_(before), WG_LIST_(after), WG_OPTIONS_(wg_pad_options, __VA_ARGS__))
 #define wg_roll(...) WG_AT((wg_roll)(__VA_ARGS__))
+#define wg_depth_to_space(...) WG_AT(wg_depth_to_space_(__VA_ARGS__, ))
+#define wg_depth_to_space_(x, block, ...)                                                          \
+    (wg_depth_to_space)(x, block, WG_OPTIONS_(wg_depth_to_space_options, __VA_ARGS__))
+#define wg_space_to_depth(...) WG_AT(wg_space_to_depth_(__VA_ARGS__, ))
+#define wg_space_to_depth_(x, block, ...)                                                          \
+    (wg_space_to_depth)(x, block, WG_OPTIONS_(wg_depth_to_space_options, __VA_ARGS__))
+#define wg_pixel_shuffle(...) WG_AT((wg_pixel_shuffle)(__VA_ARGS__))
+#define wg_pixel_unshuffle(...) WG_AT((wg_pixel_unshuffle)(__VA_ARGS__))
+#define wg_diagonal(...) WG_AT(wg_diagonal_(__VA_ARGS__, ))
+#define wg_diagonal_(x, ...) (wg_diagonal)(x, WG_OPTIONS_(wg_diagonal_options, __VA_ARGS__))
+#define wg_trace(...) WG_AT(wg_trace_(__VA_ARGS__, ))
+#define wg_trace_(x, ...) (wg_trace)(x, WG_OPTIONS_(wg_diagonal_options, __VA_ARGS__))
+#define wg_diag(...) WG_AT((wg_diag)(__VA_ARGS__))
+#define wg_tril(...) WG_AT((wg_tril)(__VA_ARGS__))
+#define wg_triu(...) WG_AT((wg_triu)(__VA_ARGS__))
+#define wg_masked_fill(...) WG_AT((wg_masked_fill)(__VA_ARGS__))
+#define wg_index_select(...) WG_AT((wg_index_select)(__VA_ARGS__))
 
 #define wg_matmul(...) WG_AT(wg_matmul_(__VA_ARGS__, ))
 #define wg_matmul_(a, b, ...) (wg_matmul)(a, b, WG_OPTIONS_(wg_matmul_options, __VA_ARGS__))
