@@ -89,6 +89,36 @@ START_TEST(one_extent_of_a_reshape_is_what_the_others_leave) {
 }
 END_TEST
 
+/* The examples of ONNX ScatterElements, with updates named twice, ten times as large. */
+START_TEST(scatters_reduce_as_onnx_says) {
+    wg_var x = wg_reshape(I64(10, 20, 30, 40, 50), WG_SHAPE(1, 5)),
+           u = wg_reshape(I64(11, 21), WG_SHAPE(1, 2));
+    wg_var apart = wg_reshape(I64(1, -2), WG_SHAPE(1, 2)), twice = wg_reshape(I32(1, 1), WG_SHAPE(1, 2));
+    assert_values(wg_scatter_elements(x, apart, u, 1), 0, 10, 11, 30, 21, 50);
+    assert_values(wg_scatter_elements(x, twice, u, 1), 0, 10, 21, 30, 40, 50);
+    assert_values(wg_scatter_elements(x, twice, u, 1, .reduction = WG_SCATTER_ADD), 0, 10, 52, 30, 40, 50);
+    assert_values(wg_scatter_add(x, twice, u, -1), 0, 10, 52, 30, 40, 50);
+    assert_values(wg_scatter_elements(x, twice, u, 1, .reduction = WG_SCATTER_MUL), 0, 10, 20 * 11 * 21, 30,
+                  40, 50);
+    assert_values(wg_scatter_elements(x, twice, u, 1, .reduction = WG_SCATTER_MAX), 0, 10, 21, 30, 40, 50);
+    assert_values(wg_scatter_elements(x, twice, u, 1, .reduction = WG_SCATTER_MIN), 0, 10, 11, 30, 40, 50);
+    wg_var rows =
+        wg_scatter_nd(wg_reshape(I64(1, 2, 3, 4), WG_SHAPE(2, 2)), wg_reshape(I64(-1, -1), WG_SHAPE(2, 1)),
+                      wg_reshape(I64(5, 6, 7, 2), WG_SHAPE(2, 2)), .reduction = WG_SCATTER_MAX);
+    assert_values(rows, 0, 1, 2, 7, 6);
+}
+END_TEST
+
+START_TEST(tuples_name_rows_as_onnx_says) {
+    wg_var x = wg_reshape(I64(0, 1, 2, 3, 4, 5, 6, 7), WG_SHAPE(2, 2, 2));
+    assert_values(wg_gather_nd(x, wg_reshape(I64(1, 0), WG_SHAPE(2, 1)), .batch_dims = 1), 0, 2, 3, 4, 5);
+    assert_values(wg_gather_nd(x, wg_reshape(I64(0, 1, 1, 0), WG_SHAPE(2, 2))), 0, 2, 3, 4, 5);
+    assert_values(wg_take_along_axis(wg_reshape(I64(1, 2, 3, 4), WG_SHAPE(2, 2)),
+                                     wg_reshape(I64(0, 0, 1, 0), WG_SHAPE(2, 2)), 1),
+                  0, 1, 1, 4, 3);
+}
+END_TEST
+
 START_TEST(split_cuts_into_parts_of_the_sizes_given_or_alike) {
     wg_var parts[4], x = wg_reshape(I64(1, 2, 3, 4, 5, 6, 7), WG_SHAPE(1, 7));
     wg_split(x, -1, 3, (const int64_t[]){1, 0, 6}, parts);
@@ -396,12 +426,13 @@ END_TEST
 
 WG_TAPE_SUITE("ops/shapes", slices_are_those_of_python, a_slice_steps_by_one_unless_told_otherwise,
               the_gradient_of_a_slice_lies_where_the_slice_was,
-              one_extent_of_a_reshape_is_what_the_others_leave,
-              split_cuts_into_parts_of_the_sizes_given_or_alike, parts_that_split_refuses,
-              flatten_joins_the_axes_from_the_first_on, axes_change_places, shapes_beyond_memory_are_inferred,
-              counts_that_overflow_are_refused, a_number_everywhere_may_change_without_a_new_plan,
-              indices_count_from_the_back_and_may_repeat, an_index_without_a_class_gives_zeros,
-              work_cut_among_threads_is_put_together_again, shapes_that_reshape_refuses,
-              shapes_that_broadcast_to_refuses, numbers_everywhere_that_full_refuses,
-              axes_that_transpose_refuses, slices_that_are_refused, vars_that_concat_refuses,
-              indices_that_gather_refuses, an_index_out_of_range_fails_the_run, classes_that_one_hot_refuses)
+              one_extent_of_a_reshape_is_what_the_others_leave, scatters_reduce_as_onnx_says,
+              tuples_name_rows_as_onnx_says, split_cuts_into_parts_of_the_sizes_given_or_alike,
+              parts_that_split_refuses, flatten_joins_the_axes_from_the_first_on, axes_change_places,
+              shapes_beyond_memory_are_inferred, counts_that_overflow_are_refused,
+              a_number_everywhere_may_change_without_a_new_plan, indices_count_from_the_back_and_may_repeat,
+              an_index_without_a_class_gives_zeros, work_cut_among_threads_is_put_together_again,
+              shapes_that_reshape_refuses, shapes_that_broadcast_to_refuses,
+              numbers_everywhere_that_full_refuses, axes_that_transpose_refuses, slices_that_are_refused,
+              vars_that_concat_refuses, indices_that_gather_refuses, an_index_out_of_range_fails_the_run,
+              classes_that_one_hot_refuses)

@@ -193,6 +193,35 @@ WG_API wg_var wg_masked_fill(wg_var x, wg_var mask, double value);
 /* Rows along an axis picked by a vector of i32 or i64; negative ones count from the back (not in PyTorch). */
 WG_API wg_var wg_index_select(wg_var x, int axis, wg_var index);
 
+/* In what follows indices are i32 or i64, negative ones count from the back, one out of range fails the run. */
+
+/* The elements of x that the indices name along an axis: x's rank, in other axes no larger than x. ONNX
+ * GatherElements, torch.gather, numpy.take_along_axis. */
+WG_API wg_var wg_take_along_axis(wg_var x, wg_var indices, int axis);
+
+/* What becomes of an element that is updated: the update, or the sum, product, larger or smaller of the two.
+ * Several updates of one element are taken in row-major order. Those after add have no gradient. */
+typedef enum wg_scatter_reduction {
+    WG_SCATTER_REPLACE = 0, WG_SCATTER_ADD, WG_SCATTER_MUL, WG_SCATTER_MAX, WG_SCATTER_MIN
+} wg_scatter_reduction;
+typedef struct wg_scatter_options {
+    WG_OPTIONS_HEAD;
+    wg_scatter_reduction reduction WG_DEFAULT_; /* default: replace, ONNX's none */
+} wg_scatter_options;
+/* x with updates, of the indices' shape, put where take_along_axis would take them. ONNX ScatterElements. */
+WG_API wg_var wg_scatter_elements(wg_var x, wg_var indices, wg_var updates, int axis,
+                                  const wg_scatter_options *options);
+WG_API wg_var wg_scatter_add(wg_var x, wg_var indices, wg_var updates, int axis); /* the same, adding */
+
+typedef struct wg_gather_nd_options {
+    WG_OPTIONS_HEAD;
+    int batch_dims WG_DEFAULT_; /* axes in front that x and the indices share; default 0 */
+} wg_gather_nd_options;
+/* Rows of x named by tuples: the last axis of the indices holds the index of each axis. ONNX GatherND. */
+WG_API wg_var wg_gather_nd(wg_var x, wg_var indices, const wg_gather_nd_options *options);
+/* x with updates put in rows named by tuples. ONNX ScatterND. */
+WG_API wg_var wg_scatter_nd(wg_var x, wg_var indices, wg_var updates, const wg_scatter_options *options);
+
 /* --- Products --------------------------------------------------------------------------------- */
 
 typedef struct wg_matmul_options {
@@ -512,6 +541,17 @@ template <class... V> static inline wg_var wg_stack(int axis, V... vars) {
 #define wg_triu(...) WG_AT((wg_triu)(__VA_ARGS__))
 #define wg_masked_fill(...) WG_AT((wg_masked_fill)(__VA_ARGS__))
 #define wg_index_select(...) WG_AT((wg_index_select)(__VA_ARGS__))
+#define wg_take_along_axis(...) WG_AT((wg_take_along_axis)(__VA_ARGS__))
+#define wg_scatter_elements(...) WG_AT(wg_scatter_elements_(__VA_ARGS__, ))
+#define wg_scatter_elements_(x, indices, updates, axis, ...)                                       \
+    (wg_scatter_elements)(x, indices, updates, axis, WG_OPTIONS_(wg_scatter_options, __VA_ARGS__))
+#define wg_scatter_add(...) WG_AT((wg_scatter_add)(__VA_ARGS__))
+#define wg_gather_nd(...) WG_AT(wg_gather_nd_(__VA_ARGS__, ))
+#define wg_gather_nd_(x, indices, ...)                                                             \
+    (wg_gather_nd)(x, indices, WG_OPTIONS_(wg_gather_nd_options, __VA_ARGS__))
+#define wg_scatter_nd(...) WG_AT(wg_scatter_nd_(__VA_ARGS__, ))
+#define wg_scatter_nd_(x, indices, updates, ...)                                                   \
+    (wg_scatter_nd)(x, indices, updates, WG_OPTIONS_(wg_scatter_options, __VA_ARGS__))
 
 #define wg_matmul(...) WG_AT(wg_matmul_(__VA_ARGS__, ))
 #define wg_matmul_(a, b, ...) (wg_matmul)(a, b, WG_OPTIONS_(wg_matmul_options, __VA_ARGS__))
