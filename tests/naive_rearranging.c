@@ -357,6 +357,68 @@ static void index_select(naive_call *call) {
     }
 }
 
+/* --- Windows ----------------------------------------------------------------------------------------------
+ */
+
+/* For an index of columns […, (c kh + u) kw + v, i W' + j]: the pixel of an image it stands for, -1: padding.
+ */
+static int64_t pixel_of(naive_call *call, const wg_type *image, const int64_t *at) {
+    const int c = image->rank - 3;
+    const int64_t kernel[2] = {naive_int(call, "kernel", 0), naive_int(call, "kernel", 1)};
+    const int64_t width = (image->extent[c + 2] + 2 * naive_int(call, "padding", 1) -
+                           naive_int(call, "dilation", 1) * (kernel[1] - 1) - 1) /
+                              naive_int(call, "stride", 1) +
+                          1;
+    const int64_t tap[2] = {at[c] / kernel[1] % kernel[0], at[c] % kernel[1]};
+    const int64_t window[2] = {at[c + 1] / width, at[c + 1] % width};
+    int64_t from[WG_MAX_RANK];
+    for (int i = 0; i < c; i++) from[i] = at[i];
+    from[c] = at[c] / (kernel[0] * kernel[1]);
+    for (int i = 0; i < 2; i++) {
+        from[c + 1 + i] = window[i] * naive_int(call, "stride", i) + tap[i] * naive_int(call, "dilation", i) -
+                          naive_int(call, "padding", i);
+        if (from[c + 1 + i] < 0 || from[c + 1 + i] >= image->extent[c + 1 + i]) return -1;
+    }
+    return naive_at(image, from);
+}
+
+static void unfold(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    wg_type type = x->type;
+    int64_t windows = 1, taps = 1;
+    for (int i = 0; i < 2; i++) {
+        const int64_t span = naive_int(call, "dilation", i) * (naive_int(call, "kernel", i) - 1) + 1;
+        windows *= (type.extent[type.rank - 2 + i] + 2 * naive_int(call, "padding", i) - span) /
+                       naive_int(call, "stride", i) +
+                   1;
+        taps *= naive_int(call, "kernel", i);
+    }
+    type.extent[type.rank - 3] *= taps;
+    type.extent[type.rank - 2] = windows;
+    type.rank--;
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&type); i.more; naive_next(&i)) {
+        const int64_t pixel = pixel_of(call, &x->type, i.at);
+        if (pixel >= 0) naive_set(y, i.number, x->value[pixel]);
+    }
+}
+
+static void fold(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    const int64_t taps = naive_int(call, "kernel", 0) * naive_int(call, "kernel", 1);
+    wg_type type = x->type;
+    type.extent[type.rank - 2] /= taps;
+    type.extent[type.rank - 1] = naive_int(call, "size", 0);
+    type.extent[type.rank++] = naive_int(call, "size", 1);
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = (naive_real)taps;
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        const int64_t pixel = pixel_of(call, &type, i.at);
+        if (pixel >= 0) naive_add(y, pixel, x->value[i.number]);
+    }
+}
+
 const naive_entry naive_rearranging[] = {
     {"squeeze", squeeze},
     {"unsqueeze", unsqueeze},
@@ -380,5 +442,7 @@ const naive_entry naive_rearranging[] = {
     {"triu", triu},
     {"masked_fill", masked_fill},
     {"index_select", index_select},
+    {"unfold", unfold},
+    {"fold", fold},
     {NULL, NULL},
 };

@@ -222,6 +222,20 @@ WG_API wg_var wg_gather_nd(wg_var x, wg_var indices, const wg_gather_nd_options 
 /* x with updates put in rows named by tuples. ONNX ScatterND. */
 WG_API wg_var wg_scatter_nd(wg_var x, wg_var indices, wg_var updates, const wg_scatter_options *options);
 
+/* One number for both axes, or one for each: {height, width}; setting both is an error. */
+typedef struct wg_unfold_options {
+    WG_OPTIONS_HEAD;
+    int kernel WG_DEFAULT_, kernel_hw[2] WG_DEFAULT_;     /* default 1 */
+    int stride WG_DEFAULT_, stride_hw[2] WG_DEFAULT_;     /* default 1 */
+    int padding WG_DEFAULT_, padding_hw[2] WG_DEFAULT_;   /* zeros on both sides */
+    int dilation WG_DEFAULT_, dilation_hw[2] WG_DEFAULT_; /* default 1 */
+} wg_unfold_options;
+/* Windows of x [..., C, H, W] as columns, [..., C kh kw, windows]: im2col, torch.nn.functional.unfold. */
+WG_API wg_var wg_unfold(wg_var x, const wg_unfold_options *options);
+/* The sum of columns [..., C kh kw, windows] in an image [..., C, height, width]: col2im, ONNX Col2Im,
+ * torch.nn.functional.fold. */
+WG_API wg_var wg_fold(wg_var x, int64_t height, int64_t width, const wg_unfold_options *options);
+
 /* --- Products --------------------------------------------------------------------------------- */
 
 typedef struct wg_matmul_options {
@@ -549,6 +563,11 @@ template <class... V> static inline wg_var wg_stack(int axis, V... vars) {
 #define wg_gather_nd(...) WG_AT(wg_gather_nd_(__VA_ARGS__, ))
 #define wg_gather_nd_(x, indices, ...)                                                             \
     (wg_gather_nd)(x, indices, WG_OPTIONS_(wg_gather_nd_options, __VA_ARGS__))
+#define wg_unfold(...) WG_AT(wg_unfold_(__VA_ARGS__, ))
+#define wg_unfold_(x, ...) (wg_unfold)(x, WG_OPTIONS_(wg_unfold_options, __VA_ARGS__))
+#define wg_fold(...) WG_AT(wg_fold_(__VA_ARGS__, ))
+#define wg_fold_(x, height, width, ...)                                                            \
+    (wg_fold)(x, height, width, WG_OPTIONS_(wg_unfold_options, __VA_ARGS__))
 #define wg_scatter_nd(...) WG_AT(wg_scatter_nd_(__VA_ARGS__, ))
 #define wg_scatter_nd_(x, indices, updates, ...)                                                   \
     (wg_scatter_nd)(x, indices, updates, WG_OPTIONS_(wg_scatter_options, __VA_ARGS__))
