@@ -428,6 +428,23 @@ static void standardize_grad(propagation *p) {
         p->outputs[0]->error[i.number] = isnan(error) ? INFINITY : error;
     }
     for (int k = 0; k < 4; k++) free(sums[k]);
+/* Products and extrema of what is put by places: linear or monotone in each number, so largest at corners. */
+static void reduced_by_places(propagation *p) {
+    by_places(p);
+    for (int64_t i = 0; i < p->outputs[0]->count; i++)
+        p->outputs[0]->error[i] = isinf(p->outputs[0]->error[i]) ? INFINITY : 0;
+    corners(p);
+
+/* f(E) - f(0): a number that is written beside those of x has no error. */
+static void affine(propagation *p) {
+    naive_real *zero[NAIVE_INPUTS] = {numbers(p->call->inputs[0].count)};
+    naive_call other;
+    linear(p);
+    evaluate_at(p->call, zero, &other);
+    for (int64_t i = 0; i < p->outputs[0]->count; i++)
+        p->outputs[0]->error[i] -= fabsl(other.outputs[0].value[i]);
+    free_outputs(&other);
+    free(zero[0]);
 }
 
 /* --- Probability -----------------------------------------------------------------------------------------
@@ -563,6 +580,17 @@ static const struct {
     {"gather", by_places, NULL},
     {"gather_grad", by_places, NULL},
     {"one_hot", any_input, NULL},
+    {"index_map", affine, NULL},
+    {"index_map_grad", linear, NULL},
+    {"tril", linear, NULL},
+    {"triu", linear, NULL},
+    {"element_index", any_input, NULL},
+    {"nd_index", any_input, NULL},
+    {"scatter_rows", by_places, NULL},
+    {"scatter_reduce_rows", reduced_by_places, NULL},
+    {"scatter_last", any_input, NULL},
+    {"unfold", linear, NULL},
+    {"fold", linear, NULL},
     {"check_finite", linear, NULL},
     {"sum", linear, NULL},
     {"mean", linear, NULL},

@@ -1,6 +1,8 @@
 /* naive_rearranging — ops that say for each element of y where in x it stands. All are exact, but for sums.
  */
 #include "naive.h"
+#include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* x's elements in their order under another shape. */
@@ -190,11 +192,16 @@ static void index_map_grad(naive_call *call) {
         axes[i][2] = naive_int(call, "period", i);
     }
     naive_array *dx = naive_output(call, 0, type);
-    call->roundings = (naive_real)dy->count;
+    int64_t *terms = calloc((size_t)dx->count + 1, sizeof *terms);
+    ck_assert_ptr_nonnull(terms);
+    call->roundings = 0;
     for (naive_index i = naive_first(&dy->type); i.more; naive_next(&i)) {
         const int64_t at = index_mapped(&type, i.at, axes, (int)naive_int(call, "mode", 0));
-        if (at >= 0) naive_add(dx, at, dy->value[i.number]);
+        if (at < 0) continue;
+        naive_add(dx, at, dy->value[i.number]);
+        if (++terms[at] - 1 > call->roundings) call->roundings = (naive_real)(terms[at] - 1);
     }
+    free(terms);
 }
 
 static void pad(naive_call *call) {

@@ -15,7 +15,7 @@ enum {
     GRAPH_NODES = 220,
     GRAPH_INPUTS = 8,
     GRAPH_OUTPUTS = 4,
-    GRAPH_ATTRIBUTES = 32, /* words of 8 bytes */
+    GRAPH_ATTRIBUTES = 48, /* words of 8 bytes */
     GRAPH_STATES = 5,
     GRAPH_ROOTS = 16,
     GRAPH_EVALUATIONS = 2
