@@ -249,6 +249,32 @@ ELEMENT_RULE(clip_grad) {
     const naive_real gap = fminl(fabsl(a.x[1] - naive_number(p->call, "low")),
                                  fabsl(a.x[1] - naive_number(p->call, "high")));
     return a.e[1] != 0 && gap <= a.e[1] * (1 + 0x1p-20L) + 0x1p-23L ? INFINITY : a.e[0];
+/* Known where the whole quotient is the same all over the errors: then linear with slopes 1 and -n. */
+static naive_real remainder_error(element a, naive_real (*whole)(naive_real)) {
+    if (a.e[0] == 0 && a.e[1] == 0) return 0;
+    if (fabsl(a.x[1]) <= a.e[1]) return INFINITY;
+    const naive_real n = whole(a.x[0] / a.x[1]);
+    for (int corner = 0; corner < 4; corner++)
+        if (whole((a.x[0] + (corner & 1 ? 1 : -1) * a.e[0]) / (a.x[1] + (corner & 2 ? 1 : -1) * a.e[1])) != n)
+            return INFINITY;
+    return a.e[0] + fabsl(n) * a.e[1];
+}
+ELEMENT_RULE(c_remainder) {
+    return remainder_error(a, truncl);
+}
+ELEMENT_RULE(floored_remainder) {
+    return remainder_error(a, floorl);
+}
+/* The weights of a and b add up to 1. */
+ELEMENT_RULE(larger_of_errors) {
+    return larger(a.e[0], a.e[1]);
+}
+ELEMENT_RULE(copied_sign) {
+    return fabsl(a.x[1]) > a.e[1] ? a.e[0] : 2 * (fabsl(a.x[0]) + a.e[0]);
+}
+ELEMENT_RULE(logic) {
+    const bool first = a.e[0] == 0 || fabsl(a.x[0]) > a.e[0], second = a.e[1] == 0 || fabsl(a.x[1]) > a.e[1];
+    return first && second ? 0 : INFINITY;
 }
 
 /* Monotone in each operand, unless the base may be 0 or change sign. */
@@ -568,6 +594,14 @@ static const struct {
     {"greater", NULL, comparison},
     {"greater_equal", NULL, comparison},
     {"where", NULL, where},
+    {"fmod", NULL, c_remainder},
+    {"remainder", NULL, floored_remainder},
+    {"hypot", NULL, sum_of_errors},
+    {"copysign", NULL, copied_sign},
+    {"logaddexp", NULL, larger_of_errors},
+    {"logical_and", NULL, logic},
+    {"logical_or", NULL, logic},
+    {"logical_xor", NULL, logic},
     {"cast", cast, NULL},
     {"stop_gradient", linear, NULL},
     {"full", exact, NULL},

@@ -156,6 +156,38 @@ START_TEST(far_and_near_reduction_of_arguments_agree) {
 }
 END_TEST
 
+/* --- fmod */
+
+/* Exact, so there is one right answer, to the sign of 0. */
+static bool same_number(double a, double b) { return isnan(a) ? isnan(b) : wg_bits_f64(a) == wg_bits_f64(b); }
+
+START_TEST(fmod_is_that_of_the_c_library_to_the_bit) {
+    for (int i = 0; i < SPECIALS; i++)
+        for (int j = 0; j < SPECIALS; j++) {
+            const double x = special(i), y = special(j);
+            ck_assert_msg(same_number(wg_fmod_f64(x, y), fmod(x, y)), "fmod(%a, %a)", x, y);
+            ck_assert_msg(
+                same_number((double)wg_fmod_f32((float)x, (float)y), (double)fmodf((float)x, (float)y)),
+                "f32 fmod(%a, %a)", x, y);
+        }
+    int wrong = 0, near = 0;
+    for (int i = 0; i < DRAWS; i++) {
+        double x = wg_of_bits_f64(random_bits()), y = wg_of_bits_f64(random_bits());
+        if (i % 2) x = uniform(-1, 1) * exp2(uniform(-20, 45)), y = uniform(-1, 1);
+        if (i % 8 == 1) x = y * floor(uniform(0, 1e9)); /* about a whole quotient */
+        const float a = (float)x, b = (float)y;
+        wrong += !same_number(wg_fmod_f64(x, y), fmod(x, y));
+        wrong += !same_number((double)wg_fmod_f32(a, b), (double)fmodf(a, b));
+        near += wg_fmod_is_near_f64(x, y);
+        if (wg_fmod_is_near_f64(x, y)) wrong += !same_number(wg_fmod_near_f64(x, y), fmod(x, y));
+        if (wg_fmod_is_near_f32(a, b))
+            wrong += !same_number((double)wg_fmod_near_f32(a, b), (double)fmodf(a, b));
+    }
+    ck_assert_int_eq(wrong, 0);
+    ck_assert_int_gt(near, DRAWS / 4);
+}
+END_TEST
+
 /* --- pow */
 
 START_TEST(pow_keeps_its_error_bound) {
@@ -283,6 +315,6 @@ END_TEST
 
 WG_SUITE("kernels/maths", f64_functions_keep_their_error_bounds, f32_functions_keep_their_error_bounds,
          nan_goes_through_and_zero_keeps_its_sign, sin_and_cos_are_right_at_huge_arguments,
-         far_and_near_reduction_of_arguments_agree, pow_keeps_its_error_bound,
-         pow_has_the_special_cases_of_c99, every_instruction_set_gives_the_same_bits,
-         bits_do_not_depend_on_how_the_work_is_cut)
+         far_and_near_reduction_of_arguments_agree, fmod_is_that_of_the_c_library_to_the_bit,
+         pow_keeps_its_error_bound, pow_has_the_special_cases_of_c99,
+         every_instruction_set_gives_the_same_bits, bits_do_not_depend_on_how_the_work_is_cut)

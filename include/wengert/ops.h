@@ -74,6 +74,25 @@ WG_API wg_var wg_isnan(wg_var x);
 WG_API wg_var wg_isinf(wg_var x); /* of either sign */
 WG_API wg_var wg_isfinite(wg_var x);
 WG_API wg_var wg_logical_not(wg_var x); /* x == 0, of any dtype, as PyTorch has it; ONNX takes bool alone */
+/* --- Of two and three numbers ------------------------------------------------------------------- */
+
+/* What is left of a divided by b: with the sign of a, as C's fmod and % have it (ONNX Mod, fmod = 1), and with
+ * the sign of b, as Python's % has it (ONNX Mod, fmod = 0). Whole numbers: by 0 is an error at run time. */
+WG_API wg_var wg_fmod(wg_var a, wg_var b);
+WG_API wg_var wg_remainder(wg_var a, wg_var b);
+
+WG_API wg_var wg_hypot(wg_var a, wg_var b);     /* sqrt(a² + b²) without overflow; gradient 0 at (0, 0) */
+WG_API wg_var wg_copysign(wg_var a, wg_var b);  /* |a| with the sign of b, that of -0 too; gradient 0 where a is 0 */
+WG_API wg_var wg_logaddexp(wg_var a, wg_var b); /* log(exp(a) + exp(b)) without overflow */
+WG_API wg_var wg_xlogy(wg_var a, wg_var b);     /* a log(b), and 0 where a is 0 */
+
+WG_API wg_var wg_lerp(wg_var a, wg_var b, wg_var t);                  /* a + t (b - a) */
+WG_API wg_var wg_addcmul(wg_var x, double value, wg_var a, wg_var b); /* x + value a b */
+
+/* Of any dtype, true where not 0, as PyTorch has it (ONNX takes bool alone). They give bool and have no gradient. */
+WG_API wg_var wg_logical_and(wg_var a, wg_var b);
+WG_API wg_var wg_logical_or(wg_var a, wg_var b);
+WG_API wg_var wg_logical_xor(wg_var a, wg_var b);
 
 /* --- Reductions ------------------------------------------------------------------------------- */
 
@@ -487,6 +506,17 @@ WG_END_C
 #define wg_isinf(...) WG_AT((wg_isinf)(__VA_ARGS__))
 #define wg_isfinite(...) WG_AT((wg_isfinite)(__VA_ARGS__))
 #define wg_logical_not(...) WG_AT((wg_logical_not)(__VA_ARGS__))
+#define wg_fmod(...) WG_AT((wg_fmod)(__VA_ARGS__))
+#define wg_remainder(...) WG_AT((wg_remainder)(__VA_ARGS__))
+#define wg_hypot(...) WG_AT((wg_hypot)(__VA_ARGS__))
+#define wg_copysign(...) WG_AT((wg_copysign)(__VA_ARGS__))
+#define wg_logaddexp(...) WG_AT((wg_logaddexp)(__VA_ARGS__))
+#define wg_xlogy(...) WG_AT((wg_xlogy)(__VA_ARGS__))
+#define wg_lerp(...) WG_AT((wg_lerp)(__VA_ARGS__))
+#define wg_addcmul(...) WG_AT((wg_addcmul)(__VA_ARGS__))
+#define wg_logical_and(...) WG_AT((wg_logical_and)(__VA_ARGS__))
+#define wg_logical_or(...) WG_AT((wg_logical_or)(__VA_ARGS__))
+#define wg_logical_xor(...) WG_AT((wg_logical_xor)(__VA_ARGS__))
 #define wg_where(...) WG_AT((wg_where)(__VA_ARGS__))
 #define wg_cast(...) WG_AT((wg_cast)(__VA_ARGS__))
 #define wg_stop_gradient(...) WG_AT((wg_stop_gradient)(__VA_ARGS__))

@@ -18,6 +18,7 @@
 #include "kernels/maths/logarithm.h"
 #include "kernels/maths/power.h"
 #include "kernels/maths/rounding.h"
+#include "kernels/maths/remainder.h"
 
 WG_INLINE float wg_sqrt_f32(float x) { return __builtin_sqrtf(x); }
 WG_INLINE double wg_sqrt_f64(double x) { return __builtin_sqrt(x); }
@@ -42,5 +43,9 @@ WG_INLINE double wg_abs_f64(double x) { return __builtin_fabs(x); }
 #define wm_ceil WG_TYPED(wg_ceil)
 #define wm_round WG_TYPED(wg_round)
 #define wm_trunc WG_TYPED(wg_trunc)
+#define wm_fmod WG_TYPED(wg_fmod) /* exact */
+#define wm_fmod_near WG_TYPED(wg_fmod_near)
+#define wm_fmod_is_near WG_TYPED(wg_fmod_is_near)
+#define wm_copysign WG_TYPED(wg_copysign)
 
 #endif
