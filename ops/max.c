@@ -1,13 +1,13 @@
-/* max, argmax, max_scatter, max_gather — the largest along axes, and where it stands
+/* max, min, argmax, argmin, max_scatter, max_gather — the largest or least along axes, and where it stands
  *
- *     max:          y[k] = max_r x[k, r],  index[k] = the first r at which x[k, r] = y[k]
- *     argmax:       index alone, along one axis
+ *     max, min:     y[k] = max_r x[k, r],  index[k] = the first r at which x[k, r] = y[k]
+ *     argmax:       index alone, along one axis; argmin: that of the least
  *     max_scatter:  x[k, r] = y[k] where r = index[k], else 0
  *     max_gather:   y[k] = x[k, index[k]]
  *
- * where r numbers the reduced elements of output k in row-major order. A NaN is larger than any number, so
- * the first of them is found. Given the index, max is the linear map `gather`, whose transpose is `scatter`:
- * each is the other's rule, and scatter is max's. */
+ * where r numbers the reduced elements of output k in row-major order. A NaN wins over any number, so the
+ * first of them is found. Given the index, max is the linear map `gather`, whose transpose is `scatter`: each
+ * is the other's rule, and scatter is that of max and min. */
 #include "reduce.h"
 
 typedef struct {
@@ -21,7 +21,7 @@ typedef struct {
 } max_scatter_attributes;
 typedef reduce_attributes max_gather_attributes;
 
-/* --- max and argmax -------------------------------------------------------------------------- */
+/* --- What wins: the largest or, where `least` is true, the least -------------------------------- */
 
 enum { SIDE_BY_SIDE = 64 }; /* elements that are compared at once */
 
@@ -34,25 +34,27 @@ WG_INLINE bool is_nan(number x) {
 #endif
 }
 
-WG_INLINE bool larger(number x, number best) { return !(x <= best) && !is_nan(best); }
+WG_INLINE bool wins(bool least, number x, number best) {
+    return !(least ? x >= best : x <= best) && !is_nan(best);
+}
 WG_INLINE bool same(number x, number best) { return (x == best) | (is_nan(x) && is_nan(best)); }
 
-WG_INLINE void keep_larger(const number *x, int64_t count, number *lanes) {
+WG_INLINE void keep_winners(bool least, const number *x, int64_t count, number *lanes) {
     for (int64_t lane = 0; lane < count; lane++) {
         const number value = x[lane], best = lanes[lane];
-        lanes[lane] = larger(value, best) ? value : best;
+        lanes[lane] = wins(least, value, best) ? value : best;
     }
 }
 
-/* The largest of at least SIDE_BY_SIDE elements; the last of them are looked at twice rather than one by one.
+/* The winner of at least SIDE_BY_SIDE elements; the last of them are looked at twice rather than one by one.
  * Which of 0 and -0 it is does not matter: it is looked up. */
-static number largest_of(const number *x, int64_t count) {
+WG_INLINE number winner_of(bool least, const number *x, int64_t count) {
     number lanes[SIDE_BY_SIDE];
     memcpy(lanes, x, sizeof lanes);
     for (int64_t i = SIDE_BY_SIDE; i + SIDE_BY_SIDE <= count; i += SIDE_BY_SIDE)
-        keep_larger(x + i, SIDE_BY_SIDE, lanes);
-    keep_larger(x + count - SIDE_BY_SIDE, SIDE_BY_SIDE, lanes);
-    for (int64_t half = SIDE_BY_SIDE / 2; half; half /= 2) keep_larger(lanes + half, half, lanes);
+        keep_winners(least, x + i, SIDE_BY_SIDE, lanes);
+    keep_winners(least, x + count - SIDE_BY_SIDE, SIDE_BY_SIDE, lanes);
+    for (int64_t half = SIDE_BY_SIDE / 2; half; half /= 2) keep_winners(least, lanes + half, half, lanes);
     return lanes[0];
 }
 
@@ -70,7 +72,7 @@ static int64_t first_of(const number *x, int64_t count, number best) {
 
 /* One output, its elements side by side in runs. A long run is gone through twice, each time many elements at
  * once. */
-static number max_along(const reduction *r, const number *x, int64_t *index) {
+WG_INLINE number winner_along(bool least, const reduction *r, const number *x, int64_t *index) {
     const int64_t run = r->reduced.extent[0];
     number best = x[0];
     int64_t where = 0;
@@ -78,13 +80,13 @@ static number max_along(const reduction *r, const number *x, int64_t *index) {
         const number *from = x + axis_offset(&r->reduced, 1, i);
         if (run < SIDE_BY_SIDE) {
             for (int64_t k = 0; k < run; k++) {
-                const bool take = larger(from[k], best);
+                const bool take = wins(least, from[k], best);
                 best = take ? from[k] : best;
                 where = take ? i * run + k : where;
             }
         } else {
-            const number value = largest_of(from, run);
-            if (i && !larger(value, best)) continue;
+            const number value = winner_of(least, from, run);
+            if (i && !wins(least, value, best)) continue;
             const int64_t at = first_of(from, run, value);
             best = from[at], where = i * run + at;
         }
@@ -93,54 +95,56 @@ static number max_along(const reduction *r, const number *x, int64_t *index) {
     return best;
 }
 
-/* y and index take what is larger in the row of elements at `place`. */
-WG_INLINE void take_larger(const number *row, int64_t place, int64_t width, number *restrict y,
+/* y and index take what wins in the row of elements at `place`. */
+WG_INLINE void take_winners(bool least, const number *row, int64_t place, int64_t width, number *restrict y,
                            int64_t *restrict index) {
     for (int64_t j = 0; j < width; j++) {
         const number value = row[j], best = y[j];
         const int64_t before = index[j];
-        const bool take = larger(value, best);
+        const bool take = wins(least, value, best);
         y[j] = take ? value : best;
         index[j] = take ? place : before;
     }
 }
 
 /* `width` outputs side by side. */
-static void max_across(const reduction *r, const number *x, int64_t width, number *y, int64_t *index) {
+WG_INLINE void winners_across(bool least, const reduction *r, const number *x, int64_t width, number *y, int64_t *index) {
     memcpy(y, x, (size_t)width * sizeof *y);
     memset(index, 0, (size_t)width * sizeof *index);
     int64_t place = 0;
     for (int64_t i = 0; i < r->runs; i++) {
         const number *row = x + axis_offset(&r->reduced, 1, i);
         for (int64_t k = 0; k < r->reduced.extent[0]; k++, row += r->reduced.stride[0])
-            take_larger(row, place++, width, y, index);
+            take_winners(least, row, place++, width, y, index);
     }
 }
 
 /* The units of a call; y: NULL where only the index is asked for. */
-static void reduce_max(const wg_call *call, unsigned reduced, number *y, int64_t *index) {
+WG_INLINE void reduce(bool least, const wg_call *call, unsigned reduced, number *y, int64_t *index) {
     const reduction r = reduction_of(&call->inputs[0].type, reduced);
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const reduction_tile tile = reduction_tile_of(&r, unit);
         const number *x = WG_IN(call, 0, number) + tile.offset;
         number unseen[MOST_TILE], *values = y ? y + tile.first : unseen;
         if (r.along)
-            *values = max_along(&r, x, index + tile.first);
+            *values = winner_along(least, &r, x, index + tile.first);
         else
-            max_across(&r, x, tile.count, values, index + tile.first);
+            winners_across(least, &r, x, tile.count, values, index + tile.first);
     }
 }
 
-static void max_forward(const wg_call *call) {
-    const reduce_attributes *a = WG_ATTRIBUTES(call, reduce);
-    reduce_max(call, reduced_axes(&a->axes), WG_OUT(call, 0, number), WG_OUT(call, 1, int64_t));
-}
-WG_KERNEL(max, max_forward)
-
-static void argmax_forward(const wg_call *call) {
-    reduce_max(call, 1u << WG_ATTRIBUTES(call, argmax)->axis, NULL, WG_OUT(call, 0, int64_t));
-}
-WG_KERNEL(argmax, argmax_forward)
+#define EXTREMUM(op, arg_op, least)                                                                  \
+    static void op##_forward(const wg_call *call) {                                                \
+        const reduce_attributes *a = WG_ATTRIBUTES(call, reduce);                                  \
+        reduce(least, call, reduced_axes(&a->axes), WG_OUT(call, 0, number), WG_OUT(call, 1, int64_t)); \
+    }                                                                                              \
+    WG_KERNEL(op, op##_forward)                                                                    \
+    static void arg_op##_forward(const wg_call *call) {                                            \
+        reduce(least, call, 1u << WG_ATTRIBUTES(call, argmax)->axis, NULL, WG_OUT(call, 0, int64_t)); \
+    }                                                                                              \
+    WG_KERNEL(arg_op, arg_op##_forward)
+EXTREMUM(max, argmax, false)
+EXTREMUM(min, argmin, true)
 
 /* --- scatter and gather ---------------------------------------------------------------------- */
 
@@ -217,13 +221,13 @@ static const wg_attribute scatter_schema[] = {
     WG_ATTRIBUTE(max_scatter_attributes, shape, .kind = WG_ATTRIBUTE_SHAPE, .meaning = "of the result"),
     WG_NO_MORE_ATTRIBUTES};
 
-/* Of no elements none is the largest. */
+/* Of no elements none is the largest or the least. */
 static int infer_some(wg_infer *infer, unsigned reduced) {
     const wg_type *x = &infer->inputs[0];
     for (int axis = 0; axis < x->rank; axis++)
         if (reduced >> axis & 1 && x->extent[axis] == 0)
             return wg_infer_fail(infer, WG_ERROR_SHAPE,
-                                 "x is %s: axis %d is empty, and of no elements none is the largest",
+                                 "x is %s: axis %d is empty, and of no elements none is the largest or the least",
                                  wg_infer_shape_text(infer, x), axis);
     return WG_OK;
 }
@@ -413,6 +417,23 @@ const wg_op wg_op_argmax = {
     .samples = argmax_samples,
 };
 
+const wg_op wg_op_min = {
+    .name = "min", .formula = "y[k] = min_r x[k, r], index[k] = the first r of it",
+    .onnx = "ReduceMin", .torch = "min",
+    .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
+    .infer = infer_max, .forward = WG_FORWARD(min), .backward = backward, .units = reduce_units,
+    .cost = reduce_cost, .samples = samples,
+};
+
+const wg_op wg_op_argmin = {
+    .name = "argmin", .formula = "y[k] = the first r at which x[k, r] is the least",
+    .onnx = "ArgMin", .torch = "argmin",
+    .inputs = 1, .outputs = 1, .flags = WG_BLOCKS,
+    .attributes = argmax_schema, .attributes_size = sizeof(argmax_attributes),
+    .infer = infer_argmax, .forward = WG_FORWARD(argmin), .units = argmax_units, .cost = reduce_cost,
+    .samples = argmax_samples,
+};
+
 const wg_op wg_op_max_scatter = {
     .name = "max_scatter", .formula = "x[k, r] = r == index[k] ? y[k] : 0",
     .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1,
@@ -434,13 +455,28 @@ wg_var (wg_max)(wg_var x, const wg_axes *axes, const wg_reduce_options *options)
     return WG_RECORD(&wg_op_max, &chosen, x);
 }
 
-wg_var (wg_argmax)(wg_var x, int axis, const wg_reduce_options *options) {
+wg_var (wg_min)(wg_var x, const wg_axes *axes, const wg_reduce_options *options) {
+        const reduce_attributes chosen = reduce_chosen(axes, options);
+    return WG_RECORD(&wg_op_min, &chosen, x);
+}
+
+static argmax_attributes argmax_chosen(int axis, const wg_reduce_options *options) {
         WG_READ_OPTIONS(wg_reduce_options, given, options);
     argmax_attributes chosen;
     memset(&chosen, 0, sizeof chosen);
     chosen.axis = axis;
     chosen.keepdims = given.keepdims;
+    return chosen;
+}
+
+wg_var (wg_argmax)(wg_var x, int axis, const wg_reduce_options *options) {
+    const argmax_attributes chosen = argmax_chosen(axis, options);
     return WG_RECORD(&wg_op_argmax, &chosen, x);
+}
+
+wg_var (wg_argmin)(wg_var x, int axis, const wg_reduce_options *options) {
+    const argmax_attributes chosen = argmax_chosen(axis, options);
+    return WG_RECORD(&wg_op_argmin, &chosen, x);
 }
 
 #endif

@@ -350,7 +350,8 @@ static void settle(propagation *p, const winner *w, int value_at, int place_at, 
     if (place_at >= 0) p->outputs[place_at]->error[i] = decided ? 0 : INFINITY;
 }
 
-static void largest(propagation *p, int value_at, int place_at) {
+/* sign -1: the least, as the largest of what is negated. */
+static void largest(propagation *p, int sign, int value_at, int place_at) {
     const naive_array *x = &p->call->inputs[0];
     const naive_value *y = p->outputs[0];
     const bool keepdims = naive_bool(p->call, "keepdims");
@@ -361,14 +362,16 @@ static void largest(propagation *p, int value_at, int place_at) {
     for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
         int64_t kept[WG_MAX_RANK], place;
         naive_split_index(&x->type, reduced, keepdims, i.at, kept, &place);
-        meet(&winners[naive_at(&y->type, kept)], x->value[i.number], p->errors[0][i.number],
+        meet(&winners[naive_at(&y->type, kept)], sign * x->value[i.number], p->errors[0][i.number],
              p->names[0][i.number], place == 0);
     }
     for (int64_t i = 0; i < y->count; i++) settle(p, &winners[i], value_at, place_at, i);
     free(winners);
 }
-static void max(propagation *p) { largest(p, 0, 1); }
-static void argmax(propagation *p) { largest(p, -1, 0); }
+static void max(propagation *p) { largest(p, 1, 0, 1); }
+static void min(propagation *p) { largest(p, -1, 0, 1); }
+static void argmax(propagation *p) { largest(p, 1, -1, 0); }
+static void argmin(propagation *p) { largest(p, -1, -1, 0); }
 
 static void max_pool(propagation *p) {
     const naive_array *x = &p->call->inputs[0];
@@ -632,6 +635,8 @@ static const struct {
     {"max_scatter", by_places, NULL},
     {"max_gather", by_places, NULL},
     {"argmax", argmax, NULL},
+    {"min", min, NULL},
+    {"argmin", argmin, NULL},
     {"matmul", product, NULL},
     {"conv2d", product, NULL},
     {"conv2d_grad_input", product, NULL},

@@ -5,7 +5,7 @@
 #include <string.h>
 
 void naive_reduced(const naive_call *call, int rank, bool reduced[WG_MAX_RANK]) {
-    if (!strcmp(call->op->name, "argmax")) {
+    if (!strncmp(call->op->name, "arg", 3)) {
         for (int axis = 0; axis < WG_MAX_RANK; axis++) reduced[axis] = false;
         reduced[naive_axis(naive_int(call, "axis", 0), rank)] = true;
         return;
@@ -64,9 +64,9 @@ static void add_up(naive_call *call, bool divide) {
 static void sum(naive_call *call) { add_up(call, false); }
 static void mean(naive_call *call) { add_up(call, true); }
 
-/* The first place of the largest; a NaN is larger than any number. The places go to output `place_at`, the
- * numbers there to output `value_at` unless that is negative. */
-static void largest(naive_call *call, const bool reduced[WG_MAX_RANK], bool keepdims, int value_at,
+/* The first place of the largest (sign 1) or the least (-1); a NaN wins over any number. The places go to
+ * output `place_at`, the numbers there to output `value_at` unless that is negative. */
+static void largest(naive_call *call, int sign, const bool reduced[WG_MAX_RANK], bool keepdims, int value_at,
                     int place_at) {
     const naive_array *x = &call->inputs[0];
     const wg_type type = reduced_type(&x->type, reduced, keepdims, x->type.dtype);
@@ -82,7 +82,7 @@ static void largest(naive_call *call, const bool reduced[WG_MAX_RANK], bool keep
         const int64_t at = naive_at(&type, kept);
         const naive_real candidate = x->value[i.number], best = y->value[at];
         /* the reduced axes are walked in row-major order, so the first comes first */
-        if (place == 0 || (!isnan(best) && (isnan(candidate) || candidate > best))) {
+        if (place == 0 || (!isnan(best) && (isnan(candidate) || sign * candidate > sign * best))) {
             naive_set(y, at, candidate);
             naive_set(places, at, (naive_real)place);
         }
@@ -90,17 +90,15 @@ static void largest(naive_call *call, const bool reduced[WG_MAX_RANK], bool keep
     naive_free(&aside);
 }
 
-static void max(naive_call *call) {
+static void extremum(naive_call *call, int sign, int value_at, int place_at) {
     bool reduced[WG_MAX_RANK];
     naive_reduced(call, call->inputs[0].type.rank, reduced);
-    largest(call, reduced, naive_bool(call, "keepdims"), 0, 1);
+    largest(call, sign, reduced, naive_bool(call, "keepdims"), value_at, place_at);
 }
-
-static void argmax(naive_call *call) {
-    bool reduced[WG_MAX_RANK];
-    naive_reduced(call, call->inputs[0].type.rank, reduced);
-    largest(call, reduced, naive_bool(call, "keepdims"), -1, 0);
-}
+static void max(naive_call *call) { extremum(call, 1, 0, 1); }
+static void min(naive_call *call) { extremum(call, -1, 0, 1); }
+static void argmax(naive_call *call) { extremum(call, 1, -1, 0); }
+static void argmin(naive_call *call) { extremum(call, -1, -1, 0); }
 
 /* y[o] = x[o, index[o]] */
 static void max_gather(naive_call *call) {
@@ -141,6 +139,8 @@ const naive_entry naive_reductions[] = {
     {"mean", mean},
     {"max", max},
     {"argmax", argmax},
+    {"min", min},
+    {"argmin", argmin},
     {"max_gather", max_gather},
     {"max_scatter", max_scatter},
     {NULL, NULL},

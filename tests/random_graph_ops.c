@@ -170,16 +170,17 @@ static void select_one(graph_maker *m) {
  */
 
 static void reduction(graph_maker *m) {
-    static const char *const names[] = {"sum", "mean", "max", "argmax", "sum", "mean"};
-    const int which = graph_below(m, 6);
+    static const char *const names[] = {"sum", "mean", "max", "argmax", "argmin", "min", "sum", "mean"};
+    const int which = graph_below(m, 8);
     const graph_ref x = graph_any_real(m);
     const int rank = graph_type(m, x)->rank;
     graph_node node = graph_op(names[which]);
-    if (which == 3) {
+    const bool one_axis = which == 3 || which == 4;
+    if (one_axis) {
         if (!rank) return;
         graph_set(&node, "axis", 0, graph_below(m, rank) - (graph_chance(m, 2) ? rank : 0));
     }
-    for (int axis = 0, count = 0; which != 3 && axis < rank; axis++)
+    for (int axis = 0, count = 0; !one_axis && axis < rank; axis++)
         if (graph_chance(m, 2)) graph_set(&node, "axes", count++, axis - (graph_chance(m, 2) ? rank : 0));
     graph_set(&node, "keepdims", 0, graph_chance(m, 2));
     graph_input(&node, x);

@@ -323,9 +323,22 @@ START_TEST(an_index_out_of_range) {
 }
 END_TEST
 
-WG_TAPE_SUITE("ops/reductions", axes_are_listed_in_any_order_from_either_end,
-              reduced_axes_vanish_or_stay_with_extent_1, a_number_without_axes_is_its_own_reduction,
-              the_sum_of_nothing_is_0_and_its_mean_is_no_number,
+START_TEST(min_takes_the_first_of_equals_and_nan_before_all) {
+    wg_var x = F64(3, -1, 5, -1), with_nan = F64(2, NAN, -7, NAN);
+    wg_var y = wg_min(x, WG_ALL_AXES);
+    assert_values(y, 0, -1);
+    assert_values(wg_output(y, 1), 0, 1);
+    assert_values(wg_grad(y, x), 0, 0, 1, 0, 0);
+    assert_values(wg_argmin(x, 0), 0, 1);
+    assert_values(wg_argmin(with_nan, 0, .keepdims = true), 0, 1);
+    assert_values(wg_min(with_nan, WG_AXES(0)), 0, NAN);
+    assert_values(wg_min(I32(4, -9, 2), WG_ALL_AXES), 0, -9);
+}
+END_TEST
+
+WG_TAPE_SUITE("ops/reductions", min_takes_the_first_of_equals_and_nan_before_all,
+              axes_are_listed_in_any_order_from_either_end, reduced_axes_vanish_or_stay_with_extent_1,
+              a_number_without_axes_is_its_own_reduction, the_sum_of_nothing_is_0_and_its_mean_is_no_number,
               infinities_of_both_signs_make_a_nan_as_a_nan_does,
               whole_numbers_are_summed_in_their_own_type_and_wrap,
               sums_over_samples_are_those_of_256_at_a_time_added_in_order,

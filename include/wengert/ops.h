@@ -105,8 +105,10 @@ typedef struct wg_reduce_options {
 WG_API wg_var wg_sum(wg_var x, const wg_axes *axes, const wg_reduce_options *options);
 WG_API wg_var wg_mean(wg_var x, const wg_axes *axes, const wg_reduce_options *options);
 WG_API wg_var wg_max(wg_var x, const wg_axes *axes, const wg_reduce_options *options); /* gradient to the first of equals; NaN if any is */
+WG_API wg_var wg_min(wg_var x, const wg_axes *axes, const wg_reduce_options *options); /* as wg_max */
 /* Index (i64) of the first largest along one axis; of the first NaN if there is one. No gradient. */
 WG_API wg_var wg_argmax(wg_var x, int axis, const wg_reduce_options *options);
+WG_API wg_var wg_argmin(wg_var x, int axis, const wg_reduce_options *options); /* of the first least */
 
 /* --- Shape and indexing ----------------------------------------------------------------------- */
 
@@ -528,6 +530,10 @@ WG_END_C
 #define wg_mean_(x, axes, ...) (wg_mean)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 #define wg_max(...) WG_AT(wg_max_(__VA_ARGS__, ))
 #define wg_max_(x, axes, ...) (wg_max)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_min(...) WG_AT(wg_min_(__VA_ARGS__, ))
+#define wg_min_(x, axes, ...) (wg_min)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_argmin(...) WG_AT(wg_argmin_(__VA_ARGS__, ))
+#define wg_argmin_(x, axis, ...) (wg_argmin)(x, axis, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 #define wg_argmax(...) WG_AT(wg_argmax_(__VA_ARGS__, ))
 #define wg_argmax_(x, axis, ...) (wg_argmax)(x, axis, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 

@@ -60,7 +60,7 @@ bool wg_reserve_(void **array, size_t *capacity, size_t count, size_t size);
 uint64_t wg_hash(const void *data, size_t size, uint64_t seed);
 
 static inline size_t wg_round_up(size_t size, size_t unit) { return (size + unit - 1) / unit * unit; }
-static inline int64_t wg_min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t wg_smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t wg_max_int(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* Buffers of tensors begin at multiples of this: a cache line, and the widest vector. */

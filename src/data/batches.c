@@ -69,7 +69,7 @@ static void empty_slot(wg_slot *slot) {
 
 static int64_t next_rows(const wg_batches *batches) {
     const int64_t begin = batches->next * batches->batch_size;
-    return wg_min(batches->batch_size, wg_dataset_length(batches->dataset) - begin);
+    return wg_smaller(batches->batch_size, wg_dataset_length(batches->dataset) - begin);
 }
 
 static bool kept_by_others(const wg_slot *slot) {
@@ -133,8 +133,8 @@ static int reserve(wg_batches *batches, bool drop_last, int busy, wg_error *erro
 static int count_batches(wg_batches *batches, bool drop_last, wg_error *error) {
     const int64_t length = wg_dataset_length(batches->dataset), size = batches->batch_size;
     const wg_type x = wg_dataset_x(batches->dataset), y = wg_dataset_y(batches->dataset);
-    const wg_type x_batch = batch_type(&x, wg_min(size, length)),
-                  y_batch = batch_type(&y, wg_min(size, length));
+    const wg_type x_batch = batch_type(&x, wg_smaller(size, length)),
+                  y_batch = batch_type(&y, wg_smaller(size, length));
     char text[WG_TEXT_SIZE];
     const wg_type *large = !wg_type_fits(&x_batch) ? &x_batch : !wg_type_fits(&y_batch) ? &y_batch : NULL;
     if (large)

@@ -155,7 +155,7 @@ static int write_elements(wg_outlet *outlet, const void *elements, size_t size, 
     if (WG_BIG_ENDIAN || size == 1) return wg_outlet_write(outlet, elements, size * (size_t)count, error);
     int status = WG_OK;
     for (int64_t done = 0; done < count && !status; done += most) {
-        const int64_t part = wg_min(most, count - done);
+        const int64_t part = wg_smaller(most, count - done);
         wg_swap_bytes(block, from + size * (size_t)done, size, part);
         status = wg_outlet_write(outlet, block, size * (size_t)part, error);
     }

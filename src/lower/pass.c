@@ -45,7 +45,7 @@ int wg_passes_parse(const char *text, const char *source, uint32_t *disabled, wg
                 snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "",
                          passes[i].name);
             return wg_error_set(error, WG_ERROR_ATTRIBUTE, "%s names the pass \"%.*s\"; there are %s", source,
-                                (int)wg_min((int64_t)length, 40), text, names);
+                                (int)wg_smaller((int64_t)length, 40), text, names);
         }
         if (length) *disabled |= 1u << pass;
         text += length + (text[length] == ',');

@@ -126,7 +126,7 @@ static void do_units(const wg_run *run, const wg_job *job, int worker, int64_t b
     const wg_low_node *node = &run->plan->low.nodes.at[run->plan->members.at[job->step->first]];
     switch (job->step->kind) {
     case WG_STEP_TILES:
-        wg_run_tiles(run, job->step, worker, begin * WG_TILE, wg_min(end * WG_TILE, job->step->elements));
+        wg_run_tiles(run, job->step, worker, begin * WG_TILE, wg_smaller(end * WG_TILE, job->step->elements));
         break;
     case WG_STEP_KERNEL: {
         if (job->step->followed) {
@@ -166,7 +166,7 @@ static void do_pieces(void *context, int worker, int64_t begin, int64_t end) {
     for (int64_t piece = begin; piece < end; piece++) {
         while (job < last && job[1].first_piece <= piece) job++;
         const int64_t unit = (piece - job->first_piece) * job->step->grain;
-        do_units(work->run, job, worker, unit, wg_min(unit + job->step->grain, job->step->units));
+        do_units(work->run, job, worker, unit, wg_smaller(unit + job->step->grain, job->step->units));
     }
 }
 
@@ -177,10 +177,10 @@ static void do_timed_pieces(void *context, int worker, int64_t begin, int64_t en
     uint64_t since = wg_profile_clock();
     while (begin < end) {
         while (job < last && job[1].first_piece <= begin) job++;
-        const int64_t behind = job < last ? wg_min(end, job[1].first_piece) : end;
+        const int64_t behind = job < last ? wg_smaller(end, job[1].first_piece) : end;
         const int64_t unit = (begin - job->first_piece) * job->step->grain,
                       unit_behind = (behind - job->first_piece) * job->step->grain;
-        do_units(work->run, job, worker, unit, wg_min(unit_behind, job->step->units));
+        do_units(work->run, job, worker, unit, wg_smaller(unit_behind, job->step->units));
         const uint64_t now = wg_profile_clock();
         const uint32_t number = (uint32_t)(job - first);
         wg_profile_piece(work->run->profile, worker, number, work->wave->first + number, since, now);

@@ -82,7 +82,7 @@ static void take_units(wg_pool *pool, job *of, int number) {
     for (;;) {
         const int64_t left = atomic_fetch_sub_explicit(&of->left, grain, memory_order_relaxed);
         if (left <= 0) break;
-        work(context, number, units - left, wg_min(units - left + grain, units));
+        work(context, number, units - left, wg_smaller(units - left + grain, units));
         any = true;
     }
     if (any) note_use(pool, number);
@@ -106,7 +106,7 @@ static int find_job(wg_pool *pool, int last) {
 static int take_sleepers(wg_pool *pool, int most) {
     int sleepers = atomic_load(&pool->sleepers), taken;
     do {
-        taken = (int)wg_min(sleepers, most);
+        taken = (int)wg_smaller(sleepers, most);
         if (taken == 0) return 0;
     } while (!atomic_compare_exchange_weak(&pool->sleepers, &sleepers, sleepers - taken));
     return taken;
@@ -259,7 +259,7 @@ static int claim_job(wg_pool *pool) {
 static void run_with_workers(wg_pool *pool, int at) {
     job *of = &pool->jobs[at];
     atomic_fetch_or(&pool->jobs[0].open, 1u << at);
-    if (atomic_load(&pool->sleepers)) wake(pool, (int)wg_min((of->units - 1) / of->grain, WG_MOST_THREADS));
+    if (atomic_load(&pool->sleepers)) wake(pool, (int)wg_smaller((of->units - 1) / of->grain, WG_MOST_THREADS));
     take_units(pool, of, 0);
     atomic_fetch_and(&pool->jobs[0].open, ~(1u << at));
     for (int i = pool->crowded ? PATIENCE : 0; atomic_load(&of->inside) > 0; i++) {
@@ -290,7 +290,7 @@ static void do_share(void *context, int index) {
 static void run_with_the_program(wg_pool *pool, wg_work *work, void *context, int64_t units, int64_t grain) {
     program_job of = {
         .pool = pool,
-        .shares = (int)wg_min((units - 1) / grain + 1, pool->threads),
+        .shares = (int)wg_smaller((units - 1) / grain + 1, pool->threads),
         .job = {.work = work, .context = context, .units = units, .grain = grain, .left = units}};
     pool->setup.parallel(pool->setup.parallel_context, of.shares, do_share, &of);
     take_units(pool, &of.job, 0); /* all of it, had the program made no call */

@@ -61,7 +61,7 @@ void wg_gather_run(void *dense, const void *data, const wg_type *from, const wg_
     }
     char *out = dense;
     while (count > 0) {
-        const int64_t run = wg_min(extent[inner] - index[inner], count);
+        const int64_t run = wg_smaller(extent[inner] - index[inner], count);
         const char *at = (const char *)data + offset * (int64_t)size;
         if (stride[inner] == 0)
             fill(out, at, size, run);
@@ -156,7 +156,7 @@ void wg_run_tiles(const wg_run *run, const wg_step *step, int worker, int64_t be
               .slot_bytes = wg_slot_bytes(step),
               .first = begin};
     for (t.begin = begin; t.begin < end; t.begin += WG_TILE) {
-        t.count = wg_min(WG_TILE, end - t.begin);
+        t.count = wg_smaller(WG_TILE, end - t.begin);
         for (int i = 0; i < FEW_OPERANDS; i++) t.operands[i].type.extent[0] = t.count;
         for (const wg_tile_member *member = first; member < behind; member++) run_member(&t, member);
     }

@@ -192,11 +192,11 @@ static bool read_attributes(wg_tape *tape, const wg_op *op, void *attributes, co
         while (a && a->name && (strlen(a->name) != name || strncmp(a->name, text, name) != 0)) a++;
         if (!a || !a->name || name >= length)
             return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: there is no attribute \"%.*s\"", op->name,
-                                (int)wg_min((int64_t)name, 60), text),
+                                (int)wg_smaller((int64_t)name, 60), text),
                    false;
         if (!read_value(a, attributes, text + name + 1, length - name - 1))
             return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: \"%.*s\" is no value for %s", op->name,
-                                (int)wg_min((int64_t)length, 60), text, a->name),
+                                (int)wg_smaller((int64_t)length, 60), text, a->name),
                    false;
         text += length;
     }

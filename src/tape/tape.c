@@ -147,7 +147,7 @@ const char *wg_describe(wg_var var) {
     const wg_tensor *value = node->value ? tape->values.at[node->value].tensor : NULL;
     if (value && at < size) {
         at += (size_t)snprintf(text + at, size - at, " =");
-        const int64_t shown = wg_min(wg_tensor_count(value), 4);
+        const int64_t shown = wg_smaller(wg_tensor_count(value), 4);
         for (int64_t i = 0; i < shown && at < size; i++)
             at += (size_t)snprintf(text + at, size - at, " %g", wg_tensor_get(value, i));
         if (shown < wg_tensor_count(value) && at < size) snprintf(text + at, size - at, " …");

@@ -60,7 +60,7 @@ static void find_kinds(picture *p) {
 static void find_live(picture *p) {
     for (size_t i = 0; i < p->plan->buffers.count; i++) {
         const wg_buffer *buffer = &p->plan->buffers.at[i];
-        p->live[wg_min(buffer->first, (int64_t)p->waves - 1)] += (int64_t)buffer->bytes;
+        p->live[wg_smaller(buffer->first, (int64_t)p->waves - 1)] += (int64_t)buffer->bytes;
         if (buffer->last + 1u < p->waves) p->live[buffer->last + 1u] -= (int64_t)buffer->bytes;
     }
     for (size_t i = 1; i < p->waves; i++) p->live[i] += p->live[i - 1];

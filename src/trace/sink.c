@@ -20,7 +20,7 @@ void wg_sink_print(wg_sink *sink, const char *format, ...) {
     va_start(arguments, format);
     const int size = vsnprintf(sink->text + sink->used, MOST, format, arguments);
     va_end(arguments);
-    sink->used += size < 0 ? 0 : (size_t)wg_min(size, MOST - 1);
+    sink->used += size < 0 ? 0 : (size_t)wg_smaller(size, MOST - 1);
 }
 
 void wg_sink_escaped(wg_sink *sink, const char *text) {
