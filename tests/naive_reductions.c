@@ -1,7 +1,9 @@
 /* naive_reductions — ops that make one number of many along axes. A sum of n numbers rounds at most n
  * times, each time by no more than u times the sum of their magnitudes. */
 #include "naive.h"
+#include <check.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 void naive_reduced(const naive_call *call, int rank, bool reduced[WG_MAX_RANK]) {
@@ -134,7 +136,92 @@ static void max_scatter(naive_call *call) {
     }
 }
 
+/* Each output from the elements that are reduced to it, in row-major order. */
+typedef naive_real of_row(const naive_call *call, const naive_real *x, int64_t count, naive_real *size);
+static void each_row(naive_call *call, of_row *f, wg_dtype dtype) {
+    const naive_array *x = &call->inputs[0];
+    const bool keepdims = naive_bool(call, "keepdims");
+    bool reduced[WG_MAX_RANK];
+    naive_reduced(call, x->type.rank, reduced);
+    naive_array *y = naive_output(call, 0, reduced_type(&x->type, reduced, keepdims, dtype));
+    const int64_t count = reduced_count(&x->type, reduced);
+    naive_real *rows = calloc((size_t)(y->count * count) + 1, sizeof *rows);
+    ck_assert_ptr_nonnull(rows);
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        int64_t kept[WG_MAX_RANK], place;
+        naive_split_index(&x->type, reduced, keepdims, i.at, kept, &place);
+        rows[naive_at(&y->type, kept) * count + place] = x->value[i.number];
+    }
+    call->roundings = (naive_real)count + 8;
+    for (int64_t i = 0; i < y->count; i++) {
+        naive_real size = -1;
+        naive_set(y, i, f(call, rows + i * count, count, &size));
+        if (size >= 0) y->size[i] = size;
+    }
+    free(rows);
+}
+#define OF_ROW(name) \
+    static naive_real name(const naive_call *call, const naive_real *x, int64_t count, naive_real *size)
+#define UNUSED (void)call, (void)x, (void)count, (void)size
+
+/* Subtracting the mean first, so that its error counts twice only. */
+OF_ROW(var_of) {
+    UNUSED;
+    naive_real total = 0, squares = 0;
+    for (int64_t r = 0; r < count; r++) total += x[r];
+    for (int64_t r = 0; r < count; r++)
+        squares += (x[r] - total / (naive_real)count) * (x[r] - total / (naive_real)count);
+    return squares / fmaxl(0, (naive_real)count - naive_number(call, "correction"));
+}
+OF_ROW(std_of) { return sqrtl(var_of(call, x, count, size)); }
+OF_ROW(norm_of) {
+    const naive_real p = naive_number(call, "p");
+    naive_real sum = 0, most = 0, least = INFINITY;
+    for (int64_t r = 0; r < count; r++) {
+        sum += p == 0 ? x[r] != 0 : powl(fabsl(x[r]), isinf(p) ? 1 : p);
+        most = fmaxl(most, fabsl(x[r]));
+        least = fminl(least, fabsl(x[r]));
+    }
+    if (p == 0) return sum;
+    if (isinf(p)) return p > 0 ? most : least;
+    const naive_real y = powl(sum, 1 / p);
+    *size = y * 2 * fmaxl(1, 1 / fabsl(p));
+    return y;
+}
+OF_ROW(logsumexp_of) {
+    UNUSED;
+    naive_real m = -INFINITY, least = INFINITY, sum = 0;
+    for (int64_t r = 0; r < count; r++) m = fmaxl(m, x[r]), least = fminl(least, x[r]);
+    for (int64_t r = 0; r < count; r++) sum += expl(x[r] - m);
+    *size = fabsl(m) + 1 + m - least;
+    return m + logl(sum);
+}
+OF_ROW(any_of) {
+    UNUSED;
+    for (int64_t r = 0; r < count; r++)
+        if (x[r] != 0) return 1;
+    return 0;
+}
+OF_ROW(all_of) {
+    UNUSED;
+    for (int64_t r = 0; r < count; r++)
+        if (x[r] == 0) return 0;
+    return 1;
+}
+static void var(naive_call *call) { each_row(call, var_of, call->inputs[0].type.dtype); }
+static void std(naive_call *call) { each_row(call, std_of, call->inputs[0].type.dtype); }
+static void norm(naive_call *call) { each_row(call, norm_of, call->inputs[0].type.dtype); }
+static void logsumexp(naive_call *call) { each_row(call, logsumexp_of, call->inputs[0].type.dtype); }
+static void any(naive_call *call) { each_row(call, any_of, WG_BOOL); }
+static void all(naive_call *call) { each_row(call, all_of, WG_BOOL); }
+
 const naive_entry naive_reductions[] = {
+    {"var", var},
+    {"std", std},
+    {"norm", norm},
+    {"logsumexp", logsumexp},
+    {"any", any},
+    {"all", all},
     {"sum", sum},
     {"mean", mean},
     {"max", max},

@@ -110,6 +110,23 @@ WG_API wg_var wg_min(wg_var x, const wg_axes *axes, const wg_reduce_options *opt
 WG_API wg_var wg_argmax(wg_var x, int axis, const wg_reduce_options *options);
 WG_API wg_var wg_argmin(wg_var x, int axis, const wg_reduce_options *options); /* of the first least */
 
+typedef struct wg_deviation_options {
+    WG_OPTIONS_HEAD;
+    bool keepdims WG_DEFAULT_;
+    double correction WG_DEFAULT_; /* subtracted from the count that is divided by; default 1; WG_ZERO: 0 */
+} wg_deviation_options;
+/* Variance (op `var`) and standard deviation, with PyTorch's correction; of no more elements than that they are
+ * infinite or NaN. The gradient of std is 0 where it is 0. */
+WG_API wg_var wg_variance(wg_var x, const wg_axes *axes, const wg_deviation_options *options);
+WG_API wg_var wg_std(wg_var x, const wg_axes *axes, const wg_deviation_options *options);
+/* (sum |x|^p)^(1/p), as torch.linalg.vector_norm: p = INFINITY and -INFINITY are the largest and the least size (the
+ * gradient goes to the first of equals), p = 0 counts what is not 0. Does not overflow; gradient 0 at 0. */
+WG_API wg_var wg_norm(wg_var x, double p, const wg_axes *axes, const wg_reduce_options *options);
+WG_API wg_var wg_logsumexp(wg_var x, const wg_axes *axes, const wg_reduce_options *options); /* does not overflow */
+/* Is any, are all elements not 0? Of any dtype; they give bool and have no gradient. Of none: false, true. */
+WG_API wg_var wg_any(wg_var x, const wg_axes *axes, const wg_reduce_options *options);
+WG_API wg_var wg_all(wg_var x, const wg_axes *axes, const wg_reduce_options *options);
+
 /* --- Shape and indexing ----------------------------------------------------------------------- */
 
 WG_API wg_var wg_reshape(wg_var x, const wg_shape *shape); /* one extent may be -1: what is left */
@@ -530,6 +547,20 @@ WG_END_C
 #define wg_mean_(x, axes, ...) (wg_mean)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 #define wg_max(...) WG_AT(wg_max_(__VA_ARGS__, ))
 #define wg_max_(x, axes, ...) (wg_max)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_variance(...) WG_AT(wg_variance_(__VA_ARGS__, ))
+#define wg_variance_(x, axes, ...)                                                                 \
+    (wg_variance)(x, WG_LIST_(axes), WG_OPTIONS_(wg_deviation_options, __VA_ARGS__))
+#define wg_std(...) WG_AT(wg_std_(__VA_ARGS__, ))
+#define wg_std_(x, axes, ...) (wg_std)(x, WG_LIST_(axes), WG_OPTIONS_(wg_deviation_options, __VA_ARGS__))
+#define wg_norm(...) WG_AT(wg_norm_(__VA_ARGS__, ))
+#define wg_norm_(x, p, axes, ...) (wg_norm)(x, p, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_logsumexp(...) WG_AT(wg_logsumexp_(__VA_ARGS__, ))
+#define wg_logsumexp_(x, axes, ...)                                                                \
+    (wg_logsumexp)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_any(...) WG_AT(wg_any_(__VA_ARGS__, ))
+#define wg_any_(x, axes, ...) (wg_any)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_all(...) WG_AT(wg_all_(__VA_ARGS__, ))
+#define wg_all_(x, axes, ...) (wg_all)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 #define wg_min(...) WG_AT(wg_min_(__VA_ARGS__, ))
 #define wg_min_(x, axes, ...) (wg_min)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 #define wg_argmin(...) WG_AT(wg_argmin_(__VA_ARGS__, ))
