@@ -196,6 +196,12 @@ OF_ROW(logsumexp_of) {
     *size = fabsl(m) + 1 + m - least;
     return m + logl(sum);
 }
+OF_ROW(prod_of) {
+    UNUSED;
+    naive_real product = 1;
+    for (int64_t r = 0; r < count; r++) product *= x[r];
+    return product;
+}
 OF_ROW(any_of) {
     UNUSED;
     for (int64_t r = 0; r < count; r++)
@@ -212,6 +218,7 @@ static void var(naive_call *call) { each_row(call, var_of, call->inputs[0].type.
 static void std(naive_call *call) { each_row(call, std_of, call->inputs[0].type.dtype); }
 static void norm(naive_call *call) { each_row(call, norm_of, call->inputs[0].type.dtype); }
 static void logsumexp(naive_call *call) { each_row(call, logsumexp_of, call->inputs[0].type.dtype); }
+static void prod(naive_call *call) { each_row(call, prod_of, call->inputs[0].type.dtype); }
 static void any(naive_call *call) { each_row(call, any_of, WG_BOOL); }
 static void all(naive_call *call) { each_row(call, all_of, WG_BOOL); }
 
@@ -220,6 +227,7 @@ const naive_entry naive_reductions[] = {
     {"std", std},
     {"norm", norm},
     {"logsumexp", logsumexp},
+    {"prod", prod},
     {"any", any},
     {"all", all},
     {"sum", sum},

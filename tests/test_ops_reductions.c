@@ -336,6 +336,33 @@ START_TEST(min_takes_the_first_of_equals_and_nan_before_all) {
 }
 END_TEST
 
+/* --- Products and scans */
+
+START_TEST(the_gradient_of_a_product_is_exact_with_zeros) {
+    wg_var none = F64(2, 3, 5), one = F64(2, 0, 5), two = F64(0, 3, 0);
+    assert_values(wg_grad(wg_prod(none, WG_ALL_AXES), none), 0, 15, 10, 6);
+    assert_values(wg_grad(wg_prod(one, WG_ALL_AXES), one), 0, 0, 10, 0);
+    assert_values(wg_grad(wg_prod(two, WG_ALL_AXES), two), 0, 0, 0, 0);
+    wg_var dx = wg_grad(wg_prod(two, WG_ALL_AXES), two); /* 0 b 0: d²/da dc = b */
+    assert_values(wg_grad(wg_sum(wg_mul(dx, F64(1, 0, 0)), WG_ALL_AXES), two), 0, 0, 0, 3);
+    assert_values(wg_prod(zeros(WG_F64, WG_SHAPE(0)), WG_ALL_AXES), 0, 1);
+    assert_values(wg_prod(I32(3, -4, 5), WG_AXES(0), .keepdims = true), 0, -60);
+}
+END_TEST
+
+START_TEST(scans_run_both_ways_with_or_without_the_element_itself) {
+    wg_var x = I32(1, 2, 3, 4);
+    assert_values(wg_cumsum(x, 0), 0, 1, 3, 6, 10);
+    assert_values(wg_cumsum(x, -1, .exclusive = true), 0, 0, 1, 3, 6);
+    assert_values(wg_cumsum(x, 0, .reverse = true), 0, 10, 9, 7, 4);
+    assert_values(wg_cumsum(x, 0, .exclusive = true, .reverse = true), 0, 9, 7, 4, 0);
+    assert_values(wg_cumprod(x, 0), 0, 1, 2, 6, 24);
+    assert_values(wg_cumprod(x, 0, .exclusive = true, .reverse = true), 0, 24, 12, 4, 1);
+    wg_var zero = F64(2, 0, 3, 0);
+    assert_values(wg_grad(wg_sum(wg_cumprod(zero, 0), WG_ALL_AXES), zero), 0, 1, 8, 0, 0);
+}
+END_TEST
+
 /* --- Moments and norms */
 
 START_TEST(variance_of_equal_large_numbers_is_zero_and_so_is_the_gradient_of_their_deviation) {
@@ -384,7 +411,8 @@ START_TEST(any_of_nothing_is_false_and_all_of_nothing_true) {
 }
 END_TEST
 
-WG_TAPE_SUITE("ops/reductions",
+WG_TAPE_SUITE("ops/reductions", the_gradient_of_a_product_is_exact_with_zeros,
+    scans_run_both_ways_with_or_without_the_element_itself,
               variance_of_equal_large_numbers_is_zero_and_so_is_the_gradient_of_their_deviation,
               norm_at_zero_has_gradient_zero_and_large_numbers_do_not_overflow,
               logsumexp_is_right_far_out_and_of_infinities, any_of_nothing_is_false_and_all_of_nothing_true,

@@ -110,6 +110,18 @@ WG_API wg_var wg_min(wg_var x, const wg_axes *axes, const wg_reduce_options *opt
 WG_API wg_var wg_argmax(wg_var x, int axis, const wg_reduce_options *options);
 WG_API wg_var wg_argmin(wg_var x, int axis, const wg_reduce_options *options); /* of the first least */
 
+/* The gradient is exact with zeros too; of no elements 1. */
+WG_API wg_var wg_prod(wg_var x, const wg_axes *axes, const wg_reduce_options *options);
+
+typedef struct wg_scan_options {
+    WG_OPTIONS_HEAD;
+    bool exclusive WG_DEFAULT_; /* each sum or product without the element itself */
+    bool reverse WG_DEFAULT_;   /* from the last to the first */
+} wg_scan_options;
+/* Sums and products of all elements up to each, along one axis. ONNX CumSum; torch without the options. */
+WG_API wg_var wg_cumsum(wg_var x, int axis, const wg_scan_options *options);
+WG_API wg_var wg_cumprod(wg_var x, int axis, const wg_scan_options *options);
+
 typedef struct wg_deviation_options {
     WG_OPTIONS_HEAD;
     bool keepdims WG_DEFAULT_;
@@ -547,6 +559,12 @@ WG_END_C
 #define wg_mean_(x, axes, ...) (wg_mean)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 #define wg_max(...) WG_AT(wg_max_(__VA_ARGS__, ))
 #define wg_max_(x, axes, ...) (wg_max)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_prod(...) WG_AT(wg_prod_(__VA_ARGS__, ))
+#define wg_prod_(x, axes, ...) (wg_prod)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_cumsum(...) WG_AT(wg_cumsum_(__VA_ARGS__, ))
+#define wg_cumsum_(x, axis, ...) (wg_cumsum)(x, axis, WG_OPTIONS_(wg_scan_options, __VA_ARGS__))
+#define wg_cumprod(...) WG_AT(wg_cumprod_(__VA_ARGS__, ))
+#define wg_cumprod_(x, axis, ...) (wg_cumprod)(x, axis, WG_OPTIONS_(wg_scan_options, __VA_ARGS__))
 #define wg_variance(...) WG_AT(wg_variance_(__VA_ARGS__, ))
 #define wg_variance_(x, axes, ...)                                                                 \
     (wg_variance)(x, WG_LIST_(axes), WG_OPTIONS_(wg_deviation_options, __VA_ARGS__))
