@@ -85,10 +85,15 @@ static wg_var std_expand(wg_tape *tape, const wg_var *inputs, const void *attrib
     return root(tape, var_expand(tape, inputs, attributes));
 }
 
+/* m where it is finite, else other. */
+static wg_var finite_or(wg_tape *tape, wg_var m, double other) {
+    const double most = wg_type_of(m).dtype == WG_F32 ? 0x1.fffffep127 : 0x1.fffffffffffffp1023;
+    return wg_where(wg_less_equal(wg_abs(m), wg_scalar(tape, most)), m, wg_scalar(tape, other));
+}
+
 /* m where it is a number to scale with, else 1. */
 static wg_var scale_of(wg_tape *tape, wg_var m) {
-    wg_var one = wg_scalar(tape, 1), none = wg_scalar(tape, 0), infinity = wg_scalar(tape, __builtin_inf());
-    return wg_where(wg_greater(m, none), wg_where(wg_less(m, infinity), m, one), one);
+    return wg_where(wg_greater(m, wg_scalar(tape, 0)), finite_or(tape, m, 1), wg_scalar(tape, 1));
 }
 
 static wg_var reshaped_like(wg_var x, wg_var like) {
@@ -134,8 +139,7 @@ static wg_var logsumexp_expand(wg_tape *tape, const wg_var *inputs, const void *
     const wg_type type = wg_type_of(inputs[0]);
     wg_var x = inputs[0];
     if (!count_of(&type, &a->axes)) return wg_log(wg_sum(x, &a->axes, .keepdims = a->keepdims));
-    wg_var m = wg_stop_gradient(wg_max(x, &a->axes, .keepdims = true)), infinity = wg_scalar(tape, __builtin_inf());
-    m = wg_where(wg_less(wg_abs(m), infinity), m, wg_scalar(tape, 0));
+    wg_var m = finite_or(tape, wg_stop_gradient(wg_max(x, &a->axes, .keepdims = true)), 0);
     wg_var y = wg_log(wg_sum(wg_exp(wg_sub(x, m)), &a->axes, .keepdims = a->keepdims));
     return wg_add(y, reshaped_like(m, y));
 }
