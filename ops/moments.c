@@ -1,5 +1,6 @@
 /* var, std, norm, logsumexp, any, all — along axes, composed of others. r runs over the n reduced elements of output
- * k, m is a constant to derivatives.
+ * k, m is a constant to derivatives,
+ * and 1 (logsumexp: 0) where it is beyond half of the largest power of two.
  *
  *     var:        y[k] = sum_r (x[k, r] - mean_k)² / max(0, n - correction)     two passes: large means do no harm
  *     std:        y[k] = sqrt(var[k]);  its gradient is 0 where y is 0, as in PyTorch
@@ -85,9 +86,9 @@ static wg_var std_expand(wg_tape *tape, const wg_var *inputs, const void *attrib
     return root(tape, var_expand(tape, inputs, attributes));
 }
 
-/* m where it is finite, else other. */
+/* m where it is far from infinity, else other. */
 static wg_var finite_or(wg_tape *tape, wg_var m, double other) {
-    const double most = wg_type_of(m).dtype == WG_F32 ? 0x1.fffffep127 : 0x1.fffffffffffffp1023;
+    const double most = wg_type_of(m).dtype == WG_F32 ? 0x1p126 : 0x1p1022;
     return wg_where(wg_less_equal(wg_abs(m), wg_scalar(tape, most)), m, wg_scalar(tape, other));
 }
 

@@ -136,6 +136,7 @@ static graph_ref partner(graph_maker *m, graph_ref a) {
 
 static void binary(graph_maker *m) {
     const wg_op *op = plain_op(m, 2);
+    if (op->flags & WG_BLOCKS) op = plain_op(m, 2); /* those that jump are many, and little can be said of them */
     chosen_case chosen;
     if (!choose_case(m, op, &chosen)) return;
     graph_ref a = graph_any_real(m), b = partner(m, a);
