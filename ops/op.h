@@ -53,6 +53,16 @@
     }                                                                                              \
     WG_KERNEL(op, op##_forward)
 
+/* The wg_op and the recorder of a function of one real number; what else it needs is listed as members. */
+#define WG_UNARY_OP(op, text, onnx_name, torch_name, operations, ...)                              \
+    static wg_cost op##_cost(const wg_call *call) { return wg_cost_per_element(call, operations); } \
+    const wg_op wg_op_##op = {                                                                     \
+        .name = #op, .formula = text, .onnx = onnx_name, .torch = torch_name,                      \
+        .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,                                        \
+        .infer = wg_infer_same, .forward = WG_FORWARD(op), .cost = op##_cost, __VA_ARGS__,         \
+    };                                                                                             \
+    wg_var (wg_##op)(wg_var x) { return WG_RECORD(&wg_op_##op, NULL, x); }
+
 #ifdef WG_RULES
 #include <wengert/ops.h>
 #define WG_OP(name)                                                                                \

@@ -1,8 +1,10 @@
-/* square, sqrt, pow — with cotangent dy of y:
+/* square, sqrt, rsqrt, reciprocal, pow — with cotangent dy of y:
  *
- *     y = x²         dx = dy 2 x
- *     y = sqrt(x)    dx = dy / (2 y)
- *     y = a^b        da = dy b a^(b-1)    db = dy y log(a)
+ *     y = x²             dx = dy 2 x
+ *     y = sqrt(x)        dx = dy / (2 y)
+ *     y = 1 / sqrt(x)    dx = -dy y³ / 2
+ *     y = 1 / x          dx = -dy y²
+ *     y = a^b            da = dy b a^(b-1)    db = dy y log(a)
  *
  * The special cases of pow are those of C99. Its gradients are 0 where their limit is: da where b is 0,
  * db where a is 0. */
@@ -11,6 +13,8 @@
 WG_UNARY(square, (wrapping)x * (wrapping)x)
 #if WG_IS_REAL
 WG_UNARY(sqrt, wm_sqrt(x))
+WG_UNARY(rsqrt, wm_rsqrt(x))
+WG_UNARY(reciprocal, 1 / x)
 WG_BINARY(pow, wm_pow(a, b))
 #endif
 
@@ -24,6 +28,15 @@ static void square_backward(wg_rule *rule) {
 static void sqrt_backward(wg_rule *rule) {
     wg_var factor = wg_div(wg_scalar(rule->tape, 0.5), rule->outputs[0]);
     wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], factor));
+}
+
+static void rsqrt_backward(wg_rule *rule) {
+    wg_var y = rule->outputs[0], factor = wg_mul(wg_square(y), wg_mul(y, wg_scalar(rule->tape, -0.5)));
+    wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], factor));
+}
+
+static void reciprocal_backward(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], wg_neg(wg_square(rule->outputs[0]))));
 }
 
 /* scale_cotangent's "0 wins" serves for b a^(b-1) and log(a) y as well: neither is 0 · ∞. */
@@ -42,6 +55,11 @@ static void pow_backward(wg_rule *rule) {
 
 static void square_samples(wg_sampler *s) { wg_sample_unary(s, WG_NORMAL, 0, 0); }
 static void sqrt_samples(wg_sampler *s) { wg_sample_unary(s, WG_UNIFORM, 0.25, 9); }
+
+static void reciprocal_samples(wg_sampler *s) {
+    wg_sample_unary(s, WG_UNIFORM, 0.3, 5);
+    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -9, .high = -0.3});
+}
 
 static void pow_samples(wg_sampler *s) {
     wg_sample_binary(s, WG_UNIFORM, 0.3, 3);
@@ -63,6 +81,10 @@ const wg_op wg_op_sqrt = {
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_same, .forward = WG_FORWARD(sqrt), .backward = sqrt_backward, .samples = sqrt_samples,
 };
+
+WG_UNARY_OP(rsqrt, "y = 1 / sqrt(x)", NULL, "rsqrt", 2, .backward = rsqrt_backward, .samples = sqrt_samples)
+WG_UNARY_OP(reciprocal, "y = 1 / x", "Reciprocal", "reciprocal", 1, .backward = reciprocal_backward,
+            .samples = reciprocal_samples)
 
 const wg_op wg_op_pow = {
     .name = "pow", .formula = "y = a ^ b", .onnx = "Pow", .torch = "pow",

@@ -1,7 +1,8 @@
-/* sin, cos — with cotangent dy of y:
+/* sin, cos, tan — with cotangent dy of y:
  *
  *     y = sin(x)    dx = dy cos(x)
  *     y = cos(x)    dx = -dy sin(x)
+ *     y = tan(x)    dx = dy (1 + y²)
  *
  * Huge arguments need a reduction that does not vectorise, so the kernel asks block by block whether there
  * are any; the bits are the same either way (kernels/maths/circular.h). */
@@ -27,6 +28,7 @@ enum { BLOCK = 256 };
     WG_KERNEL(op, op##_forward)
 CIRCULAR(sin)
 CIRCULAR(cos)
+CIRCULAR(tan)
 
 #ifdef WG_RULES
 
@@ -38,9 +40,19 @@ static void cos_backward(wg_rule *rule) {
     wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], wg_neg(wg_sin(rule->inputs[0]))));
 }
 
+static void tan_backward(wg_rule *rule) {
+    wg_var factor = wg_add(wg_scalar(rule->tape, 1), wg_square(rule->outputs[0]));
+    wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], factor));
+}
+
 static void samples(wg_sampler *s) {
     wg_sample_unary(s, WG_NORMAL, 0, 0);
     WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -100, .high = 100});
+}
+
+static void tan_samples(wg_sampler *s) {
+    wg_sample_unary(s, WG_UNIFORM, -1.4, 1.4);
+    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = 14.3, .high = 17.1});
 }
 
 static wg_cost cost(const wg_call *call) { return wg_cost_per_element(call, 40); }
@@ -58,6 +70,8 @@ const wg_op wg_op_cos = {
     .infer = wg_infer_same, .forward = WG_FORWARD(cos), .backward = cos_backward,
     .cost = cost, .samples = samples,
 };
+
+WG_UNARY_OP(tan, "y = sin(x) / cos(x)", "Tan", "tan", 60, .backward = tan_backward, .samples = tan_samples)
 
 wg_var (wg_sin)(wg_var x) { return WG_RECORD(&wg_op_sin, NULL, x); }
 wg_var (wg_cos)(wg_var x) { return WG_RECORD(&wg_op_cos, NULL, x); }

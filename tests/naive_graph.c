@@ -131,6 +131,20 @@ static void corners(propagation *p) {
     }
 }
 
+/* Smooth, but not monotone everywhere, and with poles: infinite where the interval is not small against the
+ * way to the next whole multiple of what may separate two poles. Next to an extremum one corner is farther
+ * off than the extremum. */
+static void smooth(propagation *p) {
+    corners(p);
+    for (int64_t i = 0; i < p->outputs[0]->count; i++) {
+        const naive_real x = p->call->inputs[0].value[i], e = p->errors[0][i];
+        const naive_real pole = p->call->op->name[0] == 't' ? fabsl(cosl(x))
+                                : x < 0.5L                  ? fabsl(x - rintl(x))
+                                                            : x;
+        if (e > 0 && p->call->op->name[0] != 'c' && e >= pole) p->outputs[0]->error[i] = INFINITY;
+    }
+}
+
 /* --- Elementwise -----------------------------------------------------------------------------------------
  */
 
@@ -246,8 +260,8 @@ ELEMENT_RULE(sign) {
 /* Decided where neither bound of the interval is within the error. */
 ELEMENT_RULE(clip_grad) {
     UNUSED;
-    const naive_real gap = fminl(fabsl(a.x[1] - naive_number(p->call, "low")),
-                                 fabsl(a.x[1] - naive_number(p->call, "high")));
+    const naive_real gap =
+        fminl(fabsl(a.x[1] - naive_number(p->call, "low")), fabsl(a.x[1] - naive_number(p->call, "high")));
     return a.e[1] != 0 && gap <= a.e[1] * (1 + 0x1p-20L) + 0x1p-23L ? INFINITY : a.e[0];
 /* Known where the whole quotient is the same all over the errors: then linear with slopes 1 and -n. */
 static naive_real remainder_error(element a, naive_real (*whole)(naive_real)) {
@@ -669,6 +683,26 @@ static const struct {
     {"softmax_cross_entropy", cross_entropy, NULL},
     {"softmax_cross_entropy_grad", cross_entropy_grad, NULL},
     {"dropout_mask", exact, NULL},
+    {"expm1", corners, NULL},
+    {"exp2", corners, NULL},
+    {"log1p", corners, NULL},
+    {"log2", corners, NULL},
+    {"rsqrt", corners, NULL},
+    {"reciprocal", smooth, NULL},
+    {"tan", smooth, NULL},
+    {"asin", corners, NULL},
+    {"acos", corners, NULL},
+    {"atan", corners, NULL},
+    {"sinh", corners, NULL},
+    {"cosh", smooth, NULL},
+    {"asinh", corners, NULL},
+    {"acosh", corners, NULL},
+    {"atanh", corners, NULL},
+    {"erf", corners, NULL},
+    {"erfc", corners, NULL},
+    {"lgamma", smooth, NULL},
+    {"digamma", smooth, NULL},
+    {"polygamma", smooth, NULL},
     {"floor", corners, NULL},
     {"ceil", corners, NULL},
     {"round", corners, NULL},

@@ -80,11 +80,108 @@ static void clip_grad(naive_call *call) {
     }
 }
 
+/* --- Elementary and special functions --------------------------------------------------------------------
+ */
+
+static naive_real inverse_root(naive_real x) { return 1 / sqrtl(x); }
+static naive_real inverse(naive_real x) { return 1 / x; }
+
+/* The n-th derivative of digamma: by its recurrence up to x >= 40, there by its asymptotic series
+ * (Abramowitz & Stegun 6.3.18, 6.4.11, with the Bernoulli numbers B2 … B20); below 0 by the recurrence too.
+ */
+static naive_real polygamma_of(int n, naive_real x) {
+    static const naive_real bernoulli[] = {1.0L / 6,       -1.0L / 30,      1.0L / 42, -1.0L / 30,
+                                           5.0L / 66,      -691.0L / 2730,  7.0L / 6,  -3617.0L / 510,
+                                           43867.0L / 798, -174611.0L / 330};
+    const naive_real sign = n % 2 ? 1 : -1, factorial = tgammal(n + 1);
+    naive_real sum = 0;
+    if (isinf(x)) return n == 0 && x > 0 ? x : x > 0 ? -sign * 0 : NAN;
+    for (; x < 40; x++) sum += sign * factorial * powl(x, -n - 1);
+    sum +=
+        n == 0 ? logl(x) - 1 / (2 * x) : sign * (tgammal(n) * powl(x, -n) + factorial * powl(x, -n - 1) / 2);
+    for (int k = 1; k <= 10; k++) {
+        const naive_real term =
+            bernoulli[k - 1] * tgammal(2 * k + n) / tgammal(2 * k + 1) * powl(x, -2 * k - n);
+        sum += n == 0 ? -term : sign * term;
+    }
+    return sum;
+}
+static naive_real digamma_of(naive_real x) { return polygamma_of(0, x); }
+
+#define FUNCTION(name, definition, roundings) \
+    static void name##_(naive_call *call) { unary(call, definition, roundings); }
+FUNCTION(expm1, expm1l, 4)
+FUNCTION(exp2, exp2l, 4)
+FUNCTION(log1p, log1pl, 4)
+FUNCTION(log2, log2l, 4)
+FUNCTION(rsqrt, inverse_root, 4)
+FUNCTION(reciprocal, inverse, 1)
+FUNCTION(tan, tanl, 4)
+FUNCTION(asin, asinl, 4)
+FUNCTION(acos, acosl, 4)
+FUNCTION(atan, atanl, 4)
+FUNCTION(sinh, sinhl, 4)
+FUNCTION(cosh, coshl, 4)
+FUNCTION(asinh, asinhl, 4)
+FUNCTION(acosh, acoshl, 4)
+FUNCTION(atanh, atanhl, 4)
+FUNCTION(erf, erfl, 4)
+FUNCTION(erfc, erfcl, 4)
+
+/* Below 0, zeros of the gamma family lie between its poles: there the error is 8 u of the terms that cancel.
+ */
+static void gamma_family(naive_call *call, naive_real (*f)(naive_real)) {
+    unary(call, f, 8);
+    for (int64_t i = 0; i < call->inputs[0].count; i++) {
+        const naive_real x = call->inputs[0].value[i];
+        if (x < 0) call->outputs[0].size[i] += 2 + fabsl(f(1 - x)) + fabsl(f(x - floorl(x)));
+    }
+}
+static void lgamma_(naive_call *call) { gamma_family(call, lgammal); }
+static void digamma_(naive_call *call) { gamma_family(call, digamma_of); }
+static void polygamma_(naive_call *call) {
+    const int n = (int)naive_int(call, "n", 0);
+    unary(call, fabsl, 8);
+    for (int64_t i = 0; i < call->inputs[0].count; i++) {
+        const naive_real x = call->inputs[0].value[i];
+        naive_set(&call->outputs[0], i, polygamma_of(n, x));
+        if (x < 0)
+            call->outputs[0].size[i] +=
+                2 + fabsl(polygamma_of(n, 1 - x)) + fabsl(polygamma_of(n, x - floorl(x)));
+    }
+}
+
 const naive_entry naive_unary[] = {
-    {"floor", floor_},        {"ceil", ceil_},
-    {"round", round_},        {"trunc", trunc_},
-    {"isnan", isnan_},        {"isfinite", isfinite_},
-    {"isinf", isinf_},        {"logical_not", logical_not},
-    {"clip", clip},           {"nan_to_num", nan_to_num},
-    {"clip_grad", clip_grad}, {NULL, NULL},
+    {"floor", floor_},
+    {"ceil", ceil_},
+    {"round", round_},
+    {"trunc", trunc_},
+    {"isnan", isnan_},
+    {"isfinite", isfinite_},
+    {"isinf", isinf_},
+    {"logical_not", logical_not},
+    {"clip", clip},
+    {"nan_to_num", nan_to_num},
+    {"clip_grad", clip_grad},
+    {"expm1", expm1_},
+    {"exp2", exp2_},
+    {"log1p", log1p_},
+    {"log2", log2_},
+    {"rsqrt", rsqrt_},
+    {"reciprocal", reciprocal_},
+    {"tan", tan_},
+    {"asin", asin_},
+    {"acos", acos_},
+    {"atan", atan_},
+    {"sinh", sinh_},
+    {"cosh", cosh_},
+    {"asinh", asinh_},
+    {"acosh", acosh_},
+    {"atanh", atanh_},
+    {"erf", erf_},
+    {"erfc", erfc_},
+    {"lgamma", lgamma_},
+    {"digamma", digamma_},
+    {"polygamma", polygamma_},
+    {NULL, NULL},
 };

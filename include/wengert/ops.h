@@ -61,6 +61,27 @@ WG_API wg_var wg_ceil(wg_var x);
 WG_API wg_var wg_round(wg_var x);
 WG_API wg_var wg_trunc(wg_var x);
 
+WG_API wg_var wg_expm1(wg_var x); /* exp(x) - 1 */
+WG_API wg_var wg_exp2(wg_var x);  /* 2 to the power x */
+WG_API wg_var wg_log1p(wg_var x); /* log(1 + x) */
+WG_API wg_var wg_log2(wg_var x);
+WG_API wg_var wg_rsqrt(wg_var x); /* 1 / sqrt(x) */
+WG_API wg_var wg_reciprocal(wg_var x);
+WG_API wg_var wg_tan(wg_var x);
+WG_API wg_var wg_asin(wg_var x);
+WG_API wg_var wg_acos(wg_var x);
+WG_API wg_var wg_atan(wg_var x);
+WG_API wg_var wg_sinh(wg_var x);
+WG_API wg_var wg_cosh(wg_var x);
+WG_API wg_var wg_asinh(wg_var x);
+WG_API wg_var wg_acosh(wg_var x);
+WG_API wg_var wg_atanh(wg_var x);
+WG_API wg_var wg_erf(wg_var x);
+WG_API wg_var wg_erfc(wg_var x);    /* 1 - erf(x) */
+WG_API wg_var wg_lgamma(wg_var x);  /* log |Γ(x)| */
+WG_API wg_var wg_digamma(wg_var x); /* the derivative of log Γ */
+WG_API wg_var wg_polygamma(wg_var x, int n); /* the n-th derivative of digamma, n = 0 … 170 */
+
 /* min(max(x, min), max); an infinite bound is none. The gradient is 1 at the bounds, as PyTorch's clamp
  * has it; NaN is handed on. ONNX Clip, there with the bounds as inputs. */
 WG_API wg_var wg_clip(wg_var x, double min, double max);
@@ -548,6 +569,26 @@ WG_END_C
 #define wg_logical_and(...) WG_AT((wg_logical_and)(__VA_ARGS__))
 #define wg_logical_or(...) WG_AT((wg_logical_or)(__VA_ARGS__))
 #define wg_logical_xor(...) WG_AT((wg_logical_xor)(__VA_ARGS__))
+#define wg_expm1(...) WG_AT((wg_expm1)(__VA_ARGS__))
+#define wg_exp2(...) WG_AT((wg_exp2)(__VA_ARGS__))
+#define wg_log1p(...) WG_AT((wg_log1p)(__VA_ARGS__))
+#define wg_log2(...) WG_AT((wg_log2)(__VA_ARGS__))
+#define wg_rsqrt(...) WG_AT((wg_rsqrt)(__VA_ARGS__))
+#define wg_reciprocal(...) WG_AT((wg_reciprocal)(__VA_ARGS__))
+#define wg_tan(...) WG_AT((wg_tan)(__VA_ARGS__))
+#define wg_asin(...) WG_AT((wg_asin)(__VA_ARGS__))
+#define wg_acos(...) WG_AT((wg_acos)(__VA_ARGS__))
+#define wg_atan(...) WG_AT((wg_atan)(__VA_ARGS__))
+#define wg_sinh(...) WG_AT((wg_sinh)(__VA_ARGS__))
+#define wg_cosh(...) WG_AT((wg_cosh)(__VA_ARGS__))
+#define wg_asinh(...) WG_AT((wg_asinh)(__VA_ARGS__))
+#define wg_acosh(...) WG_AT((wg_acosh)(__VA_ARGS__))
+#define wg_atanh(...) WG_AT((wg_atanh)(__VA_ARGS__))
+#define wg_erf(...) WG_AT((wg_erf)(__VA_ARGS__))
+#define wg_erfc(...) WG_AT((wg_erfc)(__VA_ARGS__))
+#define wg_lgamma(...) WG_AT((wg_lgamma)(__VA_ARGS__))
+#define wg_digamma(...) WG_AT((wg_digamma)(__VA_ARGS__))
+#define wg_polygamma(...) WG_AT((wg_polygamma)(__VA_ARGS__))
 #define wg_where(...) WG_AT((wg_where)(__VA_ARGS__))
 #define wg_cast(...) WG_AT((wg_cast)(__VA_ARGS__))
 #define wg_stop_gradient(...) WG_AT((wg_stop_gradient)(__VA_ARGS__))
