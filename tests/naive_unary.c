@@ -151,6 +151,157 @@ static void polygamma_(naive_call *call) {
     }
 }
 
+/* --- Activations -----------------------------------------------------------------------------------------
+ */
+
+typedef struct parameters {
+    naive_real a, b;
+} parameters;
+
+/* y = f(x, attributes), and what is rounded on the way to it. */
+static void with_parameters(naive_call *call, const char *a, const char *b, int roundings,
+                            naive_real (*f)(naive_real x, parameters p),
+                            naive_real (*size)(naive_real x, parameters p)) {
+    const parameters p = {a ? attribute(call, a) : 0, b ? attribute(call, b) : 0};
+    unary(call, fabsl, roundings);
+    for (int64_t i = 0; i < call->inputs[0].count; i++) {
+        const naive_real x = call->inputs[0].value[i];
+        naive_set(&call->outputs[0], i, isnan(x) ? x : f(x, p));
+        if (size) call->outputs[0].size[i] += fabsl(size(x, p));
+    }
+}
+
+#define OF_X(name) static naive_real name(naive_real x, parameters p)
+#define UNUSED (void)p
+OF_X(relu6_of) {
+    UNUSED;
+    return fminl(fmaxl(x, 0), 6);
+}
+OF_X(leaky_relu_of) { return x > 0 ? x : p.a * x; }
+OF_X(hard_sigmoid_of) { return fmaxl(0, fminl(1, p.a * x + p.b)); }
+OF_X(hard_sigmoid_size) { return fabsl(p.a * x) + fabsl(p.b); }
+OF_X(hard_swish_of) {
+    UNUSED;
+    return x * fmaxl(0, fminl(1, x / 6 + 0.5L));
+}
+OF_X(hard_swish_size) {
+    UNUSED;
+    return x > -3 && x < 3 ? x * (fabsl(x) / 6 + 0.5L) : 0;
+}
+OF_X(hard_tanh_of) { return fminl(fmaxl(x, p.a), p.b); }
+OF_X(hard_shrink_of) { return x > p.a || x < -p.a ? x : 0; }
+OF_X(soft_shrink_of) { return x > p.a ? x - p.a : x < -p.a ? x + p.a : 0; }
+OF_X(threshold_of) { return x > p.a ? x : p.b; }
+OF_X(elu_of) { return x > 0 ? x : p.a * expm1l(x); }
+OF_X(selu_of) { return p.b * elu_of(x, p); }
+OF_X(celu_of) { return x > 0 ? x : p.a * expm1l(x / p.a); }
+OF_X(celu_size) { return x > 0 ? 0 : x * expl(x / p.a); }
+OF_X(silu_of) {
+    UNUSED;
+    return x / (1 + expl(-x));
+}
+OF_X(mish_of) {
+    UNUSED;
+    return x * tanhl(log1pl(expl(x)));
+}
+OF_X(log_sigmoid_of) {
+    UNUSED;
+    return x < 0 ? x - log1pl(expl(x)) : -log1pl(expl(-x));
+}
+OF_X(softplus_of) { return p.a * x > p.b ? x : log1pl(expl(p.a * x)) / p.a; }
+OF_X(softplus_size) { return x / (1 + expl(-p.a * x)); }
+OF_X(softsign_of) {
+    UNUSED;
+    return x / (1 + fabsl(x));
+}
+OF_X(gelu_of) {
+    UNUSED;
+    return x * erfcl(-x * sqrtl(0.5L)) / 2;
+}
+OF_X(gelu_argument) {
+    UNUSED;
+    return sqrtl(2 / acosl(-1)) * (x + 0.044715L * x * x * x);
+}
+OF_X(gelu_tanh_of) { return x / (1 + expl(-2 * gelu_argument(x, p))); }
+OF_X(gelu_tanh_size) { return gelu_tanh_of(x, p) * 2 * gelu_argument(x, p); }
+
+#define ACTIVATION(name, a, b, roundings, size) \
+    static void name(naive_call *call) { with_parameters(call, a, b, roundings, name##_of, size); }
+ACTIVATION(relu6, NULL, NULL, 0, NULL)
+ACTIVATION(leaky_relu, "alpha", NULL, 1, NULL)
+ACTIVATION(hard_sigmoid, "alpha", "beta", 2, hard_sigmoid_size)
+ACTIVATION(hard_swish, NULL, NULL, 3, hard_swish_size)
+ACTIVATION(hard_tanh, "min", "max", 0, NULL)
+ACTIVATION(hard_shrink, "lambda", NULL, 0, NULL)
+ACTIVATION(soft_shrink, "lambda", NULL, 1, NULL)
+ACTIVATION(threshold, "threshold", "value", 0, NULL)
+ACTIVATION(elu, "alpha", NULL, 5, NULL)
+ACTIVATION(selu, "alpha", "gamma", 6, NULL)
+ACTIVATION(celu, "alpha", NULL, 6, celu_size)
+ACTIVATION(silu, NULL, NULL, 6, NULL)
+ACTIVATION(mish, NULL, NULL, 12, NULL)
+ACTIVATION(log_sigmoid, NULL, NULL, 8, NULL)
+ACTIVATION(softplus, "beta", "threshold", 8, softplus_size)
+ACTIVATION(softsign, NULL, NULL, 2, NULL)
+
+static void gelu(naive_call *call) {
+    if (naive_bool(call, "tanh"))
+        with_parameters(call, NULL, NULL, 8, gelu_tanh_of, gelu_tanh_size);
+    else
+        with_parameters(call, NULL, NULL, 8, gelu_of, NULL);
+}
+
+static void prelu(naive_call *call) {
+    const naive_array *x = &call->inputs[0], *slope = &call->inputs[1];
+    naive_array *y = naive_output(call, 0, x->type);
+    call->roundings = 1;
+    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
+        const naive_real a = x->value[i.number];
+        naive_set(y, i.number, a > 0 ? a : a * slope->value[naive_broadcast_at(slope, i.at, y->type.rank)]);
+    }
+}
+
+/* One of the halves of x along the axis at each element of the result. */
+static naive_real of_half(const naive_call *call, const naive_index *i, int axis, int which) {
+    const naive_array *x = &call->inputs[0];
+    int64_t at[WG_MAX_RANK];
+    for (int k = 0; k < x->type.rank; k++) at[k] = i->at[k];
+    at[axis] += which * x->type.extent[axis] / 2;
+    return x->value[naive_at(&x->type, at)];
+}
+static void halved(naive_call *call, bool swiglu) {
+    wg_type type = call->inputs[0].type;
+    const int axis = naive_axis(naive_int(call, "axis", 0), type.rank);
+    type.extent[axis] /= 2;
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = 8;
+    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
+        const naive_real a = of_half(call, &i, axis, 0), b = of_half(call, &i, axis, 1);
+        naive_set(y, i.number, swiglu ? a * b / (1 + expl(-a)) : a / (1 + expl(-b)));
+    }
+}
+static void glu(naive_call *call) { halved(call, false); }
+static void swiglu(naive_call *call) { halved(call, true); }
+
+static void softmin(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    const int axis = naive_axis(naive_int(call, "axis", 0), x->type.rank);
+    naive_array *y = naive_output(call, 0, x->type);
+    call->roundings = 12 + (naive_real)x->type.extent[axis];
+    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
+        int64_t at[WG_MAX_RANK];
+        naive_real sum = 0, most = 0;
+        for (int k = 0; k < x->type.rank; k++) at[k] = i.at[k];
+        for (at[axis] = 0; at[axis] < x->type.extent[axis]; at[axis]++) {
+            const naive_real other = x->value[naive_at(&x->type, at)];
+            sum += expl(x->value[i.number] - other);
+            most = fmaxl(most, fabsl(other));
+        }
+        naive_set(y, i.number, 1 / sum);
+        y->size[i.number] *= 1 + most;
+    }
+}
+
 const naive_entry naive_unary[] = {
     {"floor", floor_},
     {"ceil", ceil_},
@@ -183,5 +334,26 @@ const naive_entry naive_unary[] = {
     {"lgamma", lgamma_},
     {"digamma", digamma_},
     {"polygamma", polygamma_},
+    {"relu6", relu6},
+    {"leaky_relu", leaky_relu},
+    {"prelu", prelu},
+    {"hard_sigmoid", hard_sigmoid},
+    {"hard_swish", hard_swish},
+    {"hard_tanh", hard_tanh},
+    {"hard_shrink", hard_shrink},
+    {"soft_shrink", soft_shrink},
+    {"threshold", threshold},
+    {"elu", elu},
+    {"selu", selu},
+    {"celu", celu},
+    {"gelu", gelu},
+    {"silu", silu},
+    {"mish", mish},
+    {"log_sigmoid", log_sigmoid},
+    {"softplus", softplus},
+    {"softsign", softsign},
+    {"glu", glu},
+    {"swiglu", swiglu},
+    {"softmin", softmin},
     {NULL, NULL},
 };

@@ -67,7 +67,105 @@ START_TEST(nan_to_num_replaces_what_is_not_finite) {
 }
 END_TEST
 
+/* --- Elementary and special functions --------------------------------------------------------------------
+ */
+
+START_TEST(small_differences_do_not_cancel) {
+    assert_values(wg_expm1(F64(1e-20, -1e-300)), 0, 1e-20, -1e-300);
+    assert_values(wg_log1p(F64(1e-20, -1e-300)), 0, 1e-20, -1e-300);
+    assert_values(wg_erfc(F64(27, 0)), 1e-15, 5.2370489494424e-319, 1);
+    assert_values(wg_log2(F64(0x1p-1074, 0x1p1000, 0, -1)), 0, -1074, 1000, -INFINITY, NAN);
+    assert_values(wg_exp2(F64(-1074, 10, 1024, -1100)), 0, 0x1p-1074, 1024, INFINITY, 0);
+}
+END_TEST
+
+START_TEST(an_element_that_does_not_matter_makes_no_nan) {
+    wg_var x = F64(0, 4), zero = wg_scalar(tape, 0), positive = wg_greater(x, zero);
+    wg_var (*const ops[])(wg_var) = {wg_rsqrt, wg_reciprocal, wg_log2, wg_digamma, wg_lgamma};
+    for (int i = 0; i < 5; i++) {
+        wg_var dx = gradient(wg_where(positive, ops[i](x), zero), x);
+        ck_assert_int_eq(wg_eval(dx), WG_OK);
+        ck_assert_double_eq(wg_tensor_get(wg_value(dx), 0), 0);
+        ck_assert(isfinite(wg_tensor_get(wg_value(dx), 1)) && wg_tensor_get(wg_value(dx), 1) != 0);
+    }
+}
+END_TEST
+
+START_TEST(an_order_of_polygamma_out_of_range_is_refused) {
+    ck_assert(!wg_valid(wg_polygamma(F64(1), -1)));
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "polygamma");
+}
+END_TEST
+
+/* --- Activations -----------------------------------------------------------------------------------------
+ */
+
+START_TEST(activations_and_their_gradients_are_finite_far_from_0) {
+    wg_var x = F64(-1e4, 1e4);
+    assert_values(wg_softplus(x, 1, 20), 0, 0, 1e4);
+    assert_values(wg_softplus(x, 1, INFINITY), 0, 0, 1e4);
+    assert_values(gradient(wg_softplus(x, 1, INFINITY), x), 0, 0, 1);
+    assert_values(wg_log_sigmoid(x), 0, -1e4, 0);
+    assert_values(gradient(wg_log_sigmoid(x), x), 0, 1, 0);
+    assert_values(wg_silu(x), 0, 0, 1e4);
+    assert_values(gradient(wg_silu(x), x), 0, 0, 1);
+    assert_values(wg_mish(x), 0, 0, 1e4);
+    assert_values(gradient(wg_mish(x), x), 0, 0, 1);
+    assert_values(wg_gelu(x), 0, 0, 1e4);
+    assert_values(gradient(wg_gelu(x), x), 0, 0, 1);
+    assert_values(wg_gelu(x, .tanh = true), 0, 0, 1e4);
+    assert_values(gradient(wg_gelu(x, .tanh = true), x), 0, 0, 1);
+    assert_values(wg_elu(x, 1), 0, -1, 1e4);
+    assert_values(gradient(wg_elu(x, 1), x), 0, 0, 1);
+}
+END_TEST
+
+START_TEST(activations_of_infinity_and_nan_are_their_limits) {
+    wg_var x = F64(-INFINITY, INFINITY, NAN);
+    assert_values(wg_silu(x), 0, 0, INFINITY, NAN);
+    assert_values(wg_mish(x), 0, 0, INFINITY, NAN);
+    assert_values(wg_gelu(x), 0, 0, INFINITY, NAN);
+    assert_values(wg_gelu(x, .tanh = true), 0, 0, INFINITY, NAN);
+    assert_values(wg_softsign(x), 0, -1, 1, NAN);
+    assert_values(wg_softplus(x, 1, 20), 0, 0, INFINITY, NAN);
+    assert_values(wg_hard_swish(x), 0, 0, INFINITY, NAN);
+    assert_values(wg_relu6(x), 0, 0, 6, NAN);
+    assert_values(wg_soft_shrink(x, 0.5), 0, -INFINITY, INFINITY, NAN);
+    assert_values(wg_threshold(x, 1, 0), 0, 0, INFINITY, NAN);
+}
+END_TEST
+
+START_TEST(at_a_kink_the_gradient_is_that_of_the_flat_side) {
+    wg_var x = F64(-3, -1, -0.5, 0, 0.5, 1, 3, 6);
+    assert_values(gradient(wg_relu6(x), x), 0, 0, 0, 0, 0, 1, 1, 1, 0);
+    assert_values(gradient(wg_leaky_relu(x, 0.25), x), 0, 0.25, 0.25, 0.25, 0.25, 1, 1, 1, 1);
+    assert_values(gradient(wg_hard_tanh(x, -1, 1), x), 0, 0, 0, 1, 1, 1, 0, 0, 0);
+    assert_values(gradient(wg_hard_shrink(x, 0.5), x), 0, 1, 1, 0, 0, 0, 1, 1, 1);
+    assert_values(gradient(wg_soft_shrink(x, 0.5), x), 0, 1, 1, 0, 0, 0, 1, 1, 1);
+    assert_values(gradient(wg_threshold(x, 1, 0), x), 0, 0, 0, 0, 0, 0, 0, 1, 1);
+    assert_values(gradient(wg_hard_sigmoid(x, 0.5, 0.5), x), 0, 0, 0, 0.5, 0.5, 0.5, 0, 0, 0);
+    assert_values(gradient(wg_hard_swish(x), x), 1e-15, 0, 1.0 / 6, 1.0 / 3, 0.5, 2.0 / 3, 5.0 / 6, 1, 1);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_an_activation_is_refused) {
+    ck_assert(!wg_valid(wg_prelu(F64(1, 2), wg_reshape(F64(1, 2), WG_SHAPE(2, 1)))));
+    assert_error(tape, WG_ERROR_SHAPE, "prelu");
+    wg_tape_recover(tape, NULL);
+    ck_assert(!wg_valid(wg_glu(F64(1, 2, 3), 0)));
+    assert_error(tape, WG_ERROR_SHAPE, "glu");
+    wg_tape_recover(tape, NULL);
+    ck_assert(!wg_valid(wg_celu(F64(1), 0)));
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "celu");
+}
+END_TEST
+
 WG_TAPE_SUITE("ops/unary", whole_numbers_infinities_and_nan_stay_when_rounded, rounding_goes_each_its_way,
               a_zero_that_comes_of_rounding_keeps_the_sign,
               predicates_tell_nan_infinite_and_finite_numbers_apart,
-              clip_hands_nan_on_and_has_gradient_one_at_its_bounds, nan_to_num_replaces_what_is_not_finite)
+              clip_hands_nan_on_and_has_gradient_one_at_its_bounds, nan_to_num_replaces_what_is_not_finite,
+              small_differences_do_not_cancel, an_element_that_does_not_matter_makes_no_nan,
+              an_order_of_polygamma_out_of_range_is_refused,
+              activations_and_their_gradients_are_finite_far_from_0,
+              activations_of_infinity_and_nan_are_their_limits,
+              at_a_kink_the_gradient_is_that_of_the_flat_side, what_does_not_fit_an_activation_is_refused)
