@@ -1,6 +1,6 @@
 /* var, std, norm, logsumexp, any, all — along axes, composed of others. r runs over the n reduced elements of output
- * k, m is a constant to derivatives,
- * and 1 (logsumexp: 0) where it is beyond half of the largest power of two.
+ * k, m is a constant to derivatives, and 1
+ * (logsumexp: 0) where it is beyond 2^126 (f64: 2^1022).
  *
  *     var:        y[k] = sum_r (x[k, r] - mean_k)² / max(0, n - correction)     two passes: large means do no harm
  *     std:        y[k] = sqrt(var[k]);  its gradient is 0 where y is 0, as in PyTorch

@@ -263,6 +263,8 @@ ELEMENT_RULE(clip_grad) {
     const naive_real gap =
         fminl(fabsl(a.x[1] - naive_number(p->call, "low")), fabsl(a.x[1] - naive_number(p->call, "high")));
     return a.e[1] != 0 && gap <= a.e[1] * (1 + 0x1p-20L) + 0x1p-23L ? INFINITY : a.e[0];
+}
+
 /* Known where the whole quotient is the same all over the errors: then linear with slopes 1 and -n. */
 static naive_real remainder_error(element a, naive_real (*whole)(naive_real)) {
     if (a.e[0] == 0 && a.e[1] == 0) return 0;
@@ -274,19 +276,24 @@ static naive_real remainder_error(element a, naive_real (*whole)(naive_real)) {
     return a.e[0] + fabsl(n) * a.e[1];
 }
 ELEMENT_RULE(c_remainder) {
+    UNUSED;
     return remainder_error(a, truncl);
 }
 ELEMENT_RULE(floored_remainder) {
+    UNUSED;
     return remainder_error(a, floorl);
 }
 /* The weights of a and b add up to 1. */
 ELEMENT_RULE(larger_of_errors) {
+    UNUSED;
     return larger(a.e[0], a.e[1]);
 }
 ELEMENT_RULE(copied_sign) {
+    UNUSED;
     return fabsl(a.x[1]) > a.e[1] ? a.e[0] : 2 * (fabsl(a.x[0]) + a.e[0]);
 }
 ELEMENT_RULE(logic) {
+    UNUSED;
     const bool first = a.e[0] == 0 || fabsl(a.x[0]) > a.e[0], second = a.e[1] == 0 || fabsl(a.x[1]) > a.e[1];
     return first && second ? 0 : INFINITY;
 }
@@ -471,12 +478,15 @@ static void standardize_grad(propagation *p) {
         p->outputs[0]->error[i.number] = isnan(error) ? INFINITY : error;
     }
     for (int k = 0; k < 4; k++) free(sums[k]);
+}
+
 /* Products and extrema of what is put by places: linear or monotone in each number, so largest at corners. */
 static void reduced_by_places(propagation *p) {
     by_places(p);
     for (int64_t i = 0; i < p->outputs[0]->count; i++)
         p->outputs[0]->error[i] = isinf(p->outputs[0]->error[i]) ? INFINITY : 0;
     corners(p);
+}
 
 /* f(E) - f(0): a number that is written beside those of x has no error. */
 static void affine(propagation *p) {

@@ -1,6 +1,7 @@
 /* naive_indexing — elements and rows that are read and written by index. All are exact, but for what is
  * reduced. */
 #include "naive.h"
+#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,9 +133,16 @@ static void scatter_rows(naive_call *call) {
     const int64_t reduction = naive_int(call, "reduction", 0);
     naive_array *y = copied(call);
     const int64_t length = row_length(&y->type, 1);
-    call->roundings = reduction ? (naive_real)index->count : 0;
-    for (int64_t i = 0; i < u->count; i++)
-        update(y, (int64_t)index->value[i / length] * length + i % length, u->value[i], reduction);
+    int64_t *terms = calloc((size_t)y->count + 1, sizeof *terms);
+    ck_assert_ptr_nonnull(terms);
+    for (int64_t i = 0; i < y->count; i++) terms[i] = 1; /* x's own */
+    call->roundings = 0;
+    for (int64_t i = 0; i < u->count; i++) {
+        const int64_t to = (int64_t)index->value[i / length] * length + i % length;
+        update(y, to, u->value[i], reduction);
+        if (reduction) naive_count_term(call, terms, to);
+    }
+    free(terms);
 }
 
 static void scatter_last(naive_call *call) {

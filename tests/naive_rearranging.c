@@ -199,7 +199,7 @@ static void index_map_grad(naive_call *call) {
         const int64_t at = index_mapped(&type, i.at, axes, (int)naive_int(call, "mode", 0));
         if (at < 0) continue;
         naive_add(dx, at, dy->value[i.number]);
-        if (++terms[at] - 1 > call->roundings) call->roundings = (naive_real)(terms[at] - 1);
+        naive_count_term(call, terms, at);
     }
     free(terms);
 }

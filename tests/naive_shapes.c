@@ -1,5 +1,7 @@
 /* naive_shapes — ops that move numbers about. All are exact but the sums of gather_grad. */
 #include "naive.h"
+#include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 static wg_type of_dtype(const wg_type *shape, wg_dtype dtype) {
@@ -155,13 +157,17 @@ static void gather_grad(naive_call *call) {
         type.extent[i] = i == axis ? naive_int(call, "extent", 0)
                                    : y->type.extent[i < axis ? i : i + indices->type.rank - 1];
     naive_array *x = naive_output(call, 0, type);
-    call->roundings = (naive_real)indices->count;
+    int64_t *terms = calloc((size_t)x->count + 1, sizeof *terms);
+    ck_assert_ptr_nonnull(terms);
+    call->roundings = 0;
     for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
         int64_t at[WG_MAX_RANK];
         const int64_t place = row_place(&indices->type, i.at, y->type.rank, axis, at);
         at[axis] = row(indices->value[place], type.extent[axis]);
         naive_add(x, naive_at(&type, at), y->value[i.number]);
+        naive_count_term(call, terms, naive_at(&type, at));
     }
+    free(terms);
 }
 
 static void one_hot(naive_call *call) {

@@ -171,8 +171,9 @@ static void select_one(graph_maker *m) {
  */
 
 static void reduction(graph_maker *m) {
-    static const char *const names[] = {"sum", "mean", "max", "argmax", "argmin", "min", "sum", "mean"};
-    const int which = graph_below(m, 8);
+    static const char *const names[] = {"sum", "mean", "max",  "argmax", "argmin",
+                                        "min", "sum",  "mean", "prod"};
+    const int which = graph_below(m, 9);
     const graph_ref x = graph_any_real(m);
     const int rank = graph_type(m, x)->rank;
     graph_node node = graph_op(names[which]);

@@ -95,25 +95,6 @@ WG_API wg_var wg_isnan(wg_var x);
 WG_API wg_var wg_isinf(wg_var x); /* of either sign */
 WG_API wg_var wg_isfinite(wg_var x);
 WG_API wg_var wg_logical_not(wg_var x); /* x == 0, of any dtype, as PyTorch has it; ONNX takes bool alone */
-/* --- Of two and three numbers ------------------------------------------------------------------- */
-
-/* What is left of a divided by b: with the sign of a, as C's fmod and % have it (ONNX Mod, fmod = 1), and with
- * the sign of b, as Python's % has it (ONNX Mod, fmod = 0). Whole numbers: by 0 is an error at run time. */
-WG_API wg_var wg_fmod(wg_var a, wg_var b);
-WG_API wg_var wg_remainder(wg_var a, wg_var b);
-
-WG_API wg_var wg_hypot(wg_var a, wg_var b);     /* sqrt(a² + b²) without overflow; gradient 0 at (0, 0) */
-WG_API wg_var wg_copysign(wg_var a, wg_var b);  /* |a| with the sign of b, that of -0 too; gradient 0 where a is 0 */
-WG_API wg_var wg_logaddexp(wg_var a, wg_var b); /* log(exp(a) + exp(b)) without overflow */
-WG_API wg_var wg_xlogy(wg_var a, wg_var b);     /* a log(b), and 0 where a is 0 */
-
-WG_API wg_var wg_lerp(wg_var a, wg_var b, wg_var t);                  /* a + t (b - a) */
-WG_API wg_var wg_addcmul(wg_var x, double value, wg_var a, wg_var b); /* x + value a b */
-
-/* Of any dtype, true where not 0, as PyTorch has it (ONNX takes bool alone). They give bool and have no gradient. */
-WG_API wg_var wg_logical_and(wg_var a, wg_var b);
-WG_API wg_var wg_logical_or(wg_var a, wg_var b);
-WG_API wg_var wg_logical_xor(wg_var a, wg_var b);
 
 /* --- Activations ------------------------------------------------------------------------------ */
 
@@ -145,6 +126,26 @@ WG_API wg_var wg_threshold(wg_var x, double threshold, double value); /* x > thr
 WG_API wg_var wg_glu(wg_var x, int axis);
 WG_API wg_var wg_swiglu(wg_var x, int axis);
 WG_API wg_var wg_softmin(wg_var x, int axis); /* softmax(-x) */
+
+/* --- Of two and three numbers ------------------------------------------------------------------- */
+
+/* What is left of a divided by b: with the sign of a, as C's fmod and % have it (ONNX Mod, fmod = 1), and with
+ * the sign of b, as Python's % has it (ONNX Mod, fmod = 0). Whole numbers: by 0 is an error at run time. */
+WG_API wg_var wg_fmod(wg_var a, wg_var b);
+WG_API wg_var wg_remainder(wg_var a, wg_var b);
+
+WG_API wg_var wg_hypot(wg_var a, wg_var b);     /* sqrt(a² + b²) without overflow; gradient 0 at (0, 0) */
+WG_API wg_var wg_copysign(wg_var a, wg_var b);  /* |a| with the sign of b, that of -0 too; gradient 0 where a is 0 */
+WG_API wg_var wg_logaddexp(wg_var a, wg_var b); /* log(exp(a) + exp(b)) without overflow */
+WG_API wg_var wg_xlogy(wg_var a, wg_var b);     /* a log(b), and 0 where a is 0 */
+
+WG_API wg_var wg_lerp(wg_var a, wg_var b, wg_var t);                  /* a + t (b - a) */
+WG_API wg_var wg_addcmul(wg_var x, double value, wg_var a, wg_var b); /* x + value a b */
+
+/* Of any dtype, true where not 0, as PyTorch has it (ONNX takes bool alone). They give bool and have no gradient. */
+WG_API wg_var wg_logical_and(wg_var a, wg_var b);
+WG_API wg_var wg_logical_or(wg_var a, wg_var b);
+WG_API wg_var wg_logical_xor(wg_var a, wg_var b);
 
 /* --- Reductions ------------------------------------------------------------------------------- */
 
@@ -553,6 +554,26 @@ WG_API wg_var wg_l1_loss(wg_var x, wg_var target, const wg_loss_options *options
 WG_API wg_var wg_huber_loss(wg_var x, wg_var target, double delta, const wg_loss_options *options);
 WG_API wg_var wg_smooth_l1_loss(wg_var x, wg_var target, double beta, const wg_loss_options *options);
 
+typedef struct wg_gaussian_nll_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN */
+    bool full WG_DEFAULT_;              /* with log(2 pi) / 2 */
+    double epsilon WG_DEFAULT_;         /* the least variance; default 1e-6 */
+} wg_gaussian_nll_options;
+/* (log variance + (target - x)² / variance) / 2, all three of one shape. */
+WG_API wg_var wg_gaussian_nll_loss(wg_var x, wg_var target, wg_var variance,
+                                   const wg_gaussian_nll_options *options);
+
+typedef struct wg_poisson_nll_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN */
+    bool full WG_DEFAULT_;              /* with Stirling's log target! where target > 1 */
+    bool plain_input WG_DEFAULT_;       /* x is the rate, not its logarithm; PyTorch's log_input = False */
+    double epsilon WG_DEFAULT_;         /* added to such an x; default 1e-8 */
+} wg_poisson_nll_options;
+/* exp(x) - target x, or x - target log(x + epsilon), of one shape. */
+WG_API wg_var wg_poisson_nll_loss(wg_var x, wg_var target, const wg_poisson_nll_options *options);
+
 WG_END_C
 
 #define wg_add(...) WG_AT((wg_add)(__VA_ARGS__))
@@ -589,17 +610,6 @@ WG_END_C
 #define wg_isinf(...) WG_AT((wg_isinf)(__VA_ARGS__))
 #define wg_isfinite(...) WG_AT((wg_isfinite)(__VA_ARGS__))
 #define wg_logical_not(...) WG_AT((wg_logical_not)(__VA_ARGS__))
-#define wg_fmod(...) WG_AT((wg_fmod)(__VA_ARGS__))
-#define wg_remainder(...) WG_AT((wg_remainder)(__VA_ARGS__))
-#define wg_hypot(...) WG_AT((wg_hypot)(__VA_ARGS__))
-#define wg_copysign(...) WG_AT((wg_copysign)(__VA_ARGS__))
-#define wg_logaddexp(...) WG_AT((wg_logaddexp)(__VA_ARGS__))
-#define wg_xlogy(...) WG_AT((wg_xlogy)(__VA_ARGS__))
-#define wg_lerp(...) WG_AT((wg_lerp)(__VA_ARGS__))
-#define wg_addcmul(...) WG_AT((wg_addcmul)(__VA_ARGS__))
-#define wg_logical_and(...) WG_AT((wg_logical_and)(__VA_ARGS__))
-#define wg_logical_or(...) WG_AT((wg_logical_or)(__VA_ARGS__))
-#define wg_logical_xor(...) WG_AT((wg_logical_xor)(__VA_ARGS__))
 #define wg_expm1(...) WG_AT((wg_expm1)(__VA_ARGS__))
 #define wg_exp2(...) WG_AT((wg_exp2)(__VA_ARGS__))
 #define wg_log1p(...) WG_AT((wg_log1p)(__VA_ARGS__))
@@ -642,6 +652,17 @@ WG_END_C
 #define wg_glu(...) WG_AT((wg_glu)(__VA_ARGS__))
 #define wg_swiglu(...) WG_AT((wg_swiglu)(__VA_ARGS__))
 #define wg_softmin(...) WG_AT((wg_softmin)(__VA_ARGS__))
+#define wg_fmod(...) WG_AT((wg_fmod)(__VA_ARGS__))
+#define wg_remainder(...) WG_AT((wg_remainder)(__VA_ARGS__))
+#define wg_hypot(...) WG_AT((wg_hypot)(__VA_ARGS__))
+#define wg_copysign(...) WG_AT((wg_copysign)(__VA_ARGS__))
+#define wg_logaddexp(...) WG_AT((wg_logaddexp)(__VA_ARGS__))
+#define wg_xlogy(...) WG_AT((wg_xlogy)(__VA_ARGS__))
+#define wg_lerp(...) WG_AT((wg_lerp)(__VA_ARGS__))
+#define wg_addcmul(...) WG_AT((wg_addcmul)(__VA_ARGS__))
+#define wg_logical_and(...) WG_AT((wg_logical_and)(__VA_ARGS__))
+#define wg_logical_or(...) WG_AT((wg_logical_or)(__VA_ARGS__))
+#define wg_logical_xor(...) WG_AT((wg_logical_xor)(__VA_ARGS__))
 #define wg_where(...) WG_AT((wg_where)(__VA_ARGS__))
 #define wg_cast(...) WG_AT((wg_cast)(__VA_ARGS__))
 #define wg_stop_gradient(...) WG_AT((wg_stop_gradient)(__VA_ARGS__))
@@ -839,4 +860,10 @@ template <class... V> static inline wg_var wg_stack(int axis, V... vars) {
 #define wg_smooth_l1_loss(...) WG_AT(wg_smooth_l1_loss_(__VA_ARGS__, ))
 #define wg_smooth_l1_loss_(x, target, beta, ...) \
     (wg_smooth_l1_loss)(x, target, beta, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_gaussian_nll_loss(...) WG_AT(wg_gaussian_nll_loss_(__VA_ARGS__, ))
+#define wg_gaussian_nll_loss_(x, target, variance, ...)                                            \
+    (wg_gaussian_nll_loss)(x, target, variance, WG_OPTIONS_(wg_gaussian_nll_options, __VA_ARGS__))
+#define wg_poisson_nll_loss(...) WG_AT(wg_poisson_nll_loss_(__VA_ARGS__, ))
+#define wg_poisson_nll_loss_(x, target, ...)                                                       \
+    (wg_poisson_nll_loss)(x, target, WG_OPTIONS_(wg_poisson_nll_options, __VA_ARGS__))
 #endif
