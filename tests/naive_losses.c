@@ -31,10 +31,57 @@ static void l1_loss(naive_call *call) { loss_of(call, absolute, 0); }
 static void huber_loss(naive_call *call) { loss_of(call, huber, naive_number(call, "delta")); }
 static void smooth_l1_loss(naive_call *call) { loss_of(call, smooth, naive_number(call, "beta")); }
 
+/* --- Of likelihoods ----------------------------------------------------------------------------------- */
+
+/* Adds the loss of element i, whose terms have this size, to what the reduction makes of it. */
+static void add_loss(naive_call *call, int64_t i, naive_real loss, naive_real size) {
+    const int64_t reduction = naive_int(call, "reduction", 0), count = call->inputs[0].count;
+    naive_array *y = &call->outputs[0];
+    const int64_t at = reduction == WG_NO_REDUCTION ? i : 0;
+    y->value[at] += reduction == WG_MEAN ? loss / (naive_real)count : loss;
+    y->size[at] += reduction == WG_MEAN ? size / (naive_real)count : size;
+}
+
+static void make_loss(naive_call *call) {
+    const naive_array *x = &call->inputs[0];
+    const bool each = naive_int(call, "reduction", 0) == WG_NO_REDUCTION;
+    naive_output(call, 0, each ? x->type : (wg_type){.dtype = x->type.dtype});
+    call->roundings = (naive_real)x->count + 12;
+}
+
+static void gaussian_nll_loss(naive_call *call) {
+    const naive_real rest = naive_bool(call, "full") ? logl(2 * acosl(-1)) : 0;
+    make_loss(call);
+    for (int64_t i = 0; i < call->inputs[0].count; i++) {
+        const naive_real v = fmaxl(call->inputs[2].value[i], naive_number(call, "epsilon"));
+        const naive_real d = call->inputs[1].value[i] - call->inputs[0].value[i];
+        add_loss(call, i, (logl(v) + d * d / v + rest) / 2, (fabsl(logl(v)) + d * d / v + rest) / 2);
+    }
+}
+
+static void poisson_nll_loss(naive_call *call) {
+    const bool log_input = naive_bool(call, "log_input"), full = naive_bool(call, "full");
+    make_loss(call);
+    for (int64_t i = 0; i < call->inputs[0].count; i++) {
+        const naive_real x = call->inputs[0].value[i], t = call->inputs[1].value[i];
+        const naive_real log_rate = log_input ? x : logl(x + naive_number(call, "epsilon"));
+        const naive_real rate = log_input ? expl(x) : x;
+        naive_real loss = rate - t * log_rate,
+                   size = rate * (1 + fabsl(log_rate)) + t * (1 + fabsl(log_rate));
+        if (full && t > 1) {
+            loss += t * logl(t) - t + logl(2 * acosl(-1) * t) / 2;
+            size += t * logl(t) + t + logl(2 * acosl(-1) * t);
+        }
+        add_loss(call, i, loss, size);
+    }
+}
+
 const naive_entry naive_losses[] = {
     {"mse_loss", mse_loss},
     {"l1_loss", l1_loss},
     {"huber_loss", huber_loss},
     {"smooth_l1_loss", smooth_l1_loss},
+    {"gaussian_nll_loss", gaussian_nll_loss},
+    {"poisson_nll_loss", poisson_nll_loss},
     {NULL, NULL},
 };
