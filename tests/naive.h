@@ -99,6 +99,11 @@ static inline void naive_add(naive_array *y, int64_t i, naive_real term) {
 }
 
 /* Tables of the families, each closed by a NULL name. */
+/* The roundings of sums of so many terms, of which terms[i] counts those of element i. */
+static inline void naive_count_term(naive_call *call, int64_t *terms, int64_t i) {
+    if (++terms[i] - 1 > call->roundings) call->roundings = (naive_real)(terms[i] - 1);
+}
+
 typedef struct naive_entry {
     const char *name;
     naive_function *function;

@@ -136,7 +136,8 @@ static graph_ref partner(graph_maker *m, graph_ref a) {
 
 static void binary(graph_maker *m) {
     const wg_op *op = plain_op(m, 2);
-    if (op->flags & WG_BLOCKS) op = plain_op(m, 2); /* those that jump are many, and little can be said of them */
+    const bool remains = strstr(op->name, "mod") || strstr(op->name, "remainder");
+    if (op->flags & WG_BLOCKS || remains) op = plain_op(m, 2); /* they jump, and little can be said of them */
     chosen_case chosen;
     if (!choose_case(m, op, &chosen)) return;
     graph_ref a = graph_any_real(m), b = partner(m, a);
