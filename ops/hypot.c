@@ -28,7 +28,7 @@ WG_INLINE double scale_of(double m) {
 WG_INLINE real hypot_of(real a, real b) {
     const real infinity = (real)WG_INFINITY_F64, x = wm_abs(a), z = wm_abs(b), scale = scale_of(x > z ? x : z);
     const real u = x * scale, v = z * scale, y = wm_sqrt(wg_fma(u, u, v * v)) * (1 / scale);
-    return (x == infinity) | (z == infinity) ? infinity : y;
+    return ((x == infinity) | (z == infinity)) ? infinity : y;
 }
 WG_BINARY(hypot, hypot_of(a, b))
 
@@ -36,7 +36,7 @@ WG_BINARY(copysign, wm_copysign(a, b))
 
 WG_INLINE real logaddexp_of(real a, real b) {
     const real m = a >= b ? a : b, y = m + wm_log1p(wm_exp(-wm_abs(a - b)));
-    return (a == b) & (wm_abs(a) == (real)WG_INFINITY_F64) ? a : y;
+    return ((a == b) & (wm_abs(a) == (real)WG_INFINITY_F64)) ? a : y;
 }
 WG_BINARY(logaddexp, logaddexp_of(a, b))
 

@@ -12,7 +12,7 @@
 #include "op.h"
 
 WG_INLINE number with_sign_of(number left, number b) {
-    return (left != 0) & ((left < 0) != (b < 0)) ? left + b : left;
+    return ((left != 0) & ((left < 0) != (b < 0))) ? left + b : left;
 }
 
 #if WG_IS_REAL

@@ -148,20 +148,25 @@ static wg_cost cost(const wg_call *call) {
 static wg_cost cost_of_last(const wg_call *call) { return (wg_cost){.bytes = wg_call_bytes(call)}; }
 
 static void each_case(wg_sampler *s, int64_t reduction) {
-#define SCATTER(rows, count, ...)                                                                  \
-    WG_SAMPLE(s, (&(scatter_rows_attributes){reduction}), {.shape = WG_SHAPE(rows, ##__VA_ARGS__), .values = WG_DISTINCT}, \
+#define SCATTER_SHAPES(rows, count, x, updates)                                                    \
+    WG_SAMPLE(s, (&(scatter_rows_attributes){reduction}), {.shape = x, .values = WG_DISTINCT},     \
               {.dtype = WG_I64, .shape = WG_SHAPE(count), .values = WG_INTEGERS, .low = 0, .high = (rows) - 1}, \
-              {.shape = WG_SHAPE(count, ##__VA_ARGS__), .values = WG_DISTINCT})
+              {.shape = updates, .values = WG_DISTINCT})
+#define SCATTER(rows, count) SCATTER_SHAPES(rows, count, WG_SHAPE(rows), WG_SHAPE(count))
+#define SCATTER_ROWS(rows, count, ...)                                                             \
+    SCATTER_SHAPES(rows, count, WG_SHAPE(rows, __VA_ARGS__), WG_SHAPE(count, __VA_ARGS__))
     for (int64_t count = 0; count < 6; count++) {
         SCATTER(4, count);
         SCATTER(1, count);
-        SCATTER(3, count, 2);
-        SCATTER(3, count, 1, 3);
+        SCATTER_ROWS(3, count, 2);
+        SCATTER_ROWS(3, count, 1, 3);
     }
-    SCATTER(2, 3, 0);
-    SCATTER(2, 2, 67);
-    SCATTER(2, 3, 1, 2, 1, 2, 1, 1, 2);
+    SCATTER_ROWS(2, 3, 0);
+    SCATTER_ROWS(2, 2, 67);
+    SCATTER_ROWS(2, 3, 1, 2, 1, 2, 1, 1, 2);
 #undef SCATTER
+#undef SCATTER_ROWS
+#undef SCATTER_SHAPES
 }
 static void samples(wg_sampler *s) { each_case(s, NONE), each_case(s, ADD); }
 static void samples_of_reduce(wg_sampler *s) { each_case(s, MUL), each_case(s, MAX), each_case(s, MIN); }

@@ -239,7 +239,7 @@ static bool packs_alike(const wg_lowered *low, const wg_tape *tape, const wg_low
 
 /* Someone who needs it whole, or packed in another way, leaves nothing to be won. */
 void wg_plan_packs(const wg_plan *plan, const wg_tape *tape, uint32_t *readers, wg_operand *operands) {
-    enum { WHOLE = WG_ABSENT - 1 };
+    static const uint32_t whole = WG_ABSENT - 1;
     const wg_lowered *low = &plan->low;
     for (size_t v = 0; v < low->values.count; v++) readers[v] = WG_ABSENT;
     for (size_t at = wg_plan_turn(low, plan->order.at, plan->order.count); at < plan->order.count; at++) {
@@ -250,15 +250,15 @@ void wg_plan_packs(const wg_plan *plan, const wg_tape *tape, uint32_t *readers, 
             if (value == WG_ABSENT) continue;
             uint32_t *reader = &readers[wg_bytes_of(low, value)];
             if (!packs(plan, tape, node, k, operands))
-                *reader = WHOLE;
+                *reader = whole;
             else if (*reader == WG_ABSENT)
                 *reader = index;
-            else if (*reader != WHOLE && !packs_alike(low, tape, &low->nodes.at[*reader], node))
-                *reader = WHOLE;
+            else if (*reader != whole && !packs_alike(low, tape, &low->nodes.at[*reader], node))
+                *reader = whole;
         }
     }
     for (size_t v = 0; v < low->values.count; v++)
-        if (readers[v] == WHOLE) readers[v] = WG_ABSENT;
+        if (readers[v] == whole) readers[v] = WG_ABSENT;
 }
 
 bool wg_plan_recompute(wg_plan *plan, wg_tape *tape, wg_isa isa, const uint8_t *fates) {

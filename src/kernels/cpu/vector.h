@@ -93,7 +93,7 @@ WG_INLINE vec vec_all(real x) {
 #elif defined(__AVX2__)
     return (vec)_mm256_set1_pd(x);
 #else
-    vec v;
+    vec v = {0}; /* all lanes of it are overwritten */
     for (int lane = 0; lane < VEC_LANES; lane++) v[lane] = x;
     return v;
 #endif

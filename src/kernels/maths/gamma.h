@@ -28,7 +28,7 @@ WG_INLINE double wg_lgamma_near(double x) {
     const double product_low = wg_fma_f64(x, next, -product) + x * wg_fast_sum_error_f64(next, 1, x);
     const bool low = x < 0.5, middle = !low & (x < 1.5);
     const double t = low ? x : middle ? x - 1 : x - 2, w = low ? product : middle ? x : 1;
-    const double w_low = low & (x > 0x1p-60) ? product_low : 0;
+    const double w_low = (low & (x > 0x1p-60)) ? product_low : 0;
     double g = 0x1.11fa5e7c86f7bp-24;
     g = wg_fma_f64(g, t, -0x1.2009c1a550d0dp-23);
     g = wg_fma_f64(g, t, 0x1.b40adb09a1e12p-23);

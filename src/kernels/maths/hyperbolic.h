@@ -51,7 +51,7 @@ WG_INLINE double wg_log1p_sum(double t, double t_low, bool twice) {
     const double k = wg_log_split_f64(u, &m), near = k < 128 ? k : 128;
     const double scale = wg_exp2_int_f64(-wg_shifted_f64(near + WG_SHIFTER_F64));
     const double f = wg_fma_f64(error, scale, m - 1), f_low = wg_fma_f64(error, scale, (m - 1) - f);
-    return wg_log_special_f64(u, wg_log_join_f64(large & twice ? k + 1 : k, f, f_low));
+    return wg_log_special_f64(u, wg_log_join_f64((large & twice) ? k + 1 : k, f, f_low));
 }
 
 WG_INLINE double wg_asinh_f64(double x) {
