@@ -7,7 +7,7 @@
  *
  * Nix, Weigend (ICNN 1994) for the first. A variance below epsilon has gradient 0; PyTorch hands it that of
  * epsilon. */
-#include "op.h"
+#include "loss.h"
 
 #ifdef WG_RULES
 
@@ -23,8 +23,7 @@ typedef struct {
 } poisson_nll_loss_attributes;
 
 #define LIKELIHOOD_ATTRIBUTES(type, preset_epsilon)                                                          \
-    WG_ATTRIBUTE(type, reduction, .kind = WG_ATTRIBUTE_INT, .bounded = true, .low = WG_MEAN,                 \
-                 .high = WG_NO_REDUCTION, .meaning = "0: mean, 1: sum, 2: none"),                            \
+    LOSS_REDUCTION(type),                                                                                    \
         WG_ATTRIBUTE(type, full, .kind = WG_ATTRIBUTE_BOOL, .meaning = "with what x has no part in"),        \
         WG_ATTRIBUTE(type, epsilon, .kind = WG_ATTRIBUTE_REAL, .bounded = true, .low = 0, .high = 1e30,      \
                      .preset = preset_epsilon, .meaning = "keeps away from 0 what is divided by or logged")
@@ -36,27 +35,6 @@ static const wg_attribute attributes_of_poisson[] = {
                  .meaning = "is x the logarithm of the rate?"),
     WG_NO_MORE_ATTRIBUTES};
 
-static int infer(wg_infer *infer) {
-    static const char *const names[] = {"x", "target", "variance"};
-    const wg_type *x = &infer->inputs[0];
-    const int status = wg_infer_real(infer);
-    if (status) return status;
-    for (int i = 1; i < infer->input_count; i++) {
-        const wg_type *other = &infer->inputs[i];
-        if (x->rank != other->rank || memcmp(x->extent, other->extent, (size_t)x->rank * sizeof *x->extent))
-            return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s, %s is %s; their shapes must be alike",
-                                 wg_infer_shape_text(infer, x), names[i], wg_infer_shape_text(infer, other));
-    }
-    const bool each = *(const int64_t *)infer->attributes == WG_NO_REDUCTION;
-    infer->outputs[0] = each ? *x : (wg_type){.dtype = x->dtype};
-    return WG_OK;
-}
-
-static wg_var reduced(wg_var loss, int64_t reduction) {
-    if (reduction == WG_NO_REDUCTION) return loss;
-    return reduction == WG_SUM ? wg_sum(loss, WG_ALL_AXES) : wg_mean(loss, WG_ALL_AXES);
-}
-
 static const double log_two_pi = 1.8378770664093454836;
 
 static wg_var expand_gaussian(wg_tape *tape, const wg_var *inputs, const void *given) {
@@ -64,7 +42,7 @@ static wg_var expand_gaussian(wg_tape *tape, const wg_var *inputs, const void *g
     wg_var v = wg_maximum(inputs[2], wg_scalar(tape, a->epsilon)), d = wg_sub(inputs[1], inputs[0]);
     wg_var loss = wg_add(wg_log(v), wg_div(wg_square(d), v));
     if (a->full) loss = wg_add(loss, wg_scalar(tape, log_two_pi));
-    return reduced(wg_mul(loss, wg_scalar(tape, 0.5)), a->reduction);
+    return loss_reduced(wg_mul(loss, wg_scalar(tape, 0.5)), a->reduction);
 }
 
 /* Where t <= 1 the logarithm is taken of 1, so that a t of 0 makes no infinity. */
@@ -80,7 +58,7 @@ static wg_var expand_poisson(wg_tape *tape, const wg_var *inputs, const void *gi
     wg_var loss = a->log_input ? wg_sub(wg_exp(x), wg_mul(t, x))
                                : wg_sub(x, wg_mul(t, wg_log(wg_add(x, wg_scalar(tape, a->epsilon)))));
     if (a->full) loss = wg_add(loss, log_factorial(tape, t));
-    return reduced(loss, a->reduction);
+    return loss_reduced(loss, a->reduction);
 }
 
 static const wg_shape loss_shapes[] = {
@@ -116,14 +94,14 @@ const wg_op wg_op_gaussian_nll_loss = {
     .formula = "y = mean (log v + (t - x)^2 / v) / 2, v = max(variance, epsilon)",
     .torch = "gaussian_nll_loss", .inputs = 3, .outputs = 1,
     .attributes = attributes_of_gaussian, .attributes_size = sizeof(gaussian_nll_loss_attributes),
-    .infer = infer, .expand = expand_gaussian, .samples = samples_of_gaussian,
+    .infer = loss_infer, .expand = expand_gaussian, .samples = samples_of_gaussian,
 };
 
 const wg_op wg_op_poisson_nll_loss = {
     .name = "poisson_nll_loss", .formula = "y = mean exp(x) - t x, or x - t log(x + epsilon)",
     .torch = "poisson_nll_loss", .inputs = 2, .outputs = 1,
     .attributes = attributes_of_poisson, .attributes_size = sizeof(poisson_nll_loss_attributes),
-    .infer = infer, .expand = expand_poisson, .samples = samples_of_poisson,
+    .infer = loss_infer, .expand = expand_poisson, .samples = samples_of_poisson,
 };
 
 wg_var (wg_gaussian_nll_loss)(wg_var x, wg_var target, wg_var variance,

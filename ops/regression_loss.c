@@ -9,7 +9,7 @@
  * smooth_l1 is huber with delta = beta, divided by beta. With c = d held to -delta … delta, huber is
  * c (d - c / 2): no branch overflows that is not taken, and derivatives of any order are right at 0, where
  * |d| has a kink and huber none. */
-#include "op.h"
+#include "loss.h"
 
 #ifdef WG_RULES
 
@@ -25,48 +25,26 @@ typedef struct {
     double beta;
 } smooth_l1_loss_attributes;
 
-#define REDUCTION_ATTRIBUTE(type)                                                                            \
-    WG_ATTRIBUTE(type, reduction, .kind = WG_ATTRIBUTE_INT, .bounded = true, .low = WG_MEAN,                 \
-                 .high = WG_NO_REDUCTION, .meaning = "0: mean, 1: sum, 2: none")
-
-static const wg_attribute attributes[] = {REDUCTION_ATTRIBUTE(mse_loss_attributes), WG_NO_MORE_ATTRIBUTES};
+static const wg_attribute attributes[] = {LOSS_REDUCTION(mse_loss_attributes), WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute attributes_of_huber[] = {
-    REDUCTION_ATTRIBUTE(huber_loss_attributes),
+    LOSS_REDUCTION(huber_loss_attributes),
     WG_ATTRIBUTE(huber_loss_attributes, delta, .kind = WG_ATTRIBUTE_REAL, .bounded = true, .low = 1e-30,
                  .high = 1e30, .preset = 1, .meaning = "where the parabola ends"),
     WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute attributes_of_smooth_l1[] = {
-    REDUCTION_ATTRIBUTE(smooth_l1_loss_attributes),
+    LOSS_REDUCTION(smooth_l1_loss_attributes),
     WG_ATTRIBUTE(smooth_l1_loss_attributes, beta, .kind = WG_ATTRIBUTE_REAL, .bounded = true, .low = 0,
                  .high = 1e30, .preset = 1, .meaning = "where the parabola ends; 0: there is none"),
     WG_NO_MORE_ATTRIBUTES};
 
-/* Shapes must be alike: a column against a row would silently become a matrix. */
-static int infer(wg_infer *infer) {
-    const wg_type *x = &infer->inputs[0], *target = &infer->inputs[1];
-    const int status = wg_infer_real(infer);
-    if (status) return status;
-    if (x->rank != target->rank || memcmp(x->extent, target->extent, (size_t)x->rank * sizeof *x->extent))
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s, target is %s; their shapes must be alike",
-                             wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, target));
-    const bool each = *(const int64_t *)infer->attributes == WG_NO_REDUCTION;
-    infer->outputs[0] = each ? *x : (wg_type){.dtype = x->dtype};
-    return WG_OK;
-}
-
-static wg_var reduced(wg_var loss, int64_t reduction) {
-    if (reduction == WG_NO_REDUCTION) return loss;
-    return reduction == WG_SUM ? wg_sum(loss, WG_ALL_AXES) : wg_mean(loss, WG_ALL_AXES);
-}
-
 static wg_var expand_mse(wg_tape *tape, const wg_var *inputs, const void *with) {
     (void)tape;
-    return reduced(wg_square(wg_sub(inputs[0], inputs[1])), ((const mse_loss_attributes *)with)->reduction);
+    return loss_reduced(wg_square(wg_sub(inputs[0], inputs[1])), ((const mse_loss_attributes *)with)->reduction);
 }
 
 static wg_var expand_l1(wg_tape *tape, const wg_var *inputs, const void *with) {
     (void)tape;
-    return reduced(wg_abs(wg_sub(inputs[0], inputs[1])), ((const mse_loss_attributes *)with)->reduction);
+    return loss_reduced(wg_abs(wg_sub(inputs[0], inputs[1])), ((const mse_loss_attributes *)with)->reduction);
 }
 
 static wg_var huber(wg_tape *tape, const wg_var *inputs, double delta) {
@@ -77,13 +55,13 @@ static wg_var huber(wg_tape *tape, const wg_var *inputs, double delta) {
 
 static wg_var expand_huber(wg_tape *tape, const wg_var *inputs, const void *with) {
     const huber_loss_attributes *a = with;
-    return reduced(huber(tape, inputs, a->delta), a->reduction);
+    return loss_reduced(huber(tape, inputs, a->delta), a->reduction);
 }
 
 static wg_var expand_smooth_l1(wg_tape *tape, const wg_var *inputs, const void *with) {
     const smooth_l1_loss_attributes *a = with;
     if (a->beta == 0) return expand_l1(tape, inputs, &(mse_loss_attributes){a->reduction});
-    return reduced(wg_div(huber(tape, inputs, a->beta), wg_scalar(tape, a->beta)), a->reduction);
+    return loss_reduced(wg_div(huber(tape, inputs, a->beta), wg_scalar(tape, a->beta)), a->reduction);
 }
 
 static const wg_shape loss_shapes[] = {
@@ -116,20 +94,20 @@ static void samples_of_smooth_l1(wg_sampler *s) { samples_with(s, (const double[
 const wg_op wg_op_mse_loss = {
     .name = "mse_loss", .formula = "y = mean (x - t)^2", .torch = "mse_loss", .inputs = 2, .outputs = 1,
     .attributes = attributes, .attributes_size = sizeof(mse_loss_attributes),
-    .infer = infer, .expand = expand_mse, .samples = samples,
+    .infer = loss_infer, .expand = expand_mse, .samples = samples,
 };
 
 const wg_op wg_op_l1_loss = {
     .name = "l1_loss", .formula = "y = mean |x - t|", .torch = "l1_loss", .inputs = 2, .outputs = 1,
     .attributes = attributes, .attributes_size = sizeof(mse_loss_attributes),
-    .infer = infer, .expand = expand_l1, .samples = samples,
+    .infer = loss_infer, .expand = expand_l1, .samples = samples,
 };
 
 const wg_op wg_op_huber_loss = {
     .name = "huber_loss", .formula = "y = mean c (d - c / 2), d = x - t, c = min(max(d, -delta), delta)",
     .torch = "huber_loss", .inputs = 2, .outputs = 1,
     .attributes = attributes_of_huber, .attributes_size = sizeof(huber_loss_attributes),
-    .infer = infer, .expand = expand_huber, .samples = samples_of_huber,
+    .infer = loss_infer, .expand = expand_huber, .samples = samples_of_huber,
 };
 
 const wg_op wg_op_smooth_l1_loss = {
@@ -137,7 +115,7 @@ const wg_op wg_op_smooth_l1_loss = {
     .formula = "y = mean c (d - c / 2) / beta, d = x - t, c = min(max(d, -beta), beta)",
     .torch = "smooth_l1_loss", .inputs = 2, .outputs = 1,
     .attributes = attributes_of_smooth_l1, .attributes_size = sizeof(smooth_l1_loss_attributes),
-    .infer = infer, .expand = expand_smooth_l1, .samples = samples_of_smooth_l1,
+    .infer = loss_infer, .expand = expand_smooth_l1, .samples = samples_of_smooth_l1,
 };
 
 wg_var (wg_mse_loss)(wg_var x, wg_var target, const wg_loss_options *options) {
