@@ -53,11 +53,12 @@ static void hypot_backward(wg_rule *rule) {
             wg_rule_set(rule, i, wg_scale_cotangent(dy, wg_div(rule->inputs[i], divisor)));
 }
 
+/* The product of the signs, not the sign of the product, which may be lost as 0. */
 static void copysign_backward(wg_rule *rule) {
     wg_var a = rule->inputs[0], dy = rule->cotangents[0];
     if (wg_rule_wants(rule, 0)) {
-        wg_var sign = WG_RECORD(&wg_op_sign, NULL, wg_mul(a, rule->outputs[0]));
-        wg_rule_set(rule, 0, wg_scale_cotangent(dy, sign));
+        wg_var of_a = WG_RECORD(&wg_op_sign, NULL, a), of_y = WG_RECORD(&wg_op_sign, NULL, rule->outputs[0]);
+        wg_rule_set(rule, 0, wg_scale_cotangent(dy, wg_mul(of_a, of_y)));
     }
 }
 

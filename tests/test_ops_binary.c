@@ -69,6 +69,12 @@ START_TEST(copysign_takes_the_sign_of_minus_zero) {
 }
 END_TEST
 
+START_TEST(gradient_of_copysign_is_that_of_the_sign_however_small_the_number) {
+    wg_var a = F32(1e-30f, -1e-30f, 1e30f), b = F32(-1, -1, 1);
+    assert_values(gradient(wg_copysign(a, b), a), 0, -1, 1, 1);
+}
+END_TEST
+
 START_TEST(lerp_reaches_both_ends_exactly) {
     wg_var a = F32(0.1f, 1e8f), b = F32(0.7f, 1);
     assert_values(wg_lerp(a, b, wg_scalar(tape, 1)), 0, (double)0.7f, 1);
@@ -89,5 +95,6 @@ WG_TAPE_SUITE("ops/binary", fmod_has_the_sign_of_the_dividend_remainder_that_of_
               gradient_of_a_remainder_for_the_divisor_is_the_whole_quotient_taken,
               a_remainder_by_a_whole_zero_fails_the_run, hypot_neither_overflows_nor_loses_what_is_small,
               logaddexp_is_right_far_out_and_at_infinities, xlogy_is_zero_where_the_factor_is,
-              copysign_takes_the_sign_of_minus_zero, lerp_reaches_both_ends_exactly,
-              logic_takes_any_dtype_and_nan_is_true)
+              copysign_takes_the_sign_of_minus_zero,
+              gradient_of_copysign_is_that_of_the_sign_however_small_the_number,
+              lerp_reaches_both_ends_exactly, logic_takes_any_dtype_and_nan_is_true)
