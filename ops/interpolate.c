@@ -148,7 +148,7 @@ wg_var (wg_interpolate)(wg_var x, const wg_shape *extents, const wg_interpolate_
         return wg_refuse(x.tape);
     }
     interpolate_attributes chosen = {.mode = modes[given.mode], .antialias = given.antialias,
-                                     .cubic_a = given.cubic_a != 0 ? given.cubic_a : given.antialias ? -0.5 : -0.75};
+                                     .cubic_a = wg_read_number(given.cubic_a, given.antialias ? -0.5 : -0.75)};
     chosen.coordinates = given.align_corners ? 1 : given.coordinates ? given.coordinates - 1 : coordinates[given.mode];
     chosen.rounding = given.rounding ? given.rounding - 1 : rounding[given.mode];
     for (int i = 0; i < 3; i++) {

@@ -111,7 +111,7 @@ wg_var (wg_gaussian_nll_loss)(wg_var x, wg_var target, wg_var variance,
     memset(&with, 0, sizeof with);
     with.reduction = given.reduction;
     with.full = given.full;
-    with.epsilon = given.epsilon != 0 ? given.epsilon : 1e-6;
+    with.epsilon = wg_read_number(given.epsilon, 1e-6);
     return WG_RECORD(&wg_op_gaussian_nll_loss, &with, x, target, variance);
 }
 
@@ -122,7 +122,7 @@ wg_var (wg_poisson_nll_loss)(wg_var x, wg_var target, const wg_poisson_nll_optio
     with.reduction = given.reduction;
     with.full = given.full;
     with.log_input = !given.plain_input;
-    with.epsilon = given.epsilon != 0 ? given.epsilon : 1e-8;
+    with.epsilon = wg_read_number(given.epsilon, 1e-8);
     return WG_RECORD(&wg_op_poisson_nll_loss, &with, x, target);
 }
 

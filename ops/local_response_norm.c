@@ -74,9 +74,8 @@ const wg_op wg_op_local_response_norm = {
 
 wg_var (wg_local_response_norm)(wg_var x, int size, const wg_local_response_norm_options *options) {
     WG_READ_OPTIONS(wg_local_response_norm_options, given, options);
-    const local_response_norm_attributes with = {size, given.alpha != 0 ? given.alpha : 1e-4,
-                                                 given.beta != 0 ? given.beta : 0.75,
-                                                 given.bias != 0 ? given.bias : 1};
+    const local_response_norm_attributes with = {size, wg_read_number(given.alpha, 1e-4),
+                                                 wg_read_number(given.beta, 0.75), wg_read_number(given.bias, 1)};
     return WG_RECORD(&wg_op_local_response_norm, &with, x);
 }
 

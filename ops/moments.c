@@ -259,8 +259,7 @@ static wg_var record_deviation(const wg_op *op, wg_var x, const wg_axes *axes, c
     memset(&chosen, 0, sizeof chosen);
     chosen.axes = base.axes;
     chosen.keepdims = given.keepdims;
-    /* 0 means the default, 1; WG_ZERO is a 0. */
-    chosen.correction = given.correction != 0 ? given.correction : __builtin_signbit(given.correction) ? 0 : 1;
+    chosen.correction = wg_read_number(given.correction, 1);
     return WG_RECORD(op, &chosen, x);
 }
 

@@ -300,7 +300,7 @@ const wg_op wg_op_batch_norm = {
 
 static double epsilon_of(const wg_norm_options *options) {
     WG_READ_OPTIONS(wg_norm_options, given, options);
-    return given.epsilon != 0 ? given.epsilon : 1e-5;
+    return wg_read_number(given.epsilon, 1e-5);
 }
 
 wg_var (wg_layer_norm)(wg_var x, wg_var weight, wg_var bias, int axis, const wg_norm_options *options) {

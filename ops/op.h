@@ -146,6 +146,11 @@ static inline void wg_read_options_(void *options, size_t size, const void *give
     T name;                                                                                        \
     wg_read_options_(&name, sizeof(T), given, (given) ? (given)->size_ : 0)
 
+/* A number given as an option, or its default: 0 stands for that, WG_ZERO for 0. */
+static inline double wg_read_number(double given, double preset) {
+    return given != 0 ? given : __builtin_signbit(given) ? 0 : preset;
+}
+
 /* An option for both axes or one for each, as attribute: false, with an error on the tape, if both are. */
 static inline bool wg_read_pair(wg_tape *tape, const char *op, const char *name, int both, const int each[2],
                                 int64_t preset, int64_t pair[2]) {

@@ -385,7 +385,7 @@ const wg_op wg_op_standardize_grad = {
 
 wg_var (wg_standardize)(wg_var x, int from, int to, const wg_standardize_options *options) {
     WG_READ_OPTIONS(wg_standardize_options, given, options);
-    const double epsilon = given.epsilon != 0 ? given.epsilon : 1e-5;
+    const double epsilon = wg_read_number(given.epsilon, 1e-5);
     const standardize_attributes with = standardize_chosen(from, to, epsilon, !given.no_center);
     return WG_RECORD(&wg_op_standardize, &with, x);
 }

@@ -89,6 +89,14 @@ START_TEST(momentum_is_the_share_of_the_new_batch) {
 }
 END_TEST
 
+START_TEST(without_momentum_nothing_runs) {
+    const wg_var x = numbers(WG_SHAPE(4, 2), batch);
+    ck_assert_int_eq(wg_eval(wg_batch_norm_layer(model, "norm", x, .momentum = WG_ZERO)), WG_OK);
+    ck_assert_double_eq(held("norm.running_mean", 0), 0);
+    ck_assert_double_eq(held("norm.running_var", 0), 1);
+}
+END_TEST
+
 START_TEST(batch_norm_layer_goes_by_running_statistics_in_evaluation_mode) {
     const double mean[] = {1, 2}, variance[] = {3, 8};
     wg_batch_norm_layer(model, "norm", numbers(WG_SHAPE(4, 2), batch));
@@ -152,7 +160,7 @@ WG_MODEL_SUITE("nn/normalization", layer_norm_layer_scales_and_shifts_standardiz
                rms_norm_layer_scales_rows_by_their_mean_square,
                group_norm_layer_standardizes_groups_of_channels,
                batch_norm_layer_goes_by_the_batch_in_training, batch_norm_layer_keeps_running_statistics,
-               momentum_is_the_share_of_the_new_batch,
+               momentum_is_the_share_of_the_new_batch, without_momentum_nothing_runs,
                batch_norm_layer_goes_by_running_statistics_in_evaluation_mode,
                no_optimizer_touches_running_statistics,
                without_running_statistics_the_batch_counts_in_both_modes,

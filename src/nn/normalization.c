@@ -133,7 +133,7 @@ static wg_var per_channel(wg_var v, int rank) {
 static wg_var by_batch(wg_var x, const affine *a, running *mean, running *variance, double n,
                        const wg_batch_norm_layer_options *options) {
     const wg_standardize_options standard = {.size_ = sizeof standard, .epsilon = options->epsilon};
-    const double momentum = options->momentum != 0 ? options->momentum : 0.1;
+    const double given = options->momentum, momentum = given != 0 ? given : __builtin_signbit(given) ? 0 : 0.1;
     const int rank = wg_type_of(x).rank;
     const wg_var standardized = (wg_standardize)(x, 1, 2, &standard);
     wg_var y = standardized;
