@@ -223,10 +223,11 @@ WG_API wg_var wg_one_hot(wg_var indices, int64_t depth, wg_dtype dtype);
 
 typedef struct wg_flatten_options {
     WG_OPTIONS_HEAD;
-    int last_axis WG_DEFAULT_; /* default: the last */
+    int last_axis WG_DEFAULT_; /* default, and 0: the last */
 } wg_flatten_options;
 /* Axes first_axis … last_axis become one, a scalar a vector of one, as torch.flatten has it. (ONNX's Flatten
- * makes two axes of all: flatten(x, axis) of what is flatten(x, 0, .last_axis = axis - 1).) */
+ * makes two axes of all: at axis 1 it is y = flatten(x, 1), at a later one flatten(flatten(x, axis), 0,
+ * .last_axis = axis - 1).) */
 WG_API wg_var wg_flatten(wg_var x, int first_axis, const wg_flatten_options *options);
 
 /* Leaves out the listed axes, of extent 1, or with WG_ALL_AXES all of extent 1. An axis of another extent is
