@@ -81,7 +81,8 @@ static void sample(wg_sampler *s, int axes) {
         .units = pool_units, .samples = samples_##axes};                                                        \
     wg_var (wg_adaptive_max_pool##axes)(wg_var x, const wg_shape *extents) {                                    \
         pool_attributes chosen = {.size = {0}};                                                                 \
-        for (int i = 0; extents && i < count; i++) chosen.size[i] = extents->extent[i];                         \
+        if (!wg_read_extents(x.tape, "adaptive_max_pool" #axes, extents, count, chosen.size))                    \
+            return wg_refuse(x.tape);                                                                           \
         return WG_RECORD(&wg_op_adaptive_max_pool##axes, &chosen, x);                                           \
     }
 ADAPTIVE_MAX_POOL(1d, 1)

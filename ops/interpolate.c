@@ -131,8 +131,8 @@ static void sample_adaptive(wg_sampler *s, int axes) {
         .infer = infer_##axes, .expand = expand_adaptive, .samples = samples_##axes};                           \
     wg_var (wg_adaptive_avg_pool##axes)(wg_var x, const wg_shape *extents) {                                    \
         interpolate_attributes chosen = {.mode = 0};                                                            \
-        for (int i = 0; extents && i < many && extents->extent[i] != INT64_MIN; i++)                            \
-            chosen.size[i] = extents->extent[i];                                                                \
+        if (!wg_read_extents(x.tape, "adaptive_avg_pool" #axes, extents, many, chosen.size))                     \
+            return wg_refuse(x.tape);                                                                           \
         return WG_RECORD(&wg_op_adaptive_avg_pool##axes, &chosen, x);                                           \
     }
 ADAPTIVE_AVG_POOL(1d, 1)
@@ -151,14 +151,12 @@ wg_var (wg_interpolate)(wg_var x, const wg_shape *extents, const wg_interpolate_
                                      .cubic_a = wg_read_number(given.cubic_a, given.antialias ? -0.5 : -0.75)};
     chosen.coordinates = given.align_corners ? 1 : given.coordinates ? given.coordinates - 1 : coordinates[given.mode];
     chosen.rounding = given.rounding ? given.rounding - 1 : rounding[given.mode];
+    const int axes = wg_type_of(x).rank - 2;
+    if (!wg_read_extents(x.tape, "interpolate", extents, axes >= 1 && axes <= 3 ? axes : 3, chosen.size))
+        return wg_refuse(x.tape);
     for (int i = 0; i < 3; i++) {
         chosen.scale[i] = given.scales[i] != 0 ? given.scales[i] : given.scale;
-        if (!extents || extents->extent[i] == INT64_MIN) {
-            extents = NULL;
-            continue;
-        }
-        chosen.size[i] = extents->extent[i];
-        if (chosen.scale[i] == 0) continue;
+        if (chosen.scale[i] == 0 || chosen.size[i] == 0) continue;
         wg_fail(x.tape, WG_ERROR_ATTRIBUTE, "interpolate: both extents and a scale are given; give one of them");
         return wg_refuse(x.tape);
     }

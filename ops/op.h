@@ -151,6 +151,20 @@ static inline double wg_read_number(double given, double preset) {
     return given != 0 ? given : __builtin_signbit(given) ? 0 : preset;
 }
 
+/* A list of extents, one for each of `count` axes, of which some may be left out: false, with an error on the tape,
+ * if there are more. NULL: none is given. */
+static inline bool wg_read_extents(wg_tape *tape, const char *op, const wg_shape *extents, int count,
+                                   int64_t *chosen) {
+    for (int i = 0; extents && extents->extent[i] != INT64_MIN; i++) {
+        if (i == count || i == WG_MAX_RANK) {
+            wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: more extents are given than the image has axes, %d", op, count);
+            return false;
+        }
+        chosen[i] = extents->extent[i];
+    }
+    return true;
+}
+
 /* An option for both axes or one for each, as attribute: false, with an error on the tape, if both are. */
 static inline bool wg_read_pair(wg_tape *tape, const char *op, const char *name, int both, const int each[2],
                                 int64_t preset, int64_t pair[2]) {

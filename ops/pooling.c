@@ -224,7 +224,7 @@ static void sample_unpool(wg_sampler *s, int axes) {
     wg_var (wg_max_unpool##axes)(wg_var x, wg_var indices, const wg_shape *extents, const wg_pool_options *options) { \
         pool_attributes chosen;                                                                                 \
         if (!pool_options(x.tape, "max_unpool" #axes, count, options, &chosen)) return wg_refuse(x.tape);       \
-        for (int i = 0; extents && i < count; i++) chosen.size[i] = extents->extent[i];                         \
+        if (!wg_read_extents(x.tape, "max_unpool" #axes, extents, count, chosen.size)) return wg_refuse(x.tape); \
         return WG_RECORD(&wg_op_max_unpool##axes, &chosen, x, indices);                                         \
     }
 MAX_UNPOOL(1d, 1)

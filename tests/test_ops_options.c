@@ -31,4 +31,25 @@ START_TEST(an_exact_zero_is_a_coefficient_of_zero) {
 }
 END_TEST
 
-WG_TAPE_SUITE("ops/options", an_exact_zero_is_an_epsilon_of_zero, an_exact_zero_is_a_coefficient_of_zero)
+START_TEST(more_extents_than_an_image_has_axes_are_refused) {
+    wg_var line = wg_reshape(F64(1, 2, 3, 4), WG_SHAPE(1, 1, 4)),
+           image = wg_reshape(line, WG_SHAPE(1, 1, 2, 2));
+    wg_var places = wg_output(wg_max_pool1d(line, .kernel = 2), 1), pooled = wg_max_pool1d(line, .kernel = 2);
+    wg_interpolate(line, WG_SHAPE(3, 9));
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "interpolate: more extents are given than the image has axes, 1");
+    wg_adaptive_avg_pool2d(image, WG_SHAPE(2, 2, 2));
+    assert_error(tape, WG_ERROR_ATTRIBUTE,
+                 "adaptive_avg_pool2d: more extents are given than the image has axes, 2");
+    wg_adaptive_max_pool2d(image, WG_SHAPE(2, 2, 2));
+    assert_error(tape, WG_ERROR_ATTRIBUTE,
+                 "adaptive_max_pool2d: more extents are given than the image has axes, 2");
+    wg_max_unpool1d(pooled, places, WG_SHAPE(4, 4), .kernel = 2);
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "max_unpool1d: more extents are given than the image has axes, 1");
+    wg_adaptive_max_pool2d(image, WG_SHAPE(2));
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "size[1] is 0; it must be at least 1");
+    assert_values(wg_max_unpool1d(pooled, places, WG_SHAPE(4), .kernel = 2), 0, 0, 2, 0, 4);
+}
+END_TEST
+
+WG_TAPE_SUITE("ops/options", an_exact_zero_is_an_epsilon_of_zero, an_exact_zero_is_a_coefficient_of_zero,
+              more_extents_than_an_image_has_axes_are_refused)
