@@ -18,8 +18,9 @@
  *   area      the mean of x[floor(j in / out)] … x[ceil((j + 1) in / out) - 1]: PyTorch's adaptive mean
  *
  * An index outside the axis is that of the border. With `antialias`, linear and cubic kernels are stretched by
- * in / out where that is above 1, cut at the border and normalised, as PyTorch and Pillow do. Places and weights
- * are computed in f64 for both types. Both ops are linear, each is the other's rule. ONNX Resize names the rest. */
+ * in / out where that is above 1, and, stretched or not, cut at the border and normalised, as PyTorch and Pillow
+ * do. Places and weights are computed in f64 for both types. Both ops are linear, each is the other's rule. ONNX
+ * Resize names the rest. */
 #include "resample.h"
 #include "rows.h"
 
@@ -84,7 +85,7 @@ static void taps_nearest(const resample_attributes *a, tap_table *table, int64_t
     add_tap(table, j, (int64_t)near, 1, in);
 }
 
-/* What of a stretched kernel lies inside the axis, normalised. */
+/* What of a kernel, stretched where the axis shrinks, lies inside the axis, normalised. */
 static void taps_stretched(const resample_attributes *a, tap_table *table, int64_t in, int64_t j, double s,
                            double stretch) {
     const double support = (a->mode == LINEAR ? 1 : 2) * stretch;
@@ -105,8 +106,8 @@ static void taps_of(const resample_attributes *a, tap_table *table, int64_t in, 
     } else if (a->mode == AREA) {
         const int64_t first = j * in / out, last = ((j + 1) * in + out - 1) / out;
         for (int64_t k = first; k < last; k++) add_tap(table, j, k, 1 / (double)(last - first), in);
-    } else if (a->antialias && stretch > 1) {
-        taps_stretched(a, table, in, j, s, stretch);
+    } else if (a->antialias) {
+        taps_stretched(a, table, in, j, s, stretch > 1 ? stretch : 1);
     } else {
         const double f = floor_of(s), t = s - f;
         for (int64_t k = a->mode == LINEAR ? 0 : -1; k <= (a->mode == LINEAR ? 1 : 2); k++)

@@ -41,9 +41,10 @@ static naive_real weight_of(const way *w, int64_t in, int64_t out, int64_t j, in
     }
     const naive_real stretch = w->scale > 0 ? 1 / (naive_real)w->scale : (naive_real)in / (naive_real)out;
     naive_real sum = 0, all = 0;
-    if (w->antialias && stretch > 1) { /* what lies outside has no weight */
-        for (int64_t i = 0; i < in; i++) all += keys(w, ((naive_real)i - s) / stretch);
-        return all == 0 ? k == (s > 0 ? in - 1 : 0) : keys(w, ((naive_real)k - s) / stretch) / all;
+    if (w->antialias) { /* what lies outside has no weight */
+        const naive_real wide = fmaxl(stretch, 1);
+        for (int64_t i = 0; i < in; i++) all += keys(w, ((naive_real)i - s) / wide);
+        return all == 0 ? k == (s > 0 ? in - 1 : 0) : keys(w, ((naive_real)k - s) / wide) / all;
     }
     for (naive_real i = floorl(s) - 2; i <= floorl(s) + 3; i++) /* what lies outside counts as the border */
         if (fminl(fmaxl(i, 0), last) == (naive_real)k) sum += keys(w, i - s);

@@ -51,5 +51,15 @@ START_TEST(more_extents_than_an_image_has_axes_are_refused) {
 }
 END_TEST
 
+/* The numbers are PyTorch's. */
+START_TEST(antialias_cuts_the_kernel_at_the_border_of_an_image_that_grows_too) {
+    wg_var x = wg_reshape(F64(0, 1, 3, 2), WG_SHAPE(1, 1, 4));
+    assert_values(wg_interpolate(x, WG_SHAPE(7), .mode = WG_INTERPOLATE_CUBIC, .antialias = true), 1e-12,
+                  -0.07932692307692324, 0.22569149838791816, 0.8932921287038715, 2.125, 3.0161788765678965,
+                  2.378415068725606, 1.920673076923077);
+}
+END_TEST
+
 WG_TAPE_SUITE("ops/options", an_exact_zero_is_an_epsilon_of_zero, an_exact_zero_is_a_coefficient_of_zero,
-              more_extents_than_an_image_has_axes_are_refused)
+              more_extents_than_an_image_has_axes_are_refused,
+              antialias_cuts_the_kernel_at_the_border_of_an_image_that_grows_too)
