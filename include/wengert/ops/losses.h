@@ -1,0 +1,76 @@
+/* ops/losses — distances between what a model says and what it should. See wengert/ops.h. */
+#ifndef WENGERT_OPS_LOSSES_H
+#define WENGERT_OPS_LOSSES_H
+
+#include <wengert/tape.h>
+
+WG_BEGIN_C
+
+typedef enum wg_reduction { WG_MEAN = 0, WG_SUM, WG_NO_REDUCTION } wg_reduction;
+typedef struct wg_cross_entropy_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_;
+} wg_cross_entropy_options;
+/* logits [N, C]; targets: class indices [N] (i32, i64, u8), or probabilities [N, C] of the logits'
+ * dtype. loss[n] = -sum_c p[n, c] log softmax(logits[n])[c]. A negative index is ignored: loss 0, and
+ * not counted in the mean. A mean over no rows is NaN, as in PyTorch. */
+WG_API wg_var wg_softmax_cross_entropy(wg_var logits, wg_var targets, const wg_cross_entropy_options *options);
+
+typedef struct wg_loss_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN */
+} wg_loss_options;
+/* Of x and target, f32 or f64 and of one shape (PyTorch broadcasts them, with a warning): of that shape with
+ * WG_NO_REDUCTION, else a scalar. With d = x - target: d²; |d|; d² / 2 up to |d| = delta (> 0) and
+ * delta (|d| - delta / 2) from there on; and that divided by beta for delta = beta, |d| for beta = 0. PyTorch's
+ * delta and beta are 1 by default. */
+WG_API wg_var wg_mse_loss(wg_var x, wg_var target, const wg_loss_options *options);
+WG_API wg_var wg_l1_loss(wg_var x, wg_var target, const wg_loss_options *options);
+WG_API wg_var wg_huber_loss(wg_var x, wg_var target, double delta, const wg_loss_options *options);
+WG_API wg_var wg_smooth_l1_loss(wg_var x, wg_var target, double beta, const wg_loss_options *options);
+
+typedef struct wg_gaussian_nll_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN */
+    bool full WG_DEFAULT_;              /* with log(2 pi) / 2 */
+    double epsilon WG_DEFAULT_;         /* the least variance; default 1e-6 */
+} wg_gaussian_nll_options;
+/* (log variance + (target - x)² / variance) / 2, all three of one shape. */
+WG_API wg_var wg_gaussian_nll_loss(wg_var x, wg_var target, wg_var variance,
+                                   const wg_gaussian_nll_options *options);
+
+typedef struct wg_poisson_nll_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN */
+    bool full WG_DEFAULT_;              /* with Stirling's log target! where target > 1 */
+    bool plain_input WG_DEFAULT_;       /* x is the rate, not its logarithm; PyTorch's log_input = False */
+    double epsilon WG_DEFAULT_;         /* added to such an x; default 1e-8 */
+} wg_poisson_nll_options;
+/* exp(x) - target x, or x - target log(x + epsilon), of one shape. */
+WG_API wg_var wg_poisson_nll_loss(wg_var x, wg_var target, const wg_poisson_nll_options *options);
+
+WG_END_C
+
+#define wg_softmax_cross_entropy(...) WG_AT(wg_softmax_cross_entropy_(__VA_ARGS__, ))
+#define wg_softmax_cross_entropy_(logits, targets, ...)                                            \
+    (wg_softmax_cross_entropy)(logits, targets, WG_OPTIONS_(wg_cross_entropy_options, __VA_ARGS__))
+#define wg_mse_loss(...) WG_AT(wg_mse_loss_(__VA_ARGS__, ))
+#define wg_mse_loss_(x, target, ...) \
+    (wg_mse_loss)(x, target, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_l1_loss(...) WG_AT(wg_l1_loss_(__VA_ARGS__, ))
+#define wg_l1_loss_(x, target, ...) \
+    (wg_l1_loss)(x, target, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_huber_loss(...) WG_AT(wg_huber_loss_(__VA_ARGS__, ))
+#define wg_huber_loss_(x, target, delta, ...) \
+    (wg_huber_loss)(x, target, delta, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_smooth_l1_loss(...) WG_AT(wg_smooth_l1_loss_(__VA_ARGS__, ))
+#define wg_smooth_l1_loss_(x, target, beta, ...) \
+    (wg_smooth_l1_loss)(x, target, beta, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_gaussian_nll_loss(...) WG_AT(wg_gaussian_nll_loss_(__VA_ARGS__, ))
+#define wg_gaussian_nll_loss_(x, target, variance, ...)                                            \
+    (wg_gaussian_nll_loss)(x, target, variance, WG_OPTIONS_(wg_gaussian_nll_options, __VA_ARGS__))
+#define wg_poisson_nll_loss(...) WG_AT(wg_poisson_nll_loss_(__VA_ARGS__, ))
+#define wg_poisson_nll_loss_(x, target, ...)                                                       \
+    (wg_poisson_nll_loss)(x, target, WG_OPTIONS_(wg_poisson_nll_options, __VA_ARGS__))
+
+#endif
