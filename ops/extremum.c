@@ -73,6 +73,7 @@ const wg_op wg_op_sign = {
 
 wg_var (wg_maximum)(wg_var a, wg_var b) { return WG_RECORD(&wg_op_maximum, NULL, a, b); }
 wg_var (wg_minimum)(wg_var a, wg_var b) { return WG_RECORD(&wg_op_minimum, NULL, a, b); }
+wg_var (wg_sign)(wg_var x) { return WG_RECORD(&wg_op_sign, NULL, x); }
 wg_var (wg_abs)(wg_var x) { return WG_RECORD(&wg_op_abs, NULL, x); }
 
 #endif

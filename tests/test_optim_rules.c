@@ -122,6 +122,82 @@ START_TEST(f32_states_follow_the_same_path) {
 }
 END_TEST
 
+START_TEST(rmsprop_divides_by_the_root_of_the_running_mean_square) {
+    wg_state *w = new_state(WG_F64);
+    five_steps(w, wg_rmsprop_states(&w, 1, 0.1), 1e-14, 1.56935418898977e-15, -0.09831010689888423,
+               0.6025133463010479);
+}
+END_TEST
+
+START_TEST(rmsprop_takes_all_its_options) {
+    wg_state *w = new_state(WG_F64);
+    wg_optimizer *rmsprop = wg_rmsprop_states(&w, 1, 0.1, .alpha = 0.9, .eps = 1e-3, .momentum = 0.5,
+                                              .centered = true, .weight_decay = 0.1);
+    five_steps(w, rmsprop, 1e-13, -0.15583511415113033, -0.34370683264608587, 1.1956300511723752);
+}
+END_TEST
+
+START_TEST(adagrad_divides_by_the_root_of_the_sum_of_squares) {
+    wg_state *w = new_state(WG_F64);
+    five_steps(w, wg_adagrad_states(&w, 1, 0.1), 1e-14, 0.6977148620648239, -1.6867615981333823,
+               2.683340092734539);
+}
+END_TEST
+
+/* Its lr_decay is a schedule. */
+START_TEST(adagrad_takes_all_its_options) {
+    wg_state *w = new_state(WG_F64);
+    wg_optimizer *adagrad = wg_adagrad_states(&w, 1, 0.1, .initial = 0.5, .eps = 1e-3, .weight_decay = 0.1);
+    ck_assert_int_eq(wg_set_schedule(adagrad, WG_INVERSE_TIME, .decay = 0.25), WG_OK);
+    five_steps(w, adagrad, 1e-14, 0.789672907495734, -1.7613384957014424, 2.7682308570641503);
+}
+END_TEST
+
+/* Lion and LAMB, which torch.optim does not have: their papers' programs in NumPy. */
+START_TEST(lion_goes_by_the_sign) {
+    wg_state *w = new_state(WG_F64);
+    five_steps(w, wg_lion_states(&w, 1, 0.1), 1e-15, 0.5000000000000001, -1.4999999999999996,
+               2.4999999999999996);
+}
+END_TEST
+
+START_TEST(lion_takes_all_its_options) {
+    wg_state *w = new_state(WG_F64);
+    five_steps(w, wg_lion_states(&w, 1, 0.1, .beta1 = 0.5, .beta2 = 0.8, .weight_decay = 0.1), 1e-14,
+               0.46089054890000003, -1.4118805987999998, 2.3628706487);
+}
+END_TEST
+
+START_TEST(lamb_goes_as_far_as_the_weights_are_long) {
+    wg_state *w = new_state(WG_F64);
+    five_steps(w, wg_lamb_states(&w, 1, 0.1), 1e-13, 0.13075033242318435, -1.0906973684270498,
+               2.0759459660056194);
+}
+END_TEST
+
+START_TEST(lamb_takes_all_its_options) {
+    wg_state *w = new_state(WG_F64);
+    wg_optimizer *lamb =
+        wg_lamb_states(&w, 1, 0.1, .beta1 = 0.8, .beta2 = 0.9, .eps = 1e-3, .weight_decay = WG_ZERO);
+    five_steps(w, lamb, 1e-13, 0.12502099238243822, -1.0881957371658864, 2.0821697791409863);
+}
+END_TEST
+
+START_TEST(lamb_with_weights_of_zero_goes_as_adam) {
+    const double zeros[] = {0, 0};
+    wg_tensor *tensor = wg_tensor_over(WG_F64, WG_SHAPE(2), zeros, NULL);
+    wg_state *w = wg_state_new(tensor, NULL);
+    wg_optimizer *lamb = wg_lamb_states(&w, 1, 0.1, .weight_decay = WG_ZERO);
+    const wg_var loss = wg_sum(wg_read(tape, w), WG_ALL_AXES);
+    wg_minimize(lamb, loss);
+    ck_assert_msg(wg_eval(loss) == WG_OK, "%s", wg_tape_message(tape));
+    ck_assert_double_eq_tol(wg_tensor_get(wg_state_tensor(w), 1), -0.1, 1e-6);
+    wg_optimizer_free(lamb);
+    wg_state_free(w);
+    wg_tensor_free(tensor);
+}
+END_TEST
+
 /* Clipping: torch.nn.utils.clip_grad_value_, and min(1, limit / norm) on the gradient. */
 START_TEST(clipping_by_norm_keeps_the_direction) {
     wg_state *w = new_state(WG_F64);
@@ -151,6 +227,14 @@ START_TEST(a_gradient_below_the_norm_is_left_alone) {
 }
 END_TEST
 
+/* With one parameter its own norm is that of all. */
+START_TEST(clipping_a_layer_keeps_its_direction) {
+    wg_state *w = new_state(WG_F64);
+    five_steps(w, wg_sgd_states(&w, 1, 0.1, .clip_layer = 1.0), 1e-15, 0.88168270529664083,
+               -1.5496582164213841, 2.8180600254383954);
+}
+END_TEST
+
 /* Schedules: torch.optim.lr_scheduler.CosineAnnealingLR(T_max=5) and StepLR(2, 0.1). */
 START_TEST(the_cosine_falls_over_all_its_steps) {
     wg_state *w = new_state(WG_F64);
@@ -168,7 +252,12 @@ START_TEST(the_stepwise_schedule_falls_at_each_period) {
 }
 END_TEST
 
-WG_TAPE_SUITE("optim/rules", sgd_goes_against_the_gradient, sgd_takes_weight_decay_into_the_gradient,
+WG_TAPE_SUITE("optim/rules", rmsprop_divides_by_the_root_of_the_running_mean_square,
+              rmsprop_takes_all_its_options, adagrad_divides_by_the_root_of_the_sum_of_squares,
+              adagrad_takes_all_its_options, lion_goes_by_the_sign, lion_takes_all_its_options,
+              lamb_goes_as_far_as_the_weights_are_long, lamb_takes_all_its_options,
+              lamb_with_weights_of_zero_goes_as_adam, clipping_a_layer_keeps_its_direction,
+              sgd_goes_against_the_gradient, sgd_takes_weight_decay_into_the_gradient,
               momentum_remembers_past_gradients, nesterov_looks_ahead,
               adam_divides_by_the_root_of_the_mean_square, adam_takes_weight_decay_into_the_gradient,
               adam_takes_its_betas_and_eps, WG_ZERO_is_an_exact_beta1_of_zero,

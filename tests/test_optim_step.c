@@ -301,6 +301,48 @@ START_TEST(the_stepwise_rate_falls_by_its_decay_at_each_period_after_the_warm_up
 }
 END_TEST
 
+START_TEST(the_line_falls_to_its_floor) {
+    wg_optimizer *sgd = wg_sgd(model, 1);
+    ck_assert_int_eq(wg_set_schedule(sgd, WG_LINEAR, .warm_up = 1, .steps = 5, .floor = 0.2), WG_OK);
+    follows(sgd, (const double[]){1, 1, 0.8, 0.6, 0.4, 0.2, 0.2}, 7);
+}
+END_TEST
+
+START_TEST(the_exponential_rate_falls_by_its_decay_over_each_period) {
+    wg_optimizer *sgd = wg_sgd(model, 1);
+    ck_assert_int_eq(wg_set_schedule(sgd, WG_EXPONENTIAL, .period = 2, .decay = 0.25), WG_OK);
+    follows(sgd, (const double[]){1, 0.5, 0.25, 0.125}, 4);
+}
+END_TEST
+
+START_TEST(the_rate_of_inverse_time_is_one_over_one_plus_time) {
+    wg_optimizer *sgd = wg_sgd(model, 1);
+    ck_assert_int_eq(wg_set_schedule(sgd, WG_INVERSE_TIME, .decay = 0.5), WG_OK);
+    follows(sgd, (const double[]){1, 1 / 1.5, 0.5, 0.4}, 4);
+}
+END_TEST
+
+START_TEST(one_cycle_goes_up_and_down) {
+    wg_optimizer *sgd = wg_sgd(model, 1);
+    ck_assert_int_eq(wg_set_schedule(sgd, WG_ONE_CYCLE, .steps = 4, .start = 0.2, .rise = 0.5), WG_OK);
+    follows(sgd, (const double[]){0.2, 0.6, 1, 0.5, 0, 0}, 6);
+}
+END_TEST
+
+START_TEST(a_plateau_lowers_the_rate_when_the_loss_does_not_fall) {
+    static const double losses[] = {3, 2, 2, 2.5, 1.9999, 1, 1, NAN, 1, 1, 1, 1};
+    static const double rates[] = {1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.2};
+    wg_optimizer *sgd = wg_sgd(model, 1);
+    wg_plateau plateau = {.factor = 0.5, .patience = 2, .least = 0.2};
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        const bool lowered = wg_plateau_show(&plateau, sgd, losses[i]);
+        ck_assert_double_eq(wg_learning_rate(sgd), rates[i]);
+        ck_assert(lowered == (i > 0 && rates[i] < rates[i - 1]));
+    }
+    wg_optimizer_free(sgd);
+}
+END_TEST
+
 START_TEST(schedules_refuse_what_they_cannot_use) {
     wg_optimizer *sgd = wg_sgd(model, 0.5);
     ck_assert_int_eq(wg_set_schedule(sgd, WG_COSINE), WG_ERROR_ATTRIBUTE);
@@ -311,8 +353,91 @@ START_TEST(schedules_refuse_what_they_cannot_use) {
     ck_assert_int_eq(wg_set_schedule(sgd, WG_STEPWISE, .period = 2, .decay = -1), WG_ERROR_ATTRIBUTE);
     ck_assert_int_eq(wg_set_schedule(sgd, WG_CONSTANT, .warm_up = -1), WG_ERROR_ATTRIBUTE);
     ck_assert_int_eq(wg_set_schedule(sgd, WG_CONSTANT, .steps = 1), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_set_schedule(sgd, WG_LINEAR), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_set_schedule(sgd, WG_EXPONENTIAL, .steps = 3), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_set_schedule(sgd, WG_INVERSE_TIME, .decay = NAN), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_set_schedule(sgd, WG_ONE_CYCLE, .steps = 4, .rise = 1), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_set_schedule(sgd, (wg_schedule)99), WG_ERROR_ATTRIBUTE);
     ck_assert_int_eq(wg_set_schedule(NULL, WG_CONSTANT), WG_ERROR_MEMORY);
     follows(sgd, (const double[]){0.5, 0.5}, 2);
+}
+END_TEST
+
+/* --- Groups --------------------------------------------------------------------------------------------- */
+
+/* One step of SGD from a = b/x = b/y = 1 with gradients of 1. */
+static void one_step(wg_optimizer *sgd, double a, double x, double y) {
+    wg_scope(tape, "b");
+    const wg_var in_b = wg_add(one("x"), one("y"));
+    wg_scope_end(tape);
+    const wg_var loss = wg_add(one("a"), in_b);
+    wg_minimize(sgd, loss);
+    carry_out(loss);
+    ck_assert_double_eq_tol(now("a"), a, 1e-15);
+    ck_assert_double_eq_tol(now("b/x"), x, 1e-15);
+    ck_assert_double_eq_tol(now("b/y"), y, 1e-15);
+    wg_optimizer_free(sgd);
+}
+
+START_TEST(a_group_has_its_own_rate_and_decay) {
+    wg_optimizer *sgd = wg_sgd(model, 0.5, .weight_decay = 0.25);
+    ck_assert_int_eq(wg_set_group(sgd, "b/*", .rate = 0.5), WG_OK);
+    ck_assert_int_eq(wg_set_group(sgd, "*?y", .rate = WG_ZERO, .weight_decay = WG_ZERO), WG_OK);
+    ck_assert_int_eq(wg_set_group(sgd, "*a*b*", .rate = 7), WG_OK); /* none has that */
+    one_step(sgd, 1 - 0.5 * 1.25, 1 - 0.25 * 1.25, 1);
+}
+END_TEST
+
+START_TEST(a_group_set_again_is_changed) {
+    wg_optimizer *sgd = wg_sgd(model, 0.5);
+    ck_assert_int_eq(wg_set_group(sgd, "b/x", .rate = 0.25), WG_OK);
+    ck_assert_int_eq(wg_set_group(sgd, "b/?", .rate = 0.5), WG_OK);
+    ck_assert_int_eq(wg_set_group(sgd, "b/x", .rate = 2), WG_OK); /* the other still counts */
+    one_step(sgd, 0.5, 0.75, 0.75);
+}
+END_TEST
+
+START_TEST(groups_refuse_what_they_cannot_use) {
+    wg_optimizer *sgd = wg_sgd(model, 0.5);
+    ck_assert_int_eq(wg_set_group(sgd, NULL), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_set_group(sgd, "*", .rate = -1), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_set_group(sgd, "*", .rate = INFINITY), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_set_group(sgd, "*", .weight_decay = NAN), WG_ERROR_ATTRIBUTE);
+    ck_assert_int_eq(wg_set_group(NULL, "*"), WG_ERROR_MEMORY);
+    one_step(sgd, 0.5, 0.5, 0.5);
+}
+END_TEST
+
+/* --- Averages ------------------------------------------------------------------------------------------- */
+
+/* Values 0.5, 0, -0.5 with weights b², b, 1, over their sum. */
+START_TEST(averages_and_parameters_change_places) {
+    wg_optimizer *sgd = wg_sgd(model, 0.5, .average = 0.5);
+    for (int i = 0; i < 3; i++) {
+        const wg_var loss = one("a");
+        wg_minimize(sgd, loss);
+        carry_out(loss);
+    }
+    ck_assert_double_eq(now("a"), -0.5);
+    ck_assert_int_eq(wg_swap_averages(sgd, NULL), WG_OK);
+    ck_assert_double_eq_tol(now("a"), (0.5 * 0.25 - 0.5) / 1.75, 1e-15);
+    const wg_var loss = one("a");
+    ck_assert_int_ne(wg_minimize(sgd, loss), WG_OK);
+    ck_assert_ptr_nonnull(strstr(wg_tape_message(tape), "wg_swap_averages"));
+    wg_tape_recover(tape, NULL);
+    ck_assert_int_eq(wg_swap_averages(sgd, NULL), WG_OK);
+    ck_assert_double_eq(now("a"), -0.5);
+    wg_optimizer_free(sgd);
+}
+END_TEST
+
+START_TEST(without_averages_there_is_nothing_to_swap) {
+    wg_error error = {0};
+    wg_optimizer *sgd = wg_sgd(model, 0.5);
+    ck_assert_int_eq(wg_swap_averages(sgd, &error), WG_ERROR_ATTRIBUTE);
+    ck_assert_ptr_nonnull(strstr(error.message, "average"));
+    ck_assert_int_eq(wg_swap_averages(NULL, NULL), WG_ERROR_MEMORY);
+    wg_optimizer_free(sgd);
 }
 END_TEST
 
@@ -373,20 +498,22 @@ START_TEST(a_plain_state_of_integers_is_an_error_of_every_step) {
 }
 END_TEST
 
-WG_MODEL_SUITE("optim/step", only_what_the_loss_reaches_is_touched,
-               what_is_reached_through_stop_gradient_alone_is_not_touched, frozen_parameters_keep_their_bits,
-               an_adam_step_of_a_parameter_thawed_late_is_a_first_step,
-               a_loss_that_reaches_nothing_is_an_error, a_loss_that_is_not_finite_changes_nothing,
-               a_gradient_that_is_not_finite_changes_nothing, nor_does_it_when_values_are_clipped,
-               nor_does_it_when_the_norm_is_clipped,
-               the_next_step_after_a_refused_one_is_as_if_it_had_not_been, accumulated_gradients_are_added_up,
-               gradients_lost_with_their_tape_are_an_error, a_tape_with_an_error_is_not_updated,
-               a_loss_of_more_elements_is_an_error, no_optimizer_is_an_error_of_the_tape,
-               options_out_of_range_are_errors_of_every_step,
-               a_learning_rate_holds_for_the_steps_recorded_after_it, rates_that_change_cost_no_new_plan,
-               warm_up_rises_linearly_to_the_full_rate,
-               the_cosine_begins_after_the_warm_up_and_ends_at_its_floor,
-               the_stepwise_rate_falls_by_its_decay_at_each_period_after_the_warm_up,
-               schedules_refuse_what_they_cannot_use, an_optimizer_tells_what_it_remembers,
-               plain_states_of_both_types_are_optimised_together,
-               a_plain_state_of_integers_is_an_error_of_every_step)
+WG_MODEL_SUITE(
+    "optim/step", the_line_falls_to_its_floor, the_exponential_rate_falls_by_its_decay_over_each_period,
+    the_rate_of_inverse_time_is_one_over_one_plus_time, one_cycle_goes_up_and_down,
+    a_plateau_lowers_the_rate_when_the_loss_does_not_fall, a_group_has_its_own_rate_and_decay,
+    a_group_set_again_is_changed, groups_refuse_what_they_cannot_use, averages_and_parameters_change_places,
+    without_averages_there_is_nothing_to_swap, only_what_the_loss_reaches_is_touched,
+    what_is_reached_through_stop_gradient_alone_is_not_touched, frozen_parameters_keep_their_bits,
+    an_adam_step_of_a_parameter_thawed_late_is_a_first_step, a_loss_that_reaches_nothing_is_an_error,
+    a_loss_that_is_not_finite_changes_nothing, a_gradient_that_is_not_finite_changes_nothing,
+    nor_does_it_when_values_are_clipped, nor_does_it_when_the_norm_is_clipped,
+    the_next_step_after_a_refused_one_is_as_if_it_had_not_been, accumulated_gradients_are_added_up,
+    gradients_lost_with_their_tape_are_an_error, a_tape_with_an_error_is_not_updated,
+    a_loss_of_more_elements_is_an_error, no_optimizer_is_an_error_of_the_tape,
+    options_out_of_range_are_errors_of_every_step, a_learning_rate_holds_for_the_steps_recorded_after_it,
+    rates_that_change_cost_no_new_plan, warm_up_rises_linearly_to_the_full_rate,
+    the_cosine_begins_after_the_warm_up_and_ends_at_its_floor,
+    the_stepwise_rate_falls_by_its_decay_at_each_period_after_the_warm_up,
+    schedules_refuse_what_they_cannot_use, an_optimizer_tells_what_it_remembers,
+    plain_states_of_both_types_are_optimised_together, a_plain_state_of_integers_is_an_error_of_every_step)

@@ -19,6 +19,11 @@ static wg_state *new_step(void) {
     return step;
 }
 
+static void keep_averages(wg_update_rule *rule) {
+    rule->memory[rule->memory_count++] = (wg_memory_kind){"average", false};
+    rule->memory[rule->memory_count++] = (wg_memory_kind){"average_weight", true};
+}
+
 static wg_optimizer *new_optimizer(const wg_optimizer *like) {
     wg_optimizer *optimizer = malloc(sizeof *optimizer);
     if (!optimizer) return NULL;
@@ -29,6 +34,14 @@ static wg_optimizer *new_optimizer(const wg_optimizer *like) {
                     like->clip_norm, "finite and above 0");
     wg_option_check(optimizer, isfinite(like->clip_value) && like->clip_value >= 0, "clip_value",
                     like->clip_value, "finite and above 0");
+    wg_option_check(optimizer, isfinite(like->clip_layer) && like->clip_layer >= 0, "clip_layer",
+                    like->clip_layer, "finite and above 0");
+    wg_option_check(optimizer, isfinite(like->decay) && like->decay >= 0, "weight_decay", like->decay,
+                    "finite and at least 0");
+    wg_option_check(optimizer, like->average_share >= 0 && like->average_share < 1, "average",
+                    like->average_share < 0 ? like->average_share : 1 - like->average_share,
+                    "at least 0 and below 1");
+    if (like->average_share > 0) keep_averages(&optimizer->rule);
     return optimizer;
 }
 
@@ -92,6 +105,7 @@ void wg_optimizer_free(wg_optimizer *optimizer) {
     if (!optimizer) return;
     for (size_t i = 0; i < optimizer->slot_count; i++) wg_slot_free(&optimizer->slots[i]);
     wg_state_free(optimizer->step);
+    wg_groups_free(optimizer);
     free(optimizer->slots);
     free(optimizer->vars);
     free(optimizer);

@@ -6,7 +6,7 @@
 #include "io/parcel.h"
 #include <wengert/optim.h>
 
-enum { WG_MEMORY_MAX = 4, WG_NUMBER_MAX = 6 };
+enum { WG_MEMORY_MAX = 6, WG_NUMBER_MAX = 4 };
 
 /* A parameter, what is remembered of its past gradients, and its part in the update being recorded. A slot
  * without a state waits: its memory was loaded before its parameter was met. */
@@ -19,11 +19,18 @@ typedef struct wg_slot {
     wg_var next[1 + WG_MEMORY_MAX];  /* what the state and its memory become */
 } wg_slot;
 
-/* An update while it is recorded. Numbers stand on the tape once for each dtype. */
+/* Parameters that are updated in their own way: those whose path the pattern matches. */
+typedef struct wg_group {
+    char *pattern;
+    double rate, decay; /* a factor on the learning rate, and the weight decay */
+} wg_group;
+
+/* An update of one group while it is recorded. Numbers stand on the tape once for each dtype. */
 typedef struct wg_update_record {
     const wg_optimizer *optimizer;
     wg_tape *tape;
     wg_var rate, rate_as[2];          /* the learning rate, f64, and as f32 and f64 */
+    wg_var decay, decay_as[2];        /* the weight decay; without a tape: none */
     wg_var numbers[2][WG_NUMBER_MAX]; /* the rule's, as f32 and as f64 */
     wg_var shrink, shrink_as[2];      /* what clipping by norm multiplies gradients by */
 } wg_update_record;
@@ -50,7 +57,11 @@ typedef struct wg_schedule_plan {
 struct wg_optimizer {
     wg_update_rule rule;
     double numbers[WG_NUMBER_MAX]; /* the rule's coefficients, in an order that it knows */
-    double rate, clip_norm, clip_value;
+    double rate, decay, clip_norm, clip_value, clip_layer;
+    double average_share; /* 1 - average; 0: no averages are kept. Else they are the last two memories */
+    bool is_swapped;      /* the parameters hold their averages, and these the parameters */
+    wg_group *groups;     /* of those that match the last counts */
+    size_t group_count, group_capacity;
     wg_schedule_plan schedule;
     wg_model *model; /* NULL: plain states */
     wg_state *step;  /* updates so far, i64: the model's, or its own */
@@ -62,11 +73,27 @@ struct wg_optimizer {
     wg_error error; /* of the options; every step says it */
 };
 
-/* Coefficient number `index` of the rule, and the learning rate, as scalars of the dtype. */
+/* Coefficient number `index` of the rule, the learning rate, and the weight decay (which is not 0) as scalars
+ * of the dtype. */
 wg_var wg_update_number(wg_update_record *update, int index, wg_dtype dtype);
 wg_var wg_update_rate(wg_update_record *update, wg_dtype dtype);
+wg_var wg_update_decay(wg_update_record *update, wg_dtype dtype);
 
-/* A new optimizer of a model, or of plain states. Takes rule, numbers, rate, clips and error from `like`. */
+/* g + decay w, the gradient with that of decay |w|² / 2; g itself where there is no decay. */
+wg_var wg_update_decayed(wg_update_record *update, wg_var w, wg_var g);
+/* w - rate direction */
+wg_var wg_update_moved(wg_update_record *update, wg_var w, wg_var direction);
+/* The running mean after one more value: mean + share (value - mean). */
+wg_var wg_mean_with(wg_var mean, wg_var share, wg_var value);
+
+/* Initialisers of what wg_optimizer takes from the options that all kinds have. */
+#define WG_OPTIMIZER_COMMON(options, preset_decay)                                                 \
+    .decay = wg_option_or((options).weight_decay, preset_decay), .clip_norm = (options).clip_norm, \
+    .clip_value = (options).clip_value, .clip_layer = (options).clip_layer,                        \
+    .average_share = (options).average > 0 ? 1 - (options).average : (options).average
+
+/* A new optimizer of a model, or of plain states. Takes rule, numbers, rate, decay, clips, average and error
+ * from `like`. */
 wg_optimizer *wg_optimizer_of_model(wg_model *model, const wg_optimizer *like);
 wg_optimizer *wg_optimizer_of_states(wg_state *const *states, int count, const wg_optimizer *like);
 
@@ -75,6 +102,10 @@ void wg_option_check(wg_optimizer *optimizer, bool good, const char *option, dou
 
 /* An option whose default is not 0, where WG_ZERO means 0. */
 double wg_option_or(double value, double preset);
+
+/* group.c: the group of a path; NULL: none. */
+const wg_group *wg_group_of(const wg_optimizer *optimizer, const char *path);
+void wg_groups_free(wg_optimizer *optimizer);
 
 /* schedule.c: the learning rate, f64, from what it is without a schedule and the step, i64. */
 wg_var wg_schedule_rate(wg_tape *tape, const wg_schedule_plan *schedule, double base, wg_var step);

@@ -8,35 +8,28 @@
 #include "optim/optimizer.h"
 #include <wengert/ops.h>
 
-enum { MOMENTUM, DECAY };
-
-static wg_var decayed(wg_update_record *update, wg_var w, wg_var g) {
-    if (update->optimizer->numbers[DECAY] == 0) return g;
-    return (wg_add)(g, (wg_mul)(wg_update_number(update, DECAY, wg_type_of(w).dtype), w));
-}
-
-static wg_var moved(wg_update_record *update, wg_var w, wg_var direction) {
-    return (wg_sub)(w, (wg_mul)(wg_update_rate(update, wg_type_of(w).dtype), direction));
-}
+enum { MOMENTUM };
 
 static void record_plain(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g, const wg_var *memory) {
     (void)memory;
-    slot->next[0] = moved(update, w, decayed(update, w, g));
+    slot->next[0] = wg_update_moved(update, w, wg_update_decayed(update, w, g));
 }
 
 static void record_momentum(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g,
                             const wg_var *memory) {
     const wg_var mu = wg_update_number(update, MOMENTUM, wg_type_of(w).dtype);
-    const wg_var decayed_g = decayed(update, w, g), m = (wg_add)((wg_mul)(mu, memory[0]), decayed_g);
-    slot->next[0] = moved(update, w, m);
+    const wg_var decayed_g = wg_update_decayed(update, w, g),
+                 m = (wg_add)((wg_mul)(mu, memory[0]), decayed_g);
+    slot->next[0] = wg_update_moved(update, w, m);
     slot->next[1] = m;
 }
 
 static void record_nesterov(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g,
                             const wg_var *memory) {
     const wg_var mu = wg_update_number(update, MOMENTUM, wg_type_of(w).dtype);
-    const wg_var decayed_g = decayed(update, w, g), m = (wg_add)((wg_mul)(mu, memory[0]), decayed_g);
-    slot->next[0] = moved(update, w, (wg_add)(decayed_g, (wg_mul)(mu, m)));
+    const wg_var decayed_g = wg_update_decayed(update, w, g),
+                 m = (wg_add)((wg_mul)(mu, memory[0]), decayed_g);
+    slot->next[0] = wg_update_moved(update, w, (wg_add)(decayed_g, (wg_mul)(mu, m)));
     slot->next[1] = m;
 }
 
@@ -44,10 +37,9 @@ static wg_optimizer describe(double rate, const wg_sgd_options *given) {
     WG_OPTIONS_READ(wg_sgd_options, options, given);
     wg_optimizer sgd = {
         .rule = {.name = "sgd", .record = record_plain},
-        .numbers = {[MOMENTUM] = options.momentum, [DECAY] = options.weight_decay},
+        .numbers = {[MOMENTUM] = options.momentum},
         .rate = rate,
-        .clip_norm = options.clip_norm,
-        .clip_value = options.clip_value,
+        WG_OPTIMIZER_COMMON(options, 0),
     };
     if (options.momentum != 0) {
         sgd.rule.record = options.nesterov ? record_nesterov : record_momentum;
@@ -58,8 +50,6 @@ static wg_optimizer describe(double rate, const wg_sgd_options *given) {
                     "at least 0 and below 1");
     wg_option_check(&sgd, options.momentum != 0 || !options.nesterov, "momentum", options.momentum,
                     "above 0 for nesterov");
-    wg_option_check(&sgd, options.weight_decay >= 0 && options.weight_decay < 1e30, "weight_decay",
-                    options.weight_decay, "finite and at least 0");
     return sgd;
 }
 

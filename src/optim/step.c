@@ -147,19 +147,45 @@ wg_var wg_update_number(wg_update_record *update, int index, wg_dtype dtype) {
     return once(number, (wg_scalar)(update->tape, update->optimizer->numbers[index]), dtype);
 }
 
+wg_var wg_update_decay(wg_update_record *update, wg_dtype dtype) {
+    return once(&update->decay_as[at_dtype(dtype)], update->decay, dtype);
+}
+
+wg_var wg_update_decayed(wg_update_record *update, wg_var w, wg_var g) {
+    if (!update->decay.tape) return g;
+    return (wg_add)(g, (wg_mul)(wg_update_decay(update, wg_type_of(w).dtype), w));
+}
+
+wg_var wg_update_moved(wg_update_record *update, wg_var w, wg_var direction) {
+    return (wg_sub)(w, (wg_mul)(wg_update_rate(update, wg_type_of(w).dtype), direction));
+}
+
+wg_var wg_mean_with(wg_var mean, wg_var share, wg_var value) {
+    return (wg_add)(mean, (wg_mul)(share, (wg_sub)(value, mean)));
+}
+
 static wg_var clip_value(wg_var g, double limit) {
     return (wg_maximum)((wg_minimum)(g, (wg_scalar)(g.tape, limit)), (wg_scalar)(g.tape, -limit));
 }
 
-/* Sees to it that gradients are finite, then clips them element by element. Where only their norm counts
- * it is the norm that is checked: it is finite if and only if they are. */
-static void clip_values(wg_optimizer *optimizer) {
-    const bool is_checked_later = optimizer->clip_norm > 0 && optimizer->clip_value == 0;
+/* g times min(1, limit / |g|). */
+static wg_var clip_layer(wg_var g, double limit) {
+    const wg_var most = (wg_scalar)(g.tape, limit);
+    const wg_var norm = (wg_check_finite)((wg_sqrt)((wg_sum)((wg_square)(g), WG_ALL_AXES, NULL)));
+    return (wg_mul)(g, (wg_div)(most, (wg_maximum)(norm, most)));
+}
+
+/* Sees to it that gradients are finite, then clips them element by element, and each as a whole. Where only
+ * the norm of all counts it is the norm that is checked: it is finite if and only if they are. */
+static void clip_each(wg_optimizer *optimizer) {
+    const bool is_checked_later =
+        optimizer->clip_norm > 0 && optimizer->clip_value == 0 && optimizer->clip_layer == 0;
     for (size_t i = 0; i < optimizer->slot_count; i++) {
         wg_var *g = &optimizer->slots[i].gradient;
         if (!g->tape || is_checked_later) continue;
         *g = (wg_check_finite)(*g);
         if (optimizer->clip_value > 0) *g = clip_value(*g, optimizer->clip_value);
+        if (optimizer->clip_layer > 0) *g = clip_layer(*g, optimizer->clip_layer);
     }
 }
 
@@ -196,6 +222,18 @@ static bool make_memory(const wg_update_rule *rule, wg_slot *slot) {
     return good;
 }
 
+/* The mean of the values so far, older ones counting ever less: each weighs `average` times the next. Kingma
+ * & Ba's correction (adam.c) is in the share, so that the mean is right from the first value on. */
+static void record_average(wg_update_record *update, wg_slot *slot, const wg_var *memory) {
+    const int weight_at = update->optimizer->rule.memory_count - 1, average_at = weight_at - 1;
+    const wg_var one = (wg_scalar)(update->tape, 1);
+    const wg_var share = (wg_scalar)(update->tape, update->optimizer->average_share);
+    const wg_var weight = wg_mean_with(memory[weight_at], share, one);
+    const wg_var part = (wg_cast)((wg_div)(share, weight), wg_type_of(slot->next[0]).dtype);
+    slot->next[1 + average_at] = wg_mean_with(memory[average_at], part, slot->next[0]);
+    slot->next[1 + weight_at] = weight;
+}
+
 static void record_slot(wg_update_record *update, wg_slot *slot) {
     const wg_update_rule *rule = &update->optimizer->rule;
     const wg_dtype dtype = wg_type_of(slot->gradient).dtype;
@@ -208,6 +246,7 @@ static void record_slot(wg_update_record *update, wg_slot *slot) {
     if (update->optimizer->clip_norm > 0)
         g = (wg_mul)(g, once(&update->shrink_as[at_dtype(dtype)], update->shrink, dtype));
     rule->record(update, slot, (wg_read)(update->tape, slot->state), g, memory);
+    if (update->optimizer->average_share > 0) record_average(update, slot, memory);
 }
 
 /* Everything has been recorded: from the next evaluation on, states hold their new values. */
@@ -221,15 +260,28 @@ static void assign_all(wg_optimizer *optimizer, wg_var next_step) {
     wg_assign(optimizer->step, next_step);
 }
 
+/* The parameters of one group, or of none. */
+static void record_group(wg_optimizer *optimizer, const wg_group *group, wg_var rate, wg_var shrink) {
+    wg_tape *tape = rate.tape;
+    wg_update_record update = {.optimizer = optimizer, .tape = tape, .rate = rate, .shrink = shrink};
+    const double decay = group ? group->decay : optimizer->decay;
+    if (group && group->rate != 1) update.rate = (wg_mul)(rate, (wg_scalar)(tape, group->rate));
+    if (decay != 0) update.decay = (wg_scalar)(tape, decay);
+    for (size_t i = 0; i < optimizer->slot_count && !wg_tape_status(tape); i++) {
+        wg_slot *slot = &optimizer->slots[i];
+        if (slot->gradient.tape && wg_group_of(optimizer, slot->path) == group) record_slot(&update, slot);
+    }
+}
+
 static void record_update(wg_optimizer *optimizer, wg_tape *tape) {
-    wg_update_record update = {.optimizer = optimizer, .tape = tape};
     const wg_var step = (wg_read)(tape, optimizer->step);
     const wg_var next_step = (wg_add)(step, (wg_full)(tape, WG_I64, WG_SCALAR_SHAPE, 1));
-    update.rate = wg_schedule_rate(tape, &optimizer->schedule, optimizer->rate, step);
-    clip_values(optimizer);
-    if (optimizer->clip_norm > 0) update.shrink = norm_factor(optimizer, tape);
-    for (size_t i = 0; i < optimizer->slot_count && !wg_tape_status(tape); i++)
-        if (optimizer->slots[i].gradient.tape) record_slot(&update, &optimizer->slots[i]);
+    const wg_var rate = wg_schedule_rate(tape, &optimizer->schedule, optimizer->rate, step);
+    clip_each(optimizer);
+    const wg_var shrink = optimizer->clip_norm > 0 ? norm_factor(optimizer, tape) : WG_NONE;
+    record_group(optimizer, NULL, rate, shrink);
+    for (size_t i = 0; i < optimizer->group_count; i++)
+        record_group(optimizer, &optimizer->groups[i], rate, shrink);
     if (!wg_tape_status(tape)) assign_all(optimizer, next_step);
 }
 
@@ -244,6 +296,10 @@ int (wg_update)(wg_optimizer *optimizer) {
     } else if (!isfinite(optimizer->rate) || optimizer->rate < 0) {
         wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: the learning rate is %g; it must be finite and at least 0",
                 optimizer->rule.name, optimizer->rate);
+    } else if (optimizer->is_swapped) {
+        wg_fail(tape, WG_ERROR_ATTRIBUTE,
+                "%s: the parameters hold their averages; wg_swap_averages changes them back",
+                optimizer->rule.name);
     } else {
         wg_scope(tape, optimizer->rule.name);
         record_update(optimizer, tape);

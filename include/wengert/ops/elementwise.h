@@ -18,6 +18,7 @@ WG_API wg_var wg_minimum(wg_var a, wg_var b); /* at a tie the gradient goes to a
 
 WG_API wg_var wg_neg(wg_var x);
 WG_API wg_var wg_abs(wg_var x); /* gradient 0 at 0 */
+WG_API wg_var wg_sign(wg_var x); /* -1, 0 or 1, NaN of NaN; f32 and f64; no gradient flows through it */
 WG_API wg_var wg_exp(wg_var x);
 WG_API wg_var wg_log(wg_var x);
 WG_API wg_var wg_sqrt(wg_var x);
@@ -123,6 +124,7 @@ WG_END_C
 #define wg_minimum(...) WG_AT((wg_minimum)(__VA_ARGS__))
 #define wg_neg(...) WG_AT((wg_neg)(__VA_ARGS__))
 #define wg_abs(...) WG_AT((wg_abs)(__VA_ARGS__))
+#define wg_sign(...) WG_AT((wg_sign)(__VA_ARGS__))
 #define wg_exp(...) WG_AT((wg_exp)(__VA_ARGS__))
 #define wg_log(...) WG_AT((wg_log)(__VA_ARGS__))
 #define wg_sqrt(...) WG_AT((wg_sqrt)(__VA_ARGS__))
