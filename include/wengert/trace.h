@@ -12,6 +12,7 @@
 #define WENGERT_TRACE_H
 
 #include <stdio.h>
+#include <wengert/model.h>
 #include <wengert/tape.h>
 
 WG_BEGIN_C
@@ -34,6 +35,11 @@ WG_API int wg_graph_dot(const wg_tape *tape, const char *path, wg_error *error);
 /* The same as an SVG picture, without the leaves: forward on the left, backward beside it going up, updates on the
  * right. Of a plan with more steps than a picture can show it is WG_ERROR_UNSUPPORTED. */
 WG_API int wg_graph_svg(const wg_tape *tape, const char *path, wg_error *error);
+
+/* Writes the model's layers as a table, in the order in which they compute: what each gives, its parameters, and the
+ * operations of its forward pass. A layer is a scope ("block/fc"); what was recorded in none, and the parameters that
+ * the plan does not use, have rows "-" and "(others)". Returns a wg_status as wg_explain does; a model of NULL has no parameters. */
+WG_API int wg_summary(const wg_model *model, const wg_tape *tape, FILE *stream);
 
 /* --- Times ------------------------------------------------------------------------------------------------------
  *

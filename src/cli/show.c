@@ -8,16 +8,17 @@ enum { WARM_UP = 5, STEPS = 50 };
 
 /* What is asked for. */
 typedef struct views {
-    bool explain, profile;
+    bool explain, summary, profile;
     const char *picture, *graph, *trace;
     size_t budget; /* 0: none */
 } views;
 
 static int usage(FILE *stream) {
     fprintf(stream,
-            "usage: wengert show MODEL [--explain] [--memory FILE.svg] [--graph FILE]\n"
-            "                          [--profile] [--trace FILE.json] [--budget BYTES]\n\n"
+            "usage: wengert show MODEL [--explain] [--summary] [--memory FILE.svg]\n"
+            "                          [--graph FILE] [--profile] [--trace FILE.json] [--budget BYTES]\n\n"
             "  --explain  every step of the plan, as text; so without an option\n"
+            "  --summary  its layers: what they give, their parameters and operations\n"
             "  --memory   every buffer over time, as a picture\n"
             "  --graph    its steps: FILE.svg a picture, else text for Graphviz\n"
             "  --profile  where the time of %d steps goes, as text\n"
@@ -40,6 +41,8 @@ static int show_plan(reference_step *step, const views *asked, wg_error *error) 
     int status = WG_OK;
     if (asked->explain && (status = wg_explain(step->tape, stdout)))
         snprintf(error->message, sizeof error->message, "cannot write the listing");
+    if (!status && asked->summary && (status = wg_summary(step->weights, step->tape, stdout)))
+        snprintf(error->message, sizeof error->message, "cannot write the table");
     if (!status && asked->picture) status = wg_memory_svg(step->tape, asked->picture, error);
     if (!status && asked->graph)
         status =
@@ -88,6 +91,8 @@ int cli_show(int argc, char **argv) {
         if (strcmp(argv[i], "--help") == 0) return usage(stdout);
         if (strcmp(argv[i], "--explain") == 0)
             asked.explain = true;
+        else if (strcmp(argv[i], "--summary") == 0)
+            asked.summary = true;
         else if (strcmp(argv[i], "--profile") == 0)
             asked.profile = true;
         else if ((file = file_of("--memory", argc, argv, &i)))
@@ -102,14 +107,15 @@ int cli_show(int argc, char **argv) {
             return usage(stderr);
     }
     const bool runs = asked.profile || asked.trace;
-    asked.explain |= !asked.picture && !asked.graph && !runs;
+    asked.explain |= !asked.summary && !asked.picture && !asked.graph && !runs;
     if (!model) return usage(stderr);
     wg_error error = {0};
     reference_step step = {0};
     wg_engine *engine = wg_engine_new(&error);
     int status = engine ? reference_open(&step, model, WG_F32, engine, &error) : error.status;
     if (!status && asked.budget) wg_set_memory_budget(step.tape, asked.budget);
-    if (!status && (asked.explain || asked.picture || asked.graph)) status = show_plan(&step, &asked, &error);
+    if (!status && (asked.explain || asked.summary || asked.picture || asked.graph))
+        status = show_plan(&step, &asked, &error);
     if (!status && runs) status = show_times(&step, &asked, &error);
     if (engine) reference_close(&step);
     wg_engine_free(engine);
