@@ -157,6 +157,66 @@ START_TEST(glorot_has_variance_two_over_both_fans) {
 }
 END_TEST
 
+START_TEST(lecun_has_variance_one_over_fan_in) {
+    draws(WG_LECUN_UNIFORM, 1.0 / 400, true);
+    draws(WG_LECUN_NORMAL, 1.0 / 400, false);
+}
+END_TEST
+
+START_TEST(plain_distributions_take_no_notice_of_the_shape) {
+    draws(WG_INIT_UNIFORM, 1.0 / 3, true);
+    draws(WG_INIT_NORMAL, 1, false);
+}
+END_TEST
+
+/* Of the standard normal distribution cut at a = 2 the variance is 1 - 2 a φ(a) / (2 Φ(a) - 1) = 0.7737413.
+ */
+START_TEST(a_truncated_normal_distribution_ends_at_two) {
+    wg_parameter(model, tape, "w", WG_SHAPE(40000), .init = WG_INIT_TRUNCATED, .dtype = WG_F64, .scale = 0.5);
+    double sum = 0, squares = 0, largest = 0;
+    for (int i = 0; i < 40000; i++) {
+        const double x = 2 * wg_tensor_get(values(model, "w"), i);
+        sum += x;
+        squares += x * x;
+        largest = fmax(largest, fabs(x));
+    }
+    ck_assert_double_eq_tol(sum / 40000, 0, 0.02);
+    ck_assert_double_eq_tol(squares / 40000, 0.7737413, 0.02);
+    ck_assert(largest <= 2 && largest > 1.99);
+}
+END_TEST
+
+/* The largest deviation of the products of rows (or columns) from those of orthogonal ones of length 3. */
+static double skew(const char *name, int count, int length, int row_step, int column_step) {
+    double worst = 0;
+    for (int a = 0; a < count; a++)
+        for (int b = 0; b < count; b++) {
+            double product = 0;
+            for (int i = 0; i < length; i++)
+                product += wg_tensor_get(values(model, name), a * row_step + i * column_step) *
+                           wg_tensor_get(values(model, name), b * row_step + i * column_step);
+            worst = fmax(worst, fabs(product - (a == b ? 9 : 0)));
+        }
+    return worst;
+}
+
+START_TEST(orthogonal_rows_or_columns_are_so) {
+    wg_parameter(model, tape, "wide", WG_SHAPE(6, 2, 5), .init = WG_ORTHOGONAL, .dtype = WG_F64, .scale = 3);
+    wg_parameter(model, tape, "tall", WG_SHAPE(9, 7), .init = WG_ORTHOGONAL, .dtype = WG_F64, .scale = 3);
+    wg_parameter(model, tape, "none", WG_SHAPE(0, 7), .init = WG_ORTHOGONAL);
+    wg_parameter(model, tape, "one", WG_SCALAR_SHAPE, .init = WG_ORTHOGONAL);
+    ck_assert_double_lt(skew("wide", 6, 10, 10, 1), 1e-14);
+    ck_assert_double_lt(skew("tall", 7, 9, 1, 7), 1e-14);
+    ck_assert_double_eq(fabs(wg_tensor_get(values(model, "one"), 0)), 1);
+}
+END_TEST
+
+START_TEST(a_scale_that_is_not_finite_is_an_error) {
+    wg_parameter(model, tape, "x", WG_SHAPE(2), .init = WG_INIT_NORMAL, .scale = INFINITY);
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "parameter \"x\": scale is inf; it must be finite");
+}
+END_TEST
+
 START_TEST(zeros_and_ones_are_what_they_say) {
     assert_values(wg_parameter(model, tape, "d", WG_SHAPE(2)), 0, 0, 0);
     assert_values(wg_parameter(model, tape, "z", WG_SHAPE(2), .init = WG_INIT_ZEROS), 0, 0, 0);
@@ -226,6 +286,9 @@ WG_MODEL_SUITE("nn/model", a_parameter_has_the_scopes_path, a_name_met_again_is_
                another_dtype_is_an_error_that_names_both, what_is_no_parameter_is_an_error,
                a_tape_with_an_error_makes_no_parameter, parameters_are_walked_in_the_order_of_their_paths,
                initial_values_depend_on_seed_path_and_element_alone, he_has_variance_two_over_fan_in,
-               glorot_has_variance_two_over_both_fans, zeros_and_ones_are_what_they_say,
-               freezing_goes_by_whole_names, the_last_word_on_a_parameter_counts_also_for_those_met_later,
+               lecun_has_variance_one_over_fan_in, plain_distributions_take_no_notice_of_the_shape,
+               a_truncated_normal_distribution_ends_at_two, orthogonal_rows_or_columns_are_so,
+               a_scale_that_is_not_finite_is_an_error, glorot_has_variance_two_over_both_fans,
+               zeros_and_ones_are_what_they_say, freezing_goes_by_whole_names,
+               the_last_word_on_a_parameter_counts_also_for_those_met_later,
                a_model_begins_in_training_at_step_zero, no_model_is_harmless)

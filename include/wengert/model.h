@@ -49,13 +49,21 @@ typedef enum wg_init {
     WG_HE_UNIFORM,         /* variance 2 / fan_in, which relu keeps: He et al. 2015, arXiv:1502.01852 */
     WG_HE_NORMAL,
     WG_GLOROT_UNIFORM,     /* variance 2 / (fan_in + fan_out): Glorot & Bengio 2010, AISTATS */
-    WG_GLOROT_NORMAL
+    WG_GLOROT_NORMAL,
+    WG_LECUN_UNIFORM,      /* variance 1 / fan_in, for selu and tanh: LeCun et al. 1998, Efficient BackProp */
+    WG_LECUN_NORMAL,
+    WG_ORTHOGONAL,         /* rows orthonormal (first axis by all others), or columns where there are fewer of them:
+                              Saxe, McClelland & Ganguli 2014, arXiv:1312.6120 */
+    WG_INIT_UNIFORM,       /* between -1 and 1 */
+    WG_INIT_NORMAL,        /* variance 1 */
+    WG_INIT_TRUNCATED      /* the same, drawn from what lies within 2 of 0 */
 } wg_init;
 
 typedef struct wg_parameter_options {
     WG_OPTIONS_HEAD;
     wg_init init WG_DEFAULT_;
     wg_dtype dtype WG_DEFAULT_; /* f32 (the default) or f64 */
+    double scale WG_DEFAULT_;   /* a factor on the initial values; default 1 */
 } wg_parameter_options;
 
 /* The parameter of that name within the tape's scope, as a var of this tape. Its initial values depend

@@ -166,12 +166,13 @@ bool wg_path_join(char path[WG_PATH_SIZE], wg_tape *tape, const char *name) {
     return true;
 }
 
-static int make_parameter(wg_model *model, const char *path, const wg_type *type, wg_init init,
-                          wg_error *error) {
+static int make_parameter(wg_model *model, const char *path, const wg_type *type,
+                          const wg_parameter_options *options, wg_error *error) {
     wg_tensor *initial = wg_tensor_of_type(type, error);
     if (!initial) return error->status;
-    wg_init_fill(initial, init, model->seed, path);
-    wg_state *state = wg_state_new(initial, error);
+    const double scale = options->scale != 0 ? options->scale : 1;
+    const int filled = wg_init_fill(initial, options->init, scale, model->seed, path, error);
+    wg_state *state = filled == WG_OK ? wg_state_new(initial, error) : NULL;
     wg_tensor_free(initial);
     if (!state) return error->status;
     const int status = wg_model_add(model, path, state, true, error);
@@ -206,15 +207,18 @@ wg_var (wg_parameter)(wg_model *model, wg_tape *tape, const char *name, const wg
     if (!wg_dtype_real(dtype))
         return wg_fail(tape, WG_ERROR_DTYPE, "parameter \"%s\": its dtype is %s; f32 or f64 are taken", path,
                        wg_dtype_name(dtype));
-    if (options.init > WG_GLOROT_NORMAL)
+    if (options.init > WG_INIT_TRUNCATED)
         return wg_fail(tape, WG_ERROR_ATTRIBUTE, "parameter \"%s\": there is no initialisation %d", path,
                        (int)options.init);
+    if (options.scale - options.scale != 0)
+        return wg_fail(tape, WG_ERROR_ATTRIBUTE, "parameter \"%s\": scale is %g; it must be finite", path,
+                       options.scale);
     if (wg_type_make(&type, dtype, shape, &error))
         return wg_fail(tape, error.status, "parameter \"%s\": %.400s", path, error.message);
 
     bool found;
     const size_t place = wg_model_place(model, path, &found);
-    if (!found && make_parameter(model, path, &type, options.init, &error))
+    if (!found && make_parameter(model, path, &type, &options, &error))
         return wg_fail(tape, error.status, "parameter \"%s\": %.400s", path, error.message);
     wg_entry *entry = model->entries[place];
     if (!entry_fits(entry, tape, &type)) return (wg_read)(tape, NULL);

@@ -43,7 +43,8 @@ int wg_model_add(wg_model *model, const char *path, wg_state *state, bool met, w
 void wg_model_empty(wg_model *model);
 
 /* init.c: fills a tensor of f32 or f64 with initial values. */
-void wg_init_fill(wg_tensor *tensor, wg_init init, uint64_t seed, const char *path);
+int wg_init_fill(wg_tensor *tensor, wg_init init, double scale, uint64_t seed, const char *path,
+                 wg_error *error);
 
 /* --- save.c: models in files ------------------------------------------------------------------- */
 
