@@ -49,6 +49,13 @@ static int64_t count_of(const wg_type *x, const wg_axes *axes) {
     return reduction_of(x, reduced_axes(axes)).count;
 }
 
+static int infer_deviation(wg_infer *infer) {
+    const double correction = ((const var_attributes *)infer->attributes)->correction;
+    if (correction != correction)
+        return wg_infer_fail(infer, WG_ERROR_ATTRIBUTE, "correction is NaN; it must be a number");
+    return infer_real(infer);
+}
+
 static int infer_norm(wg_infer *infer) {
     const int status = infer_real(infer);
     const norm_attributes *a = infer->attributes;
@@ -241,8 +248,8 @@ static void bool_samples(wg_sampler *s) {
         .samples = cases,                                                                                    \
     };
 COMPOSED(var, "y[k] = sum_r (x[k, r] - mean[k])^2 / (n - correction)", NULL, "var", var_schema, var_attributes,
-         infer_real, deviation_samples, 0)
-COMPOSED(std, "y[k] = sqrt(var[k])", NULL, "std", var_schema, var_attributes, infer_real, deviation_samples, 0)
+         infer_deviation, deviation_samples, 0)
+COMPOSED(std, "y[k] = sqrt(var[k])", NULL, "std", var_schema, var_attributes, infer_deviation, deviation_samples, 0)
 COMPOSED(norm, "y[k] = (sum_r |x[k, r]|^p)^(1/p)", "ReduceL2", "linalg.vector_norm", norm_schema, norm_attributes,
          infer_norm, norm_samples, 0)
 COMPOSED(logsumexp, "y[k] = log(sum_r exp(x[k, r]))", "ReduceLogSumExp", "logsumexp", schema, reduce_attributes,

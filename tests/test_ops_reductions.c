@@ -312,6 +312,14 @@ START_TEST(indices_that_do_not_belong_to_x) {
 }
 END_TEST
 
+START_TEST(a_correction_that_is_no_number) {
+    wg_variance(counted(WG_SHAPE(3)), WG_ALL_AXES, .correction = NAN);
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "var: correction is NaN; it must be a number");
+    wg_std(counted(WG_SHAPE(3)), WG_ALL_AXES, .correction = NAN);
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "std: correction is NaN; it must be a number");
+}
+END_TEST
+
 START_TEST(an_index_out_of_range) {
     wg_var x = counted(WG_SHAPE(2, 3)), y = F64(1, 2);
     assert_values(named("max_gather", "axes=1", x, I64(2, 0)), 0, 2, 3);
@@ -412,7 +420,7 @@ START_TEST(any_of_nothing_is_false_and_all_of_nothing_true) {
 END_TEST
 
 WG_TAPE_SUITE("ops/reductions", the_gradient_of_a_product_is_exact_with_zeros,
-    scans_run_both_ways_with_or_without_the_element_itself,
+              scans_run_both_ways_with_or_without_the_element_itself,
               variance_of_equal_large_numbers_is_zero_and_so_is_the_gradient_of_their_deviation,
               norm_at_zero_has_gradient_zero_and_large_numbers_do_not_overflow,
               logsumexp_is_right_far_out_and_of_infinities, any_of_nothing_is_false_and_all_of_nothing_true,
@@ -429,4 +437,5 @@ WG_TAPE_SUITE("ops/reductions", the_gradient_of_a_product_is_exact_with_zeros,
               the_largest_is_found_in_every_place, the_first_nan_is_larger_than_any_number,
               whole_numbers_have_a_largest_too, the_gradient_of_a_largest_goes_to_the_first_of_equals,
               an_axis_that_there_is_not, an_axis_named_twice, the_largest_of_nothing,
-              a_dtype_that_cannot_be_reduced, indices_that_do_not_belong_to_x, an_index_out_of_range)
+              a_dtype_that_cannot_be_reduced, indices_that_do_not_belong_to_x, a_correction_that_is_no_number,
+              an_index_out_of_range)
