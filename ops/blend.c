@@ -29,11 +29,11 @@ static wg_var addcmul_expand(wg_tape *tape, const wg_var *inputs, const void *at
     return wg_add(inputs[0], value == 1 ? product : wg_mul(wg_scalar(tape, value), product));
 }
 
-/* scale_cotangent is the product that is 0 where a is. */
+/* scale_cotangent is the product that is 0 where a is. Where b is NaN, so are y and both gradients. */
 static wg_var xlogy_expand(wg_tape *tape, const wg_var *inputs, const void *attributes) {
     (void)tape, (void)attributes;
     wg_var a = inputs[0], b = inputs[1];
-    return wg_where(wg_equal(b, b), wg_scale_cotangent(a, wg_log(b)), b);
+    return wg_where(wg_equal(b, b), wg_scale_cotangent(a, wg_log(b)), wg_mul(wg_add(a, b), b));
 }
 
 typedef struct {

@@ -61,6 +61,13 @@ START_TEST(xlogy_is_zero_where_the_factor_is) {
 }
 END_TEST
 
+START_TEST(gradients_of_xlogy_are_nan_where_the_number_is) {
+    wg_var x = F64(0, 3), y = F64(NAN, NAN);
+    assert_values(gradient(wg_xlogy(x, y), x), 0, NAN, NAN);
+    assert_values(gradient(wg_xlogy(x, y), y), 0, NAN, NAN);
+}
+END_TEST
+
 START_TEST(copysign_takes_the_sign_of_minus_zero) {
     assert_values(wg_copysign(F64(1, -2, 3), F64(-0.0, 0.0, -5)), 0, -1, 2, -3);
     wg_var a = F64(1, -2, 0), b = F64(-1, -1, -1);
@@ -95,6 +102,6 @@ WG_TAPE_SUITE("ops/binary", fmod_has_the_sign_of_the_dividend_remainder_that_of_
               gradient_of_a_remainder_for_the_divisor_is_the_whole_quotient_taken,
               a_remainder_by_a_whole_zero_fails_the_run, hypot_neither_overflows_nor_loses_what_is_small,
               logaddexp_is_right_far_out_and_at_infinities, xlogy_is_zero_where_the_factor_is,
-              copysign_takes_the_sign_of_minus_zero,
+              gradients_of_xlogy_are_nan_where_the_number_is, copysign_takes_the_sign_of_minus_zero,
               gradient_of_copysign_is_that_of_the_sign_however_small_the_number,
               lerp_reaches_both_ends_exactly, logic_takes_any_dtype_and_nan_is_true)
