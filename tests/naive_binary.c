@@ -34,6 +34,10 @@ NUMBERS(hypot_of) {
     UNUSED;
     return hypotl(x[0], x[1]);
 }
+NUMBERS(atan2_of) {
+    UNUSED;
+    return atan2l(x[0], x[1]);
+}
 NUMBERS(copysign_of) {
     UNUSED;
     return copysignl(x[0], x[1]);
@@ -75,6 +79,7 @@ NUMBERS(xlogy_of) {
 DEFINE(fmod_, fmod_of, 0, SAME)
 DEFINE(remainder_, remainder_of, 1, SAME)
 DEFINE(hypot_, hypot_of, 4, SAME)
+DEFINE(atan2_, atan2_of, 4, SAME)
 DEFINE(copysign_, copysign_of, 0, SAME)
 DEFINE(logaddexp_, logaddexp_of, 8, SAME)
 DEFINE(logical_and, and_of, 0, WG_BOOL)
@@ -88,6 +93,7 @@ const naive_entry naive_binary[] = {
     {"fmod", fmod_},
     {"remainder", remainder_},
     {"hypot", hypot_},
+    {"atan2", atan2_},
     {"copysign", copysign_},
     {"logaddexp", logaddexp_},
     {"logical_and", logical_and},

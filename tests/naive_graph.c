@@ -66,8 +66,8 @@ static void linear(propagation *p) {
     free_outputs(&other);
 }
 
-/* Linear in input 0 with weights of any sign, whose sizes the definition gives; real numbers after it, if there are
- * any, are places: where those are not known nothing can be said. */
+/* Linear in input 0 with weights of any sign, whose sizes the definition gives; real numbers after it, if
+ * there are any, are places: where those are not known nothing can be said. */
 static void weighted(propagation *p) {
     naive_real *replaced[NAIVE_INPUTS] = {(naive_real *)p->errors[0]};
     naive_call other;
@@ -291,6 +291,14 @@ ELEMENT_RULE(larger_of_errors) {
 ELEMENT_RULE(copied_sign) {
     UNUSED;
     return fabsl(a.x[1]) > a.e[1] ? a.e[0] : 2 * (fabsl(a.x[0]) + a.e[0]);
+}
+/* Moved by a vector of length e, a point at a distance r turns by no more than asin(e / r); on the ray of ±π
+ * it may turn all round. */
+ELEMENT_RULE(angle) {
+    UNUSED;
+    const naive_real length = hypotl(a.x[0], a.x[1]), e = hypotl(a.e[0], a.e[1]);
+    if (e == 0) return 0;
+    return e >= length || (a.x[1] < a.e[1] && fabsl(a.x[0]) <= a.e[0]) ? INFINITY : asinl(e / length);
 }
 ELEMENT_RULE(logic) {
     UNUSED;
@@ -744,6 +752,7 @@ static const struct {
     {"logical_not", NULL, sign},
     {"standardize", standardize, NULL},
     {"standardize_grad", standardize_grad, NULL},
+    {"atan2", NULL, angle},
 };
 
 static int find_rule(const char *name) {

@@ -307,13 +307,47 @@ START_TEST(pow_has_the_special_cases_of_c99) {
 }
 END_TEST
 
+/* --- atan2 */
+
+static double worst_of_atan2(double y, double x, double *f32) {
+    const double error = ulps_f32(wg_atan2_f32((float)y, (float)x), atan2l((float)y, (float)x));
+    if (!(error <= *f32)) *f32 = error;
+    return ulps_f64(wg_atan2_f64(y, x), atan2l(y, x));
+}
+
+START_TEST(atan2_keeps_its_error_bound) {
+    double worst = 0, worst_f32 = 0, at[2] = {0};
+    for (int i = 0; i < 3 * DRAWS; i++) {
+        double y = uniform(-1, 1), x = uniform(-1, 1);
+        if (i % 3 == 1) x = wg_of_bits_f64(random_bits()), y = x * uniform(-1, 1);
+        if (i % 3 == 2) y = wg_of_bits_f64(random_bits()), x = wg_of_bits_f64(random_bits());
+        const double error = worst_of_atan2(y, x, &worst_f32);
+        if (!(error <= worst)) worst = error, at[0] = y, at[1] = x;
+    }
+    ck_assert_msg(worst <= 1.5, "atan2(%a, %a) is wrong by %g ulp", at[0], at[1], worst);
+    ck_assert_msg(worst_f32 <= 0.51, "f32 atan2 is wrong by %g ulp", worst_f32);
+}
+END_TEST
+
+START_TEST(atan2_is_right_at_special_numbers) {
+    double worst_f32 = 0;
+    for (int i = 0; i < SPECIALS * SPECIALS; i++) {
+        const double y = special(i / SPECIALS), x = special(i % SPECIALS);
+        const double error = worst_of_atan2(y, x, &worst_f32);
+        if (!(error <= 1.5) || !(worst_f32 <= 0.51))
+            ck_abort_msg("atan2(%a, %a) is wrong by %g ulp, f32 by %g", y, x, error, worst_f32);
+    }
+}
+END_TEST
+
 /* --- The same bits everywhere */
 
 enum { COUNT = 20011 };
-static const char *const ops[] = {
-    "exp",   "log",   "sin",   "cos",  "tanh",  "sigmoid", "sqrt",    "pow",   "relu", "maximum", "div",
-    "exp2",  "expm1", "log1p", "log2", "rsqrt", "tan",     "asin",    "acos",  "atan", "sinh",    "cosh",
-    "asinh", "acosh", "atanh", "erf",  "erfc",  "lgamma",  "digamma", "floor", "ceil", "round",   "trunc"};
+static const char *const ops[] = {"exp",     "log",   "sin",     "cos",   "tanh",  "sigmoid", "sqrt",
+                                  "pow",     "relu",  "maximum", "div",   "exp2",  "expm1",   "log1p",
+                                  "log2",    "rsqrt", "tan",     "asin",  "acos",  "atan",    "sinh",
+                                  "cosh",    "asinh", "acosh",   "atanh", "erf",   "erfc",    "lgamma",
+                                  "digamma", "floor", "ceil",    "round", "trunc", "atan2"};
 enum { OPS = sizeof ops / sizeof *ops };
 
 typedef struct {
@@ -405,5 +439,6 @@ WG_SUITE("kernels/maths", f64_functions_keep_their_error_bounds, f32_functions_k
          nan_goes_through_and_zero_keeps_its_sign, sin_and_cos_are_right_at_huge_arguments,
          far_and_near_reduction_of_arguments_agree, fmod_is_that_of_the_c_library_to_the_bit,
          the_gamma_family_keeps_its_error_bound, the_gamma_family_has_its_poles_and_limits,
-         pow_keeps_its_error_bound, pow_has_the_special_cases_of_c99,
-         every_instruction_set_gives_the_same_bits, bits_do_not_depend_on_how_the_work_is_cut)
+         pow_keeps_its_error_bound, pow_has_the_special_cases_of_c99, atan2_keeps_its_error_bound,
+         atan2_is_right_at_special_numbers, every_instruction_set_gives_the_same_bits,
+         bits_do_not_depend_on_how_the_work_is_cut)

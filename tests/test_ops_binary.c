@@ -68,6 +68,31 @@ START_TEST(gradients_of_xlogy_are_nan_where_the_number_is) {
 }
 END_TEST
 
+/* C99 F.9.1.4, in quarters of π. */
+START_TEST(atan2_has_the_special_cases_of_c99) {
+    const double quarter = 0.78539816339744830962;
+    wg_var a = F64(0, -0.0, 0, -0.0, 0, -2, 2, -2, 1, 1, INFINITY, -INFINITY, INFINITY, -INFINITY, NAN, 0);
+    wg_var b =
+        F64(-0.0, -0.0, -3, -3, 0, 0, -0.0, -0.0, -INFINITY, INFINITY, 5, 5, INFINITY, -INFINITY, 1, NAN);
+    wg_var y = wg_div(wg_atan2(a, b), wg_scalar(tape, quarter));
+    assert_values(y, 0, 4, -4, 4, -4, 0, -2, 2, -2, 4, 0, 2, -2, 1, -3, NAN, NAN);
+    wg_var signs = wg_div(wg_scalar(tape, 1), wg_atan2(F32(0, -0.0f, -1), F32(0, 0, INFINITY)));
+    assert_values(signs, 0, INFINITY, -INFINITY, -INFINITY);
+}
+END_TEST
+
+START_TEST(gradient_of_atan2_neither_overflows_nor_loses_what_is_small) {
+    wg_var a = F32(0x3p100f, 0, -0.0f, 1, 2), b = F32(0x4p100f, 0, -0.0f, -INFINITY, INFINITY);
+    assert_values(gradient(wg_atan2(a, b), a), 1e-38, 0x4p-100 / 25, 0, 0, 0, 0);
+    assert_values(gradient(wg_atan2(a, b), b), 1e-38, -0x3p-100 / 25, 0, 0, 0, 0);
+    wg_var x = F32(0x3p-100f), y = F32(0x4p-100f);
+    assert_values(gradient(wg_atan2(x, y), x), 0x1p78, 0x4p100 / 25);
+    assert_values(gradient(wg_atan2(x, y), y), 0x1p78, -0x3p100 / 25);
+    wg_var zero = F64(0, -0.0);
+    assert_values(gradient(gradient(wg_atan2(zero, zero), zero), zero), 0, 0, 0);
+}
+END_TEST
+
 START_TEST(copysign_takes_the_sign_of_minus_zero) {
     assert_values(wg_copysign(F64(1, -2, 3), F64(-0.0, 0.0, -5)), 0, -1, 2, -3);
     wg_var a = F64(1, -2, 0), b = F64(-1, -1, -1);
@@ -102,6 +127,8 @@ WG_TAPE_SUITE("ops/binary", fmod_has_the_sign_of_the_dividend_remainder_that_of_
               gradient_of_a_remainder_for_the_divisor_is_the_whole_quotient_taken,
               a_remainder_by_a_whole_zero_fails_the_run, hypot_neither_overflows_nor_loses_what_is_small,
               logaddexp_is_right_far_out_and_at_infinities, xlogy_is_zero_where_the_factor_is,
-              gradients_of_xlogy_are_nan_where_the_number_is, copysign_takes_the_sign_of_minus_zero,
+              gradients_of_xlogy_are_nan_where_the_number_is, atan2_has_the_special_cases_of_c99,
+              gradient_of_atan2_neither_overflows_nor_loses_what_is_small,
+              copysign_takes_the_sign_of_minus_zero,
               gradient_of_copysign_is_that_of_the_sign_however_small_the_number,
               lerp_reaches_both_ends_exactly, logic_takes_any_dtype_and_nan_is_true)

@@ -61,6 +61,7 @@ WG_INLINE double wg_abs_f64(double x) { return __builtin_fabs(x); }
 #define wm_asin WG_TYPED(wg_asin)
 #define wm_acos WG_TYPED(wg_acos)
 #define wm_atan WG_TYPED(wg_atan)
+#define wm_atan2 WG_TYPED(wg_atan2)
 #define wm_sinh WG_TYPED(wg_sinh)
 #define wm_cosh WG_TYPED(wg_cosh)
 #define wm_asinh WG_TYPED(wg_asinh)

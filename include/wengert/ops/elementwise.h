@@ -101,6 +101,8 @@ WG_API wg_var wg_fmod(wg_var a, wg_var b);
 WG_API wg_var wg_remainder(wg_var a, wg_var b);
 
 WG_API wg_var wg_hypot(wg_var a, wg_var b);     /* sqrt(a² + b²) without overflow; gradient 0 at (0, 0) */
+/* The angle of the point (b, a), in -π … π, in all quadrants and at signed zeros as C99 atan2(a, b). Gradient 0 at (0, 0). */
+WG_API wg_var wg_atan2(wg_var a, wg_var b);
 WG_API wg_var wg_copysign(wg_var a, wg_var b);  /* |a| with the sign of b, that of -0 too; gradient 0 where a is 0 */
 WG_API wg_var wg_logaddexp(wg_var a, wg_var b); /* log(exp(a) + exp(b)) without overflow */
 WG_API wg_var wg_xlogy(wg_var a, wg_var b);     /* a log(b), and 0 where a is 0 */
@@ -173,6 +175,7 @@ WG_END_C
 #define wg_fmod(...) WG_AT((wg_fmod)(__VA_ARGS__))
 #define wg_remainder(...) WG_AT((wg_remainder)(__VA_ARGS__))
 #define wg_hypot(...) WG_AT((wg_hypot)(__VA_ARGS__))
+#define wg_atan2(...) WG_AT((wg_atan2)(__VA_ARGS__))
 #define wg_copysign(...) WG_AT((wg_copysign)(__VA_ARGS__))
 #define wg_logaddexp(...) WG_AT((wg_logaddexp)(__VA_ARGS__))
 #define wg_xlogy(...) WG_AT((wg_xlogy)(__VA_ARGS__))

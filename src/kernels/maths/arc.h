@@ -1,8 +1,11 @@
-/* arc — asin, acos, atan; f32 is computed in f64.
+/* arc — asin, acos, atan, atan2; f32 is computed in f64.
  *
  * asin(x) = x + x³ P(x²) for |x| <= 1/2, else π/2 - 2 asin(sqrt((1 - |x|) / 2)) with the root in two parts.
  * atan(x) = c + t + t³ Q(t²), |t| <= sqrt(2) - 1: t is x, (x - 1) / (x + 1) or -1 / x in two parts, and c is
- * 0, π/4 or π/2. P and Q at Chebyshev nodes, errors 2^-57.9 and 2^-62.3. */
+ * 0, π/4 or π/2. P and Q at Chebyshev nodes, errors 2^-57.9 and 2^-62.3.
+ *
+ * atan2(y, x) = c ± atan(smaller / larger of |y| and |x|) with the sign of y; c is 0, π/2 or π in two parts.
+ * The quotient of two zeros counts as 0, that of two infinities as 1, as C99 has it. */
 #ifndef WG_KERNELS_MATHS_ARC_H
 #define WG_KERNELS_MATHS_ARC_H
 
@@ -98,8 +101,20 @@ WG_INLINE double wg_atan_f64(double x) {
     const double bounded = size == WG_INFINITY_F64 ? WG_HALF_PI_HIGH : y;
     return ((x != x) | (x == 0)) ? x : wg_copysign_f64(bounded, x);
 }
+WG_INLINE double wg_atan2_f64(double y, double x) {
+    const double a = __builtin_fabs(y), b = __builtin_fabs(x);
+    const bool steep = a > b, left = wg_copysign_f64(1, x) < 0;
+    const double least = steep ? b : a, most = steep ? a : b;
+    const double quotient = most == 0 ? 0 : least == WG_INFINITY_F64 ? 1 : least / most;
+    const double t = wg_atan_f64(quotient), turned = steep != left ? -t : t;
+    const double base = steep ? WG_HALF_PI_HIGH : left ? 2 * WG_HALF_PI_HIGH : 0;
+    const double base_low = steep ? WG_HALF_PI_LOW : left ? 2 * WG_HALF_PI_LOW : 0;
+    const double angle = base + (turned + base_low);
+    return ((y != y) | (x != x)) ? y + x : wg_copysign_f64(angle, y);
+}
 WG_INLINE float wg_asin_f32(float x) { return (float)wg_asin_f64(x); }
 WG_INLINE float wg_acos_f32(float x) { return (float)wg_acos_f64(x); }
 WG_INLINE float wg_atan_f32(float x) { return (float)wg_atan_f64(x); }
+WG_INLINE float wg_atan2_f32(float y, float x) { return (float)wg_atan2_f64(y, x); }
 
 #endif
