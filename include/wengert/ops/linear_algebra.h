@@ -13,8 +13,50 @@ typedef struct wg_matmul_options {
 /* Matrix product over the last two axes, earlier ones broadcast; vectors as numpy.matmul has them. */
 WG_API wg_var wg_matmul(wg_var a, wg_var b, const wg_matmul_options *options);
 
+/* --- Products, composed of matmul, mul and sum; f32, f64, i32 and i64 -------------------------------- */
+
+/* As numpy.dot: over the last axis of a and the last but one of b (the only one of a vector), [..., k] and
+ * [..., k, n] to [..., ..., n], no axis broadcasting; of a scalar its multiple. torch.dot is that of two
+ * vectors. */
+WG_API wg_var wg_dot(wg_var a, wg_var b);
+/* All products of an element of a and one of b, [n] and [m] to [n, m]; others are read as vectors, as
+ * numpy.outer does (torch.outer takes vectors). */
+WG_API wg_var wg_outer(wg_var a, wg_var b);
+/* Each element of a times b as a block: an axis of extent m in a and n in b has m n. Axes of extent 1 are put
+ * before those of the one that has fewer. numpy.kron, torch.kron. */
+WG_API wg_var wg_kron(wg_var a, wg_var b);
+
+/* x weight^T + bias, x [..., in], weight [out, in], bias [out] (WG_NONE: none), y [..., out]; a weight [in]
+ * makes y [...]. Op `linear`, torch.nn.functional.linear; wg_linear is the layer that has the two. */
+WG_API wg_var wg_affine(wg_var x, wg_var weight, wg_var bias);
+/* y[..., o] = x1[..., i] weight[o, i, j] x2[..., j] + bias[o], x1 and x2 alike but for their last axes, no
+ * bias with WG_NONE. torch.nn.functional.bilinear. */
+WG_API wg_var wg_bilinear(wg_var x1, wg_var x2, wg_var weight, wg_var bias);
+
+/* Sums of products by names of axes, "ij,jk->ik": y[i, k] = sum_j a[i, j] b[j, k]. Letters A … Z and a … z
+ * name the axes of each operand; an index named twice in an operand is a diagonal, one that the result has
+ * not is summed. "..." stands for further axes, which broadcast. Without "->" the result has those, then the
+ * indices that are met once, in the order of the alphabet. An extent of 1 broadcasts to others of its index,
+ * as in NumPy and PyTorch; axes of an ellipsis that the result has not are summed, as in PyTorch (NumPy
+ * refuses). Up to 32 operands, a list closed by WG_END_: up to 8 in the cheapest order there is, more in one
+ * found greedily. ONNX Einsum, torch.einsum. */
+WG_API wg_var wg_einsum_list(const char *equation, const wg_var *operands);
+
 WG_END_C
 
+#define wg_dot(...) WG_AT((wg_dot)(__VA_ARGS__))
+#define wg_outer(...) WG_AT((wg_outer)(__VA_ARGS__))
+#define wg_kron(...) WG_AT((wg_kron)(__VA_ARGS__))
+#define wg_affine(...) WG_AT((wg_affine)(__VA_ARGS__))
+#define wg_bilinear(...) WG_AT((wg_bilinear)(__VA_ARGS__))
+#ifdef __cplusplus
+template <class... V> static inline wg_var wg_einsum(const char *equation, V... operands) {
+    const wg_var list[] = {operands..., WG_END_};
+    return wg_einsum_list(equation, list);
+}
+#else
+#define wg_einsum(equation, ...) WG_AT(wg_einsum_list(equation, WG_VARS(__VA_ARGS__)))
+#endif
 #define wg_matmul(...) WG_AT(wg_matmul_(__VA_ARGS__, ))
 #define wg_matmul_(a, b, ...) (wg_matmul)(a, b, WG_OPTIONS_(wg_matmul_options, __VA_ARGS__))
 
