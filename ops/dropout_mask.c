@@ -3,30 +3,19 @@
  * Srivastava et al. 2014, JMLR 15. Element i is 0 if word i mod 4 of Philox(key, counter = (i / 4, step)) is
  * below p 2^32, to the nearest; key comes from a model's seed and a path. So the numbers depend on neither
  * threads nor the order of recording, and a step drawn again draws the same. x gives only the shape. */
-#include "op.h"
-#include "base/random.h"
-
-typedef struct dropout_mask_attributes {
-    double p;
-    uint64_t key;
-} dropout_mask_attributes;
+#include "draw.h"
 
 #if WG_IS_REAL
-
-/* A unit is UNIT elements, whole blocks of Philox. */
-enum { UNIT = 1024 };
 
 static void forward(const wg_call *call) {
     const dropout_mask_attributes *a = WG_ATTRIBUTES(call, dropout_mask);
     const uint64_t step = (uint64_t)*WG_IN(call, 1, int64_t), limit = (uint64_t)(a->p * 0x1p32 + 0.5);
     const real kept = (real)(1 / (1 - a->p));
-    int64_t count = 1;
-    for (int axis = 0; axis < call->outputs[0].type.rank; axis++) count *= call->outputs[0].type.extent[axis];
-    const int64_t end = call->end * UNIT < count ? call->end * UNIT : count;
+    const draw_range range = draw_range_of(call);
     real *y = WG_OUT(call, 0, real);
-    for (int64_t i = call->begin * UNIT; i < end; i += 4) {
+    for (int64_t i = range.begin; i < range.end; i += 4) {
         const wg_random4 drawn = wg_philox(a->key, (uint64_t)i / 4, step);
-        for (int64_t k = 0; k < 4 && i + k < end; k++) y[i + k] = drawn.word[k] < limit ? 0 : kept;
+        for (int64_t k = 0; k < 4 && i + k < range.end; k++) y[i + k] = drawn.word[k] < limit ? 0 : kept;
     }
 }
 WG_KERNEL(dropout_mask, forward)
@@ -38,24 +27,13 @@ WG_KERNEL(dropout_mask, forward)
 static const wg_attribute attributes[] = {
     WG_ATTRIBUTE(dropout_mask_attributes, p, .kind = WG_ATTRIBUTE_REAL, .is_value = true, .bounded = true,
                  .high = 1 - 0x1p-32, .meaning = "the probability of 0"),
-    WG_ATTRIBUTE(dropout_mask_attributes, key, .kind = WG_ATTRIBUTE_BITS, .is_value = true,
-                 .meaning = "of the random numbers"),
+    DRAW_KEY(dropout_mask_attributes),
     WG_NO_MORE_ATTRIBUTES};
 
 static int infer(wg_infer *infer) {
-    const wg_type *x = &infer->inputs[0], *step = &infer->inputs[1];
-    if (x->dtype != WG_F32 && x->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "x is %s; it must be f32 or f64 (wg_cast converts)",
-                             wg_infer_text(infer, x));
-    if (step->dtype != WG_I64 || step->rank != 0)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "the step is %s; it must be i64[]",
-                             wg_infer_text(infer, step));
-    infer->outputs[0] = *x;
-    return WG_OK;
-}
-
-static int64_t units(const wg_call *call) {
-    return (wg_type_count(&call->outputs[0].type) + UNIT - 1) / UNIT;
+    infer->outputs[0] = infer->inputs[0];
+    const int status = draw_infer_real(infer, "x");
+    return status ? status : draw_infer_step(infer, 1);
 }
 
 /* Ten rounds of about eight operations make four numbers. */
@@ -63,8 +41,8 @@ static wg_cost cost(const wg_call *call) { return wg_cost_per_element(call, 20);
 
 static void samples(wg_sampler *s) {
 #define MASK(probability, bits, number, shape_of)                                                            \
-    WG_SAMPLE(s, (&(dropout_mask_attributes){probability, bits}), {.shape = shape_of},                        \
-              {.dtype = WG_I64, .shape = WG_SCALAR_SHAPE, .values = WG_ALL_EQUAL, .low = number})
+    WG_SAMPLE(s, (&(dropout_mask_attributes){probability, bits}), {.shape = shape_of}, \
+              DRAW_STEP(number))
     MASK(0.5, 1, 0, WG_SHAPE(7));
     MASK(0.5, 1, 1, WG_SHAPE(7));
     MASK(0.1, 2, 3, WG_SHAPE(5, 9));
@@ -83,7 +61,7 @@ const wg_op wg_op_dropout_mask = {
     .name = "dropout_mask", .formula = "y = random < p ? 0 : 1 / (1 - p)",
     .inputs = 2, .outputs = 1, .flags = WG_STOPS | WG_RANDOM, .blocked_inputs = 1 << 1,
     .attributes = attributes, .attributes_size = sizeof(dropout_mask_attributes),
-    .infer = infer, .forward = WG_FORWARD(dropout_mask), .units = units, .cost = cost, .samples = samples,
+    .infer = infer, .forward = WG_FORWARD(dropout_mask), .units = draw_units, .cost = cost, .samples = samples,
 };
 
 wg_var (wg_dropout_mask)(wg_var x, wg_var step, double p, uint64_t seed, const char *path) {

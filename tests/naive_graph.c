@@ -753,6 +753,11 @@ static const struct {
     {"standardize", standardize, NULL},
     {"standardize_grad", standardize_grad, NULL},
     {"atan2", NULL, angle},
+    {"uniform", exact, NULL},
+    {"normal", exact, NULL},
+    {"bernoulli", any_input, NULL},
+    {"categorical", any_input, NULL},
+    {"randperm", exact, NULL},
 };
 
 static int find_rule(const char *name) {

@@ -5,7 +5,6 @@
 #include "naive.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* The n numbers x[first], x[first + step], … */
 typedef struct {
@@ -99,42 +98,10 @@ static void softmax_cross_entropy_grad(naive_call *call) {
     }
 }
 
-/* Salmon, Moraes, Dror, Shaw (SC 2011): Philox with four words of 32 bits and ten rounds. */
-static void philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-    uint32_t k[2] = {key[0], key[1]};
-    memcpy(out, counter, 4 * sizeof *out);
-    for (int round = 0; round < 10; round++) {
-        const uint64_t first = 0xD2511F53ull * out[0], second = 0xCD9E8D57ull * out[2];
-        const uint32_t next[4] = {(uint32_t)(second >> 32) ^ out[1] ^ k[0], (uint32_t)second,
-                                  (uint32_t)(first >> 32) ^ out[3] ^ k[1], (uint32_t)first};
-        memcpy(out, next, sizeof next);
-        k[0] += 0x9E3779B9u;
-        k[1] += 0xBB67AE85u;
-    }
-}
-
-/* Word i mod 4 of block i / 4 decides on element i: dropped where it is below p 2^32, to the nearest. */
-static void dropout_mask(naive_call *call) {
-    const naive_real p = naive_number(call, "p");
-    const uint64_t bits = naive_bits(call, "key"), step = (uint64_t)call->inputs[1].value[0];
-    const uint32_t key[2] = {(uint32_t)bits, (uint32_t)(bits >> 32)};
-    naive_array *y = naive_output(call, 0, call->inputs[0].type);
-    for (int64_t i = 0; i < y->count; i++) {
-        const uint64_t block = (uint64_t)i / 4;
-        const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)step,
-                                     (uint32_t)(step >> 32)};
-        uint32_t drawn[4];
-        philox(counter, key, drawn);
-        naive_set(y, i, (naive_real)drawn[i % 4] < floorl(p * 0x1p32L + 0.5L) ? 0 : 1 / (1 - p));
-    }
-    call->roundings = 3; /* of 1 - p and of its reciprocal, in double, then once more */
-}
-
 const naive_entry naive_probability[] = {
     {"softmax", softmax},
     {"log_softmax", log_softmax},
     {"softmax_cross_entropy", softmax_cross_entropy},
     {"softmax_cross_entropy_grad", softmax_cross_entropy_grad},
-    {"dropout_mask", dropout_mask},
     {NULL, NULL},
 };

@@ -156,10 +156,20 @@ typedef struct wg_batch_norm_layer_options {
 WG_API wg_var wg_batch_norm_layer(wg_model *model, const char *name, wg_var x,
                                   const wg_batch_norm_layer_options *options);
 
+/* Where a random op draws from that is met under this name, within the tape's scope: the model's seed and step.
+ * Met twice on one tape the same path is an error; open a scope.
+ *     wg_var noise = wg_normal(wg_model_draw(model, tape, "noise"), WG_SHAPE(64, 16), 0, 1); */
+WG_API wg_draw wg_model_draw(wg_model *model, wg_tape *tape, const char *name);
+
 /* In training mode each element is 0 with probability p, else x / (1 - p); in evaluation mode it is x.
- * The zeros come from the model's seed and step and from the name's path: met twice on one tape the
- * same path is an error; open a scope. Srivastava et al. 2014, JMLR 15. */
+ * The zeros come from wg_model_draw of the name. Srivastava et al. 2014, JMLR 15. The others are wg_drop1d …
+ * wg_drop_feature_alpha in training mode. */
 WG_API wg_var wg_dropout(wg_model *model, const char *name, wg_var x, double p);
+WG_API wg_var wg_dropout1d(wg_model *model, const char *name, wg_var x, double p);
+WG_API wg_var wg_dropout2d(wg_model *model, const char *name, wg_var x, double p);
+WG_API wg_var wg_dropout3d(wg_model *model, const char *name, wg_var x, double p);
+WG_API wg_var wg_alpha_dropout(wg_model *model, const char *name, wg_var x, double p);
+WG_API wg_var wg_feature_alpha_dropout(wg_model *model, const char *name, wg_var x, double p);
 
 /* --- Files ------------------------------------------------------------------------------------ */
 
@@ -197,4 +207,9 @@ WG_END_C
 #define wg_batch_norm_layer_(model, name, x, ...)                                                  \
     (wg_batch_norm_layer)(model, name, x, WG_OPTIONS_(wg_batch_norm_layer_options, __VA_ARGS__))
 #define wg_dropout(...) WG_AT((wg_dropout)(__VA_ARGS__))
+#define wg_dropout1d(...) WG_AT((wg_dropout1d)(__VA_ARGS__))
+#define wg_dropout2d(...) WG_AT((wg_dropout2d)(__VA_ARGS__))
+#define wg_dropout3d(...) WG_AT((wg_dropout3d)(__VA_ARGS__))
+#define wg_alpha_dropout(...) WG_AT((wg_alpha_dropout)(__VA_ARGS__))
+#define wg_feature_alpha_dropout(...) WG_AT((wg_feature_alpha_dropout)(__VA_ARGS__))
 #endif

@@ -13,4 +13,7 @@ wg_var wg_layer_parameter(wg_model *model, wg_tape *tape, const char *name, cons
  * the layer returns. */
 bool wg_layer_takes(wg_var x, const char *layer, const char *name, int rank, bool or_more, wg_var *result);
 
+/* Says that x is stale, unless the tape has an error already, which is then why. */
+wg_var wg_layer_not_valid(wg_var x, const char *layer, const char *name);
+
 #endif

@@ -16,8 +16,7 @@ wg_var wg_layer_parameter(wg_model *model, wg_tape *tape, const char *name, cons
 /* An invalid var, after an error that the tape has already. */
 static wg_var refused(wg_tape *tape) { return wg_fail(tape, WG_ERROR_ATTRIBUTE, "a layer was refused"); }
 
-/* Says so, unless the tape has an error already, which is then why. */
-static wg_var not_valid(wg_var x, const char *layer, const char *name) {
+wg_var wg_layer_not_valid(wg_var x, const char *layer, const char *name) {
     return wg_fail(
         x.tape, WG_ERROR_STALE,
         "%s \"%s\": x is stale: its tape has been cleared since, or an error has left it; record it "
@@ -29,7 +28,7 @@ bool wg_layer_takes(wg_var x, const char *layer, const char *name, int rank, boo
     const wg_type type = wg_type_of(x);
     *result = WG_NONE;
     if (!wg_valid(x)) {
-        *result = not_valid(x, layer, name);
+        *result = wg_layer_not_valid(x, layer, name);
         return false;
     }
     char text[WG_TEXT_SIZE];
@@ -127,28 +126,6 @@ wg_var (wg_conv2d_layer)(wg_model *model, const char *name, wg_var x, int64_t ou
     const wg_conv2d_options convolution = convolution_options(&options);
     wg_scope(x.tape, name);
     y = (wg_conv2d)(x, weight, bias, &convolution);
-    wg_scope_end(x.tape);
-    return y;
-}
-
-wg_var (wg_dropout)(wg_model *model, const char *name, wg_var x, double p) {
-    char path[WG_PATH_SIZE];
-    if (!wg_valid(x)) return not_valid(x, "dropout", name ? name : "");
-    if (!model) return wg_fail(x.tape, WG_ERROR_MEMORY, "dropout: the model is NULL; it could not be made");
-    if (!(p >= 0 && p < 1))
-        return wg_fail(x.tape, WG_ERROR_ATTRIBUTE,
-                       "dropout \"%s\": p is %g; it must be at least 0 and below 1", name ? name : "", p);
-    if (!wg_model_training(model)) return x;
-    if (!wg_path_join(path, x.tape, name)) return refused(x.tape);
-    if (!wg_name_once(x.tape, path))
-        return wg_fail(
-            x.tape, WG_ERROR_NAME,
-            "dropout: the random name \"%s\" is met twice on this tape, and would draw the same bits; "
-            "give another name or open a scope (wg_scope)",
-            path);
-    const wg_var step = (wg_read)(x.tape, wg_model_step_state(model));
-    wg_scope(x.tape, name);
-    const wg_var y = (wg_mul)(x, (wg_dropout_mask)(x, step, p, wg_model_seed(model), path));
     wg_scope_end(x.tape);
     return y;
 }
