@@ -7,30 +7,39 @@
  * With cotangent dy:  da = dy b^T,  db = a^T dy,  summed over the batch axes that were broadcast.
  *
  * The order of the sum is part of the definition: runs of WG_K_BLOCK products are each a chain of
- * fused multiply-adds from zero, in order of k; the runs' sums are added in order. */
+ * fused multiply-adds from zero, in order of k; the runs' sums are added in order. Whole numbers wrap around. */
 #include "op.h"
 #include "kernels/cpu/blocks.h"
 
 typedef wg_matmul_attributes matmul_attributes;
 
+WG_INLINE number add_product(number a, number b, number sum) {
+#if WG_IS_REAL
+    return wg_fma(a, b, sum);
+#else
+    return (number)((wrapping)sum + (wrapping)a * (wrapping)b);
+#endif
+}
+
 /* One unit is one row of one product: chunks of columns side by side, so that the compiler's vectors
  * run along n. */
-static void row_times_matrix(const real *a, int64_t a_step, const real *b, const wg_product *p, bool accumulate,
-                             real *y) {
+static void row_times_matrix(const number *a, int64_t a_step, const number *b, const wg_product *p,
+                             bool accumulate, number *y) {
     enum { CHUNK = 64 };
     for (int64_t j0 = 0; j0 < p->n; j0 += CHUNK) {
         const int64_t width = p->n - j0 < CHUNK ? p->n - j0 : CHUNK;
-        real total[CHUNK] = {0};
-        if (accumulate) memcpy(total, y + j0, (size_t)width * sizeof(real));
+        number total[CHUNK] = {0};
+        if (accumulate) memcpy(total, y + j0, (size_t)width * sizeof(number));
         for (int64_t k0 = 0; k0 < p->k; k0 += WG_K_BLOCK) {
             const int64_t k1 = p->k - k0 < WG_K_BLOCK ? p->k : k0 + WG_K_BLOCK;
-            real sum[CHUNK] = {0};
+            number sum[CHUNK] = {0};
             for (int64_t t = k0; t < k1; t++)
                 for (int64_t j = 0; j < width; j++)
-                    sum[j] = wg_fma(a[t * a_step], b[t * p->b_k + (j0 + j) * p->b_n], sum[j]);
-            for (int64_t j = 0; j < width; j++) total[j] = k0 || accumulate ? total[j] + sum[j] : sum[j];
+                    sum[j] = add_product(a[t * a_step], b[t * p->b_k + (j0 + j) * p->b_n], sum[j]);
+            for (int64_t j = 0; j < width; j++)
+                total[j] = k0 || accumulate ? (number)((wrapping)total[j] + (wrapping)sum[j]) : sum[j];
         }
-        memcpy(y + j0, total, (size_t)width * sizeof(real));
+        memcpy(y + j0, total, (size_t)width * sizeof(number));
     }
 }
 
@@ -38,9 +47,9 @@ static void forward(const wg_call *call) {
     const wg_product p = wg_product_of(call);
     for (int64_t unit = call->begin; unit < call->end; unit++) {
         const int64_t batch = unit / p.m, i = unit % p.m;
-        const real *a = WG_IN(call, 0, real) + wg_product_batch(&p, batch, p.a_batch);
-        const real *b = WG_IN(call, 1, real) + wg_product_batch(&p, batch, p.b_batch);
-        row_times_matrix(a + i * p.a_m, p.a_k, b, &p, call->accumulate, WG_OUT(call, 0, real) + unit * p.n);
+        const number *a = WG_IN(call, 0, number) + wg_product_batch(&p, batch, p.a_batch);
+        const number *b = WG_IN(call, 1, number) + wg_product_batch(&p, batch, p.b_batch);
+        row_times_matrix(a + i * p.a_m, p.a_k, b, &p, call->accumulate, WG_OUT(call, 0, number) + unit * p.n);
     }
 }
 WG_KERNEL(matmul, forward)
@@ -63,7 +72,7 @@ static int fail(wg_infer *infer, int status, const char *what, const char *expec
 static int infer(wg_infer *infer) {
     const wg_type *a = &infer->inputs[0], *b = &infer->inputs[1];
     const matmul_attributes *flags = infer->attributes;
-    const int status = wg_infer_real(infer);
+    const int status = wg_infer_numbers(infer);
     if (status) return status;
     if (a->rank < 1 || b->rank < 1)
         return fail(infer, WG_ERROR_SHAPE, "a scalar has no rows or columns", "use wg_mul");
@@ -202,6 +211,21 @@ static void samples(wg_sampler *s) {
     sample(s, false, WG_SHAPE(3, 0), false, WG_SHAPE(0, 2));
     sample(s, false, WG_SHAPE(0, 3, 4), false, WG_SHAPE(1, 4, 2));
     sample(s, false, WG_SHAPE(2, 300), true, WG_SHAPE(3, 300)); /* two runs of the sum */
+    sample(s, false, WG_SHAPE(0), false, WG_SHAPE(0));
+    sample(s, false, WG_SHAPE(0), false, WG_SHAPE(0, 3));
+    sample(s, false, WG_SHAPE(2, 0), false, WG_SHAPE(0));
+    sample(s, false, WG_SHAPE(1), false, WG_SHAPE(1, 1));
+    sample(s, false, WG_SHAPE(3), true, WG_SHAPE(2, 3));
+    sample(s, false, WG_SHAPE(2, 3, 4), false, WG_SHAPE(4));
+    sample(s, false, WG_SHAPE(3), true, WG_SHAPE(2, 2, 3));
+    sample(s, false, WG_SHAPE(1, 2, 3), false, WG_SHAPE(2, 3, 2));
+    sample(s, false, WG_SHAPE(2, 1, 2, 2), false, WG_SHAPE(1, 3, 2, 2));
+    sample(s, true, WG_SHAPE(3, 1, 2, 2), true, WG_SHAPE(2, 1, 2));
+    sample(s, false, WG_SHAPE(0, 1, 2, 2), false, WG_SHAPE(3, 2, 1));
+    sample(s, false, WG_SHAPE(1, 2, 3), false, WG_SHAPE(0, 3, 2));
+    sample(s, false, WG_SHAPE(2, 3, 0), false, WG_SHAPE(0, 2));
+    sample(s, false, WG_SHAPE(1, 2, 1, 1, 1, 2, 2, 1), false, WG_SHAPE(2, 1, 2, 1, 1, 3));
+    sample(s, false, WG_SHAPE(1, 2, 1, 1, 1, 1, 1, 2), false, WG_SHAPE(2));
 }
 
 const wg_op wg_op_matmul = {

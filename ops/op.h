@@ -111,6 +111,23 @@ static inline int wg_infer_real(wg_infer *infer) {
     return WG_OK;
 }
 
+/* Fails unless all inputs that are there have one dtype, f32, f64, i32 or i64. */
+static inline int wg_infer_numbers(wg_infer *infer) {
+    for (int i = 0; i < infer->input_count; i++) {
+        const wg_type *type = &infer->inputs[i];
+        if (type->dtype == WG_NO_DTYPE) continue;
+        if (type->dtype == WG_BOOL || type->dtype == WG_U8)
+            return wg_infer_fail(infer, WG_ERROR_DTYPE,
+                                 "input %d is %s; it must be f32, f64, i32 or i64 (wg_cast converts)", i,
+                                 wg_infer_text(infer, type));
+        if (type->dtype != infer->inputs[0].dtype)
+            return wg_infer_fail(infer, WG_ERROR_DTYPE,
+                                 "dtypes differ: input 0 is %s, input %d is %s (wg_cast converts)",
+                                 wg_infer_text(infer, &infer->inputs[0]), i, wg_infer_text(infer, type));
+    }
+    return WG_OK;
+}
+
 /* Elementwise on f32 or f64: one output of the shape that the inputs broadcast to. */
 static inline int wg_infer_real_broadcast(wg_infer *infer) {
     const int status = wg_infer_real(infer);

@@ -10,7 +10,8 @@ typedef struct wg_matmul_options {
     WG_OPTIONS_HEAD;
     bool transpose_a WG_DEFAULT_, transpose_b WG_DEFAULT_; /* swap the operand's last two axes first */
 } wg_matmul_options;
-/* Matrix product over the last two axes, earlier ones broadcast; vectors as numpy.matmul has them. */
+/* Matrix product over the last two axes, earlier ones broadcast; vectors as numpy.matmul has
+ * them: one on the left is a row, one on the right a column, and the axis so added is dropped again. */
 WG_API wg_var wg_matmul(wg_var a, wg_var b, const wg_matmul_options *options);
 
 /* --- Products, composed of matmul, mul and sum; f32, f64, i32 and i64 -------------------------------- */
