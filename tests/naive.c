@@ -115,6 +115,9 @@ const wg_axes *naive_axes(const naive_call *call, const char *name) {
 const wg_type *naive_shape(const naive_call *call, const char *name) {
     return attribute(call, name, WG_ATTRIBUTE_SHAPE);
 }
+const char *naive_text(const naive_call *call, const char *name) {
+    return attribute(call, name, WG_ATTRIBUTE_TEXT);
+}
 int naive_axis(int64_t axis, int rank) { return (int)(axis < 0 ? axis + rank : axis); }
 
 /* --- Arrays -------------------------------------------------------------------------------------- */

@@ -51,6 +51,7 @@ uint64_t naive_bits(const naive_call *call, const char *name);
 bool naive_bool(const naive_call *call, const char *name);
 wg_dtype naive_dtype(const naive_call *call, const char *name);
 const wg_axes *naive_axes(const naive_call *call, const char *name);
+const char *naive_text(const naive_call *call, const char *name);
 const wg_type *naive_shape(const naive_call *call, const char *name);
 /* An axis counted from the front. */
 int naive_axis(int64_t axis, int rank);

@@ -58,6 +58,8 @@ static void set_member(graph_node *node, const wg_attribute *a, int index, doubl
     case WG_ATTRIBUTE_BITS:
         *(uint64_t *)at = (uint64_t)value;
         break;
+    case WG_ATTRIBUTE_TEXT: /* whole samples only */
+        break;
     }
 }
 

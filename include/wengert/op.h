@@ -28,7 +28,8 @@ typedef enum wg_attribute_kind {
     WG_ATTRIBUTE_DTYPE,   /* wg_dtype */
     WG_ATTRIBUTE_AXES,    /* wg_axes */
     WG_ATTRIBUTE_SHAPE,   /* wg_type, of which rank and extents count */
-    WG_ATTRIBUTE_BITS     /* uint64_t: a seed or a key */
+    WG_ATTRIBUTE_BITS,    /* uint64_t: a seed or a key */
+    WG_ATTRIBUTE_TEXT     /* `count` chars, closed by a zero, and zeros behind it; no quotes ' in it */
 } wg_attribute_kind;
 
 /* One attribute. A structural one (the default) decides shapes or code and is part of what a plan
@@ -38,7 +39,7 @@ typedef struct wg_attribute {
     const char *name;
     wg_attribute_kind kind;
     size_t offset;
-    int count;       /* of numbers in the member; 0 means 1 */
+    int count;       /* of numbers in the member, or of chars; 0 means 1 */
     bool is_value;
     bool bounded;    /* low <= x <= high is checked as the op is recorded */
     double low, high;
@@ -235,7 +236,8 @@ WG_API const wg_op *wg_op_at(int index);         /* in the registry's order; NUL
 WG_API const wg_op *wg_op_find(const char *name); /* NULL: no such op */
 
 /* Records the registered op `name` on the listed inputs with attributes written as text:
- * "kernel=3,3 stride=2,2". Attributes not named have their preset value. For bindings, tools and tests. */
+ * "kernel=3,3 stride=2,2"; a text with spaces stands in quotes, "equation='ij, jk -> ik'".
+ * Attributes not named have their preset value. For bindings, tools and tests. */
 WG_API wg_var wg_apply_named(wg_tape *tape, const char *name, const wg_var *inputs, const char *attributes);
 
 /* The attributes as text, in the form that wg_apply_named reads. Returns the length it has or would

@@ -20,6 +20,8 @@ size_t wg_attribute_size(const wg_attribute *attribute) {
         return sizeof(wg_type);
     case WG_ATTRIBUTE_BITS:
         return sizeof(uint64_t);
+    case WG_ATTRIBUTE_TEXT:
+        return count;
     }
     return 0;
 }
@@ -33,6 +35,10 @@ static double number_of(const wg_attribute *attribute, const void *attributes, i
 
 int wg_attributes_check(wg_tape *tape, const wg_op *op, const void *attributes) {
     for (const wg_attribute *a = op->attributes; a && a->name; a++) {
+        if (a->kind == WG_ATTRIBUTE_TEXT &&
+            !memchr((const char *)attributes + a->offset, 0, wg_attribute_size(a)))
+            return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: %s is longer than %zu characters", op->name,
+                                a->name, wg_attribute_size(a) - 1);
         if (!a->bounded || (a->kind != WG_ATTRIBUTE_INT && a->kind != WG_ATTRIBUTE_REAL)) continue;
         const int count = a->count ? a->count : 1;
         for (int i = 0; i < count; i++) {
@@ -87,6 +93,11 @@ static void put_value(writer *w, const wg_attribute *a, const void *attributes) 
     case WG_ATTRIBUTE_BITS:
         put(w, "%llu", (unsigned long long)*(const uint64_t *)at);
         break;
+    case WG_ATTRIBUTE_TEXT: {
+        const char *quote = strchr(at, ' ') ? "'" : "";
+        put(w, "%s%s%s", quote, (const char *)at, quote);
+        break;
+    }
     case WG_ATTRIBUTE_AXES:
         for (int i = 0; i <= WG_MAX_RANK && ((const wg_axes *)at)->axis[i] != INT_MIN; i++)
             put(w, "%s%d", i ? "," : "", ((const wg_axes *)at)->axis[i]);
@@ -130,12 +141,21 @@ static bool read_dtype(const char *text, size_t length, wg_dtype *dtype) {
     return false;
 }
 
+static bool read_text(const char *text, size_t length, char *value, size_t size) {
+    if (length >= 2 && *text == '\'') text++, length -= 2;
+    if (length >= size || memchr(text, '\'', length)) return false;
+    memset(value, 0, size);
+    memcpy(value, text, length);
+    return true;
+}
+
 /* One value; numbers beyond 2^53 are only needed for BITS, which are read as whole numbers. */
 static bool read_value(const wg_attribute *a, void *attributes, const char *text, size_t length) {
     void *at = (char *)attributes + a->offset;
     double numbers[WG_MAX_RANK + 1];
     const int count = a->count ? a->count : 1;
     if (a->kind == WG_ATTRIBUTE_DTYPE) return read_dtype(text, length, at);
+    if (a->kind == WG_ATTRIBUTE_TEXT) return read_text(text, length, at, wg_attribute_size(a));
     if (a->kind == WG_ATTRIBUTE_BITS) {
         char *after;
         *(uint64_t *)at = strtoull(text, &after, 0);
@@ -185,9 +205,20 @@ static void set_presets(const wg_op *op, void *attributes) {
     }
 }
 
+/* Up to the next space that stands in no quotes. */
+static size_t token_length(const char *text) {
+    size_t length = strcspn(text, " '");
+    while (text[length] == '\'') {
+        length += 1 + strcspn(text + length + 1, "'");
+        if (text[length]) length++;
+        length += strcspn(text + length, " '");
+    }
+    return length;
+}
+
 static bool read_attributes(wg_tape *tape, const wg_op *op, void *attributes, const char *text) {
     while (text && *(text += strspn(text, " "))) {
-        const size_t length = strcspn(text, " "), name = strcspn(text, "=");
+        const size_t length = token_length(text), name = strcspn(text, "=");
         const wg_attribute *a = op->attributes;
         while (a && a->name && (strlen(a->name) != name || strncmp(a->name, text, name) != 0)) a++;
         if (!a || !a->name || name >= length)
