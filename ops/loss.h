@@ -10,21 +10,25 @@
     WG_ATTRIBUTE(type, reduction, .kind = WG_ATTRIBUTE_INT, .bounded = true, .low = WG_MEAN,       \
                  .high = WG_NO_REDUCTION, .meaning = "0: mean, 1: sum, 2: none")
 
-/* Shapes must be alike: a column against a row would silently become a matrix. */
-static inline int loss_infer(wg_infer *infer) {
-    static const char *const names[] = {"x", "target", "variance"};
+/* The first `alike` inputs must have one shape: a column against a row would silently become a matrix. */
+static inline int loss_infer_alike(wg_infer *infer, const char *const *names, int alike) {
     const wg_type *x = &infer->inputs[0];
     const int status = wg_infer_real(infer);
     if (status) return status;
-    for (int i = 1; i < infer->input_count; i++) {
+    for (int i = 1; i < alike && i < infer->input_count; i++) {
         const wg_type *other = &infer->inputs[i];
         if (x->rank != other->rank || memcmp(x->extent, other->extent, (size_t)x->rank * sizeof *x->extent))
-            return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s, %s is %s; their shapes must be alike",
+            return wg_infer_fail(infer, WG_ERROR_SHAPE, "%s is %s, %s is %s; their shapes must be alike", names[0],
                                  wg_infer_shape_text(infer, x), names[i], wg_infer_shape_text(infer, other));
     }
     const bool each = *(const int64_t *)infer->attributes == WG_NO_REDUCTION;
     infer->outputs[0] = each ? *x : (wg_type){.dtype = x->dtype};
     return WG_OK;
+}
+
+static inline int loss_infer(wg_infer *infer) {
+    static const char *const names[] = {"x", "target", "variance"};
+    return loss_infer_alike(infer, names, 3);
 }
 
 static inline wg_var loss_reduced(wg_var loss, int64_t reduction) {

@@ -76,6 +76,60 @@ static void poisson_nll_loss(naive_call *call) {
     }
 }
 
+/* --- Of probabilities --------------------------------------------------------------------------------- */
+
+/* The factor that an optional input is for the element: 1 where it is left out. */
+static naive_real weight_at(const naive_call *call, int input, const naive_index *at) {
+    if (input >= call->input_count || !call->inputs[input].type.dtype) return 1;
+    return call->inputs[input]
+        .value[naive_broadcast_at(&call->inputs[input], at->at, call->inputs[0].type.rank)];
+}
+
+static naive_real log_sigmoid(naive_real x) { return x < 0 ? x - log1pl(expl(x)) : -log1pl(expl(-x)); }
+
+static void bce_loss(naive_call *call) {
+    make_loss(call);
+    for (naive_index i = naive_first(&call->inputs[0].type); i.more; naive_next(&i)) {
+        const naive_real x = call->inputs[0].value[i.number], t = call->inputs[1].value[i.number];
+        const naive_real yes = fmaxl(logl(x), -100), no = fmaxl(log1pl(-x), -100), w = weight_at(call, 2, &i);
+        add_loss(call, i.number, -w * (t * yes + (1 - t) * no), fabsl(w) * fabsl(t * yes + (1 - t) * no));
+    }
+}
+
+static void bce_with_logits(naive_call *call) {
+    make_loss(call);
+    for (naive_index i = naive_first(&call->inputs[0].type); i.more; naive_next(&i)) {
+        const naive_real x = call->inputs[0].value[i.number], t = call->inputs[1].value[i.number];
+        const naive_real w = weight_at(call, 2, &i), q = weight_at(call, 3, &i);
+        const naive_real loss = -w * (q * t * log_sigmoid(x) + (1 - t) * (log_sigmoid(x) - x));
+        add_loss(call, i.number, loss, fabsl(loss));
+    }
+}
+
+/* p the probability of the target: it is 1 - p that counts. */
+static void sigmoid_focal_loss(naive_call *call) {
+    const naive_real alpha = naive_number(call, "alpha"), gamma = naive_number(call, "gamma");
+    make_loss(call);
+    call->roundings += 16 * gamma;
+    for (int64_t i = 0; i < call->inputs[0].count; i++) {
+        const naive_real x = call->inputs[0].value[i], t = call->inputs[1].value[i], s = 1 / (1 + expl(-x));
+        const naive_real p = t * s + (1 - t) * (1 - s);
+        naive_real loss = -(t * logl(s) + (1 - t) * log_sigmoid(-x)) * powl(1 - p, gamma);
+        if (alpha >= 0) loss *= t * alpha + (1 - t) * (1 - alpha);
+        add_loss(call, i, loss, fabsl(loss));
+    }
+}
+
+static void kl_div(naive_call *call) {
+    const bool log_target = naive_bool(call, "log_target");
+    make_loss(call);
+    for (int64_t i = 0; i < call->inputs[0].count; i++) {
+        const naive_real x = call->inputs[0].value[i], t = call->inputs[1].value[i];
+        const naive_real p = log_target ? expl(t) : t, log_p = log_target ? t : t == 0 ? 0 : logl(t);
+        add_loss(call, i, p * (log_p - x), p * (fabsl(log_p) + fabsl(x)) * (1 + (log_target ? fabsl(t) : 0)));
+    }
+}
+
 const naive_entry naive_losses[] = {
     {"mse_loss", mse_loss},
     {"l1_loss", l1_loss},
@@ -83,5 +137,9 @@ const naive_entry naive_losses[] = {
     {"smooth_l1_loss", smooth_l1_loss},
     {"gaussian_nll_loss", gaussian_nll_loss},
     {"poisson_nll_loss", poisson_nll_loss},
+    {"bce_loss", bce_loss},
+    {"bce_with_logits", bce_with_logits},
+    {"sigmoid_focal_loss", sigmoid_focal_loss},
+    {"kl_div", kl_div},
     {NULL, NULL},
 };

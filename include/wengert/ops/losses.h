@@ -49,6 +49,27 @@ typedef struct wg_poisson_nll_options {
 /* exp(x) - target x, or x - target log(x + epsilon), of one shape. */
 WG_API wg_var wg_poisson_nll_loss(wg_var x, wg_var target, const wg_poisson_nll_options *options);
 
+/* Of targets t between 0 and 1, alike in shape with x. The weights are optional (WG_NONE) and broadcast to x; the mean
+ * is of all elements, whatever their weights. bce_loss takes probabilities x, and no logarithm below -100;
+ * bce_with_logits takes logits x of any size, pos_weight being a further factor of t. PyTorch's
+ * binary_cross_entropy and binary_cross_entropy_with_logits. */
+WG_API wg_var wg_bce_loss(wg_var x, wg_var target, wg_var weight, const wg_loss_options *options);
+WG_API wg_var wg_bce_with_logits(wg_var x, wg_var target, wg_var weight, wg_var pos_weight,
+                                 const wg_loss_options *options);
+/* The same of logits, times (1 - the probability of the target)^gamma, and times alpha where t = 1, 1 - alpha
+ * where t = 0 (alpha < 0: no such factor). torchvision.ops.sigmoid_focal_loss, there with alpha 0.25, gamma 2 and
+ * no reduction by default. */
+WG_API wg_var wg_sigmoid_focal_loss(wg_var x, wg_var target, double alpha, double gamma,
+                                    const wg_loss_options *options);
+
+typedef struct wg_kl_div_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN, of all elements; PyTorch's batchmean is a sum divided by N */
+    bool log_target WG_DEFAULT_;        /* the target is a logarithm too */
+} wg_kl_div_options;
+/* t (log t - x), and 0 where t is 0, for logarithms x of probabilities; exp(t) (t - x) with log_target. */
+WG_API wg_var wg_kl_div(wg_var x, wg_var target, const wg_kl_div_options *options);
+
 WG_END_C
 
 #define wg_softmax_cross_entropy(...) WG_AT(wg_softmax_cross_entropy_(__VA_ARGS__, ))
@@ -72,5 +93,17 @@ WG_END_C
 #define wg_poisson_nll_loss(...) WG_AT(wg_poisson_nll_loss_(__VA_ARGS__, ))
 #define wg_poisson_nll_loss_(x, target, ...)                                                       \
     (wg_poisson_nll_loss)(x, target, WG_OPTIONS_(wg_poisson_nll_options, __VA_ARGS__))
+
+#define wg_bce_loss(...) WG_AT(wg_bce_loss_(__VA_ARGS__, ))
+#define wg_bce_loss_(x, target, weight, ...) \
+    (wg_bce_loss)(x, target, weight, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_bce_with_logits(...) WG_AT(wg_bce_with_logits_(__VA_ARGS__, ))
+#define wg_bce_with_logits_(x, target, weight, pos_weight, ...) \
+    (wg_bce_with_logits)(x, target, weight, pos_weight, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_sigmoid_focal_loss(...) WG_AT(wg_sigmoid_focal_loss_(__VA_ARGS__, ))
+#define wg_sigmoid_focal_loss_(x, target, alpha, gamma, ...) \
+    (wg_sigmoid_focal_loss)(x, target, alpha, gamma, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_kl_div(...) WG_AT(wg_kl_div_(__VA_ARGS__, ))
+#define wg_kl_div_(x, target, ...) (wg_kl_div)(x, target, WG_OPTIONS_(wg_kl_div_options, __VA_ARGS__))
 
 #endif

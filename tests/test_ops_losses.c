@@ -1,0 +1,69 @@
+/* Losses where they are hard: far out, at certainty, of nothing. */
+#include "tape_suite.h"
+#include <math.h>
+
+#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
+
+static wg_var empty(void) { return wg_full(tape, WG_F64, WG_SHAPE(0, 3), 0); }
+
+START_TEST(bce_with_logits_is_exact_far_out) {
+    wg_var x = F64(1e4, 1e4, -1e4, -1e4, INFINITY, -INFINITY, NAN, NAN), t = F64(1, 0, 1, 0, 1, 0, 1, 0);
+    wg_var loss = wg_bce_with_logits(x, t, WG_NONE, WG_NONE, .reduction = WG_NO_REDUCTION);
+    assert_values(loss, 0, 0, 1e4, 1e4, 0, 0, 0, NAN, NAN);
+    wg_var y = F64(1e4, 1e4, -1e4, -1e4), u = F64(1, 0, 1, 0);
+    loss = wg_bce_with_logits(y, u, WG_NONE, WG_NONE, .reduction = WG_SUM);
+    assert_values(wg_grad(loss, y), 0, 0, 1, -1, 0);
+}
+END_TEST
+
+START_TEST(bce_with_logits_does_not_cancel) { /* log(1 + exp(-40)) = exp(-40) to the last digit */
+    wg_var x = F64(-40, 40), t = F64(0, 1), loss;
+    loss = wg_bce_with_logits(x, t, WG_NONE, WG_NONE, .reduction = WG_NO_REDUCTION);
+    assert_values(loss, 1e-32, 4.248354255291589e-18, 4.248354255291589e-18);
+}
+END_TEST
+
+START_TEST(bce_takes_no_logarithm_below_minus_100) {
+    wg_var x = F64(0, 1, 0, 1), t = F64(1, 0, 0, 1);
+    wg_var loss = wg_bce_loss(x, t, WG_NONE, .reduction = WG_NO_REDUCTION);
+    assert_values(loss, 0, 100, 100, 0, 0);
+    assert_values(wg_grad(wg_sum(loss, WG_ALL_AXES), x), 0, 0, 0, 1, -1);
+}
+END_TEST
+
+START_TEST(kl_div_of_a_probability_of_zero_is_zero) {
+    assert_values(wg_kl_div(F64(-1, -2), F64(0, 1), .reduction = WG_NO_REDUCTION), 0, 0, 2);
+}
+END_TEST
+
+START_TEST(the_focal_loss_of_what_is_certain_is_zero) {
+    wg_var x = F64(1e4, -1e4), loss = wg_sigmoid_focal_loss(x, F64(1, 0), 0.25, 1.5, .reduction = WG_SUM);
+    assert_values(loss, 0, 0);
+    assert_values(wg_grad(loss, x), 0, 0, 0);
+}
+END_TEST
+
+START_TEST(of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number) {
+    wg_var x = empty(), t = empty();
+    assert_values(wg_bce_loss(x, t, WG_NONE, .reduction = WG_SUM), 0, 0);
+    assert_values(wg_bce_loss(x, t, WG_NONE), 0, NAN);
+    assert_values(wg_bce_with_logits(x, t, WG_NONE, WG_NONE, .reduction = WG_SUM), 0, 0);
+    assert_values(wg_bce_with_logits(x, t, WG_NONE, WG_NONE), 0, NAN);
+    assert_values(wg_kl_div(x, t, .reduction = WG_SUM), 0, 0);
+    assert_values(wg_kl_div(x, t), 0, NAN);
+}
+END_TEST
+
+START_TEST(a_weight_must_broadcast_to_x) {
+    wg_bce_loss(F64(0.5, 0.5), F64(0, 1), F64(1, 2, 3));
+    assert_error(tape, WG_ERROR_SHAPE, "bce_loss: x is [2], the weight is [3]; it must broadcast to x");
+    wg_bce_with_logits(F64(0.5, 0.5), F64(0, 1), WG_NONE, F64(1, 2, 3));
+    assert_error(tape, WG_ERROR_SHAPE, "bce_with_logits: x is [2], the weight of positives is [3]");
+}
+END_TEST
+
+WG_TAPE_SUITE("ops/losses", bce_with_logits_is_exact_far_out, bce_with_logits_does_not_cancel,
+              bce_takes_no_logarithm_below_minus_100, kl_div_of_a_probability_of_zero_is_zero,
+              the_focal_loss_of_what_is_certain_is_zero,
+              of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number, a_weight_must_broadcast_to_x)
