@@ -115,7 +115,7 @@ const wg_op wg_op_relu = {
 
 const wg_op wg_op_relu_grad = {
     .name = "relu_grad", .formula = "y = b <= 0 ? 0 : a", .torch = "threshold_backward",
-    .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE, .linear_in = 1 << 0,
+    .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_HELPER, .linear_in = 1 << 0,
     .pack = &wg_op_relu_mask, .packed_input = 1, .packed_dtype = WG_BOOL,
     .infer = relu_grad_infer, .forward = WG_FORWARD(relu_grad), .backward = relu_grad_backward,
     .samples = relu_grad_samples,
@@ -123,7 +123,7 @@ const wg_op wg_op_relu_grad = {
 
 const wg_op wg_op_relu_mask = {
     .name = "relu_mask", .formula = "y = not (x <= 0)",
-    .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE | WG_BLOCKS | WG_NAMES_DTYPE,
+    .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE | WG_BLOCKS | WG_NAMES_DTYPE | WG_HELPER,
     .infer = relu_mask_infer, .forward = WG_FORWARD(relu_mask), .samples = relu_samples,
 };
 

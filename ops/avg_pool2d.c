@@ -197,7 +197,7 @@ static void sample_grad(wg_sampler *s, int axes) {
         .infer = infer_grad_##axes,                                                                             \
         .forward = WG_FORWARD(avg_pool##axes##_grad),                                                           \
         .backward = backward_of_grad_##axes,                                                                    \
-        .flags = WG_EVEN_UNITS,                                                                                 \
+        .flags = WG_EVEN_UNITS | WG_HELPER,                                                                     \
         .units = pool_units,                                                                                    \
         .workspace = workspace,                                                                                 \
         .cost = pool_cost,                                                                                      \

@@ -172,7 +172,7 @@ const wg_op wg_op_nan_to_num = {
 
 const wg_op wg_op_clip_grad = {
     .name = "clip_grad", .formula = "y = low <= x <= high ? a : 0", .torch = "clamp_backward",
-    .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE, .linear_in = 1 << 0,
+    .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_HELPER, .linear_in = 1 << 0,
     .attributes = clip_grad_attribute, .attributes_size = sizeof(clip_grad_attributes),
     .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(clip_grad), .backward = clip_grad_backward,
     .samples = clip_grad_samples,

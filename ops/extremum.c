@@ -68,6 +68,7 @@ const wg_op wg_op_abs = {
 const wg_op wg_op_sign = {
     .name = "sign", .formula = "y = x > 0 ? 1 : x < 0 ? -1 : x", .onnx = "Sign", .torch = "sign",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE | WG_STOPS,
+    .no_gradient = "constant between jumps: zero",
     .infer = wg_infer_same, .forward = WG_FORWARD(sign), .samples = unary_samples,
 };
 

@@ -205,7 +205,7 @@ const wg_op wg_op_gather = {
 
 const wg_op wg_op_gather_grad = {
     .name = "gather_grad", .formula = "dx[o, index[j], i] += dy[o, j, i]", .torch = "index_add",
-    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 1 << 1, .linear_in = 1,
+    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1 << 1, .linear_in = 1,
     .attributes = grad_attributes, .attributes_size = sizeof(gather_grad_attributes),
     .infer = infer_grad, .forward = WG_FORWARD(gather_grad), .backward = backward_of_grad,
     .units = units_of_grad, .cost = cost_of_grad, .samples = samples_of_grad,

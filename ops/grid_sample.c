@@ -343,7 +343,7 @@ const wg_op wg_op_grid_sample = {
 
 const wg_op wg_op_grid_sample_grad_input = {
     .name = "grid_sample_grad_input", .formula = "dx[n, c, k] += dy[n, c, o] prod_a w_a(grid[n, o, a])[k_a]",
-    .inputs = 2, .outputs = 1, .linear_in = 1, .attributes = grad_attributes,
+    .inputs = 2, .outputs = 1, .flags = WG_HELPER, .linear_in = 1, .attributes = grad_attributes,
     .attributes_size = sizeof(grid_sample_attributes), .infer = infer_grad,
     .forward = WG_FORWARD(grid_sample_grad_input), .backward = backward_of_grad, .units = units_of_grad, .cost = cost,
     .samples = samples_of_grad};

@@ -332,7 +332,7 @@ static void samples_of_grad(wg_sampler *s) {
 
 const wg_op wg_op_index_map = {
     .name = "index_map", .formula = "y[i, ...] = x[base + f(i - shift), ...]",
-    .inputs = 1, .outputs = 1,
+    .inputs = 1, .outputs = 1, .flags = WG_HELPER,
     .attributes = attributes, .attributes_size = sizeof(index_map_attributes),
     .infer = infer, .forward = WG_FORWARD(index_map), .backward = backward, .units = units, .cost = cost,
     .samples = samples,
@@ -340,7 +340,7 @@ const wg_op wg_op_index_map = {
 
 const wg_op wg_op_index_map_grad = {
     .name = "index_map_grad", .formula = "dx[base + f(i - shift), ...] += dy[i, ...]",
-    .inputs = 1, .outputs = 1, .linear_in = 1,
+    .inputs = 1, .outputs = 1, .flags = WG_HELPER, .linear_in = 1,
     .attributes = grad_attributes, .attributes_size = sizeof(index_map_grad_attributes),
     .infer = infer_grad, .forward = WG_FORWARD(index_map_grad), .backward = backward_of_grad,
     .units = units_of_grad, .cost = cost_of_grad, .samples = samples_of_grad,

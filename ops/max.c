@@ -436,7 +436,7 @@ const wg_op wg_op_argmin = {
 
 const wg_op wg_op_max_scatter = {
     .name = "max_scatter", .formula = "x[k, r] = r == index[k] ? y[k] : 0",
-    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1,
+    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 2, .linear_in = 1,
     .attributes = scatter_schema, .attributes_size = sizeof(max_scatter_attributes),
     .infer = infer_scatter, .forward = WG_FORWARD(max_scatter), .backward = backward_of_scatter,
     .units = scatter_units, .cost = scatter_cost, .samples = samples_of_scatter,
@@ -444,7 +444,7 @@ const wg_op wg_op_max_scatter = {
 
 const wg_op wg_op_max_gather = {
     .name = "max_gather", .formula = "y[k] = x[k, index[k]]",
-    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 2, .linear_in = 1,
+    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 2, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
     .infer = infer_gather, .forward = WG_FORWARD(max_gather), .backward = backward_of_gather,
     .units = reduce_units, .cost = gather_cost, .samples = samples_of_gather,

@@ -377,7 +377,7 @@ const wg_op wg_op_max_pool2d_scatter = {
     .onnx = "MaxUnpool",
     .inputs = 2,
     .outputs = 1,
-    .flags = WG_CAN_FAIL | WG_EVEN_UNITS,
+    .flags = WG_CAN_FAIL | WG_EVEN_UNITS | WG_HELPER,
     .blocked_inputs = 2,
     .linear_in = 1,
     .pack = &wg_op_max_pool2d_offset, .packed_input = 1, .packed_dtype = WG_U8, .may_pack = has_offsets,
@@ -392,7 +392,8 @@ const wg_op wg_op_max_pool2d_scatter = {
 
 const wg_op wg_op_max_pool2d_gather = {
     .name = "max_pool2d_gather", .formula = "y[n, c, i, j] = x[n, c, index[n, c, i, j]]",
-    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_EVEN_UNITS, .blocked_inputs = 2, .linear_in = 1,
+    .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_EVEN_UNITS | WG_HELPER,
+    .blocked_inputs = 2, .linear_in = 1,
     .pack = &wg_op_max_pool2d_offset, .packed_input = 1, .packed_dtype = WG_U8, .may_pack = has_offsets,
     .attributes = index_attributes, .attributes_size = sizeof(pool_attributes), .infer = infer_gather, .forward = WG_FORWARD(max_pool2d_gather), .backward = backward_of_gather,
     .units = pool_units, .samples = samples_of_gather,

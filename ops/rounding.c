@@ -22,6 +22,7 @@ static wg_cost cost(const wg_call *call) { return wg_cost_per_element(call, 5); 
     const wg_op wg_op_##op = {                                                                     \
         .name = #op, .formula = text, .onnx = onnx_name, .torch = torch_name,                      \
         .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE | WG_STOPS,                             \
+        .no_gradient = "constant between jumps: zero",                                             \
         .infer = wg_infer_same, .forward = WG_FORWARD(op), .cost = cost, .samples = samples,       \
     };                                                                                             \
     wg_var (wg_##op)(wg_var x) { return WG_RECORD(&wg_op_##op, NULL, x); }

@@ -179,7 +179,7 @@ static void samples_of_last(wg_sampler *s) {
 
 const wg_op wg_op_scatter_rows = {
     .name = "scatter_rows", .formula = "y = x, then y[n[j]] = u[j] or y[n[j]] += u[j], j in order",
-    .inputs = 3, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 1 << 1,
+    .inputs = 3, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1 << 1,
     .attributes = attributes, .attributes_size = sizeof(scatter_rows_attributes),
     .infer = infer, .forward = WG_FORWARD(scatter_rows), .backward = backward, .units = units, .cost = cost,
     .samples = samples,
@@ -187,7 +187,8 @@ const wg_op wg_op_scatter_rows = {
 
 const wg_op wg_op_scatter_reduce_rows = {
     .name = "scatter_reduce_rows", .formula = "y = x, then y[n[j]] = y[n[j]] * u[j], or max, or min, j in order",
-    .inputs = 3, .outputs = 1, .flags = WG_CAN_FAIL | WG_BLOCKS, .blocked_inputs = 7,
+    .inputs = 3, .outputs = 1, .flags = WG_CAN_FAIL | WG_BLOCKS | WG_HELPER, .blocked_inputs = 7,
+    .no_gradient = "products and extremes of what meets in a row have no rule",
     .attributes = reduce_attributes, .attributes_size = sizeof(scatter_rows_attributes),
     .infer = infer, .forward = WG_FORWARD(scatter_reduce_rows), .units = units, .cost = cost,
     .samples = samples_of_reduce,
@@ -195,7 +196,7 @@ const wg_op wg_op_scatter_reduce_rows = {
 
 const wg_op wg_op_scatter_last = {
     .name = "scatter_last", .formula = "k[j] = (n[i] != n[j] for all i > j)",
-    .inputs = 1, .outputs = 1, .flags = WG_CAN_FAIL | WG_BLOCKS, .blocked_inputs = 1,
+    .inputs = 1, .outputs = 1, .flags = WG_CAN_FAIL | WG_BLOCKS | WG_HELPER, .blocked_inputs = 1,
     .attributes = last_attributes, .attributes_size = sizeof(scatter_last_attributes),
     .infer = infer_last, .forward = WG_FORWARD(scatter_last), .workspace = workspace, .cost = cost_of_last,
     .samples = samples_of_last,

@@ -232,7 +232,7 @@ const wg_op wg_op_slice = {
 const wg_op wg_op_slice_grad = {
     .name = "slice_grad", .formula = "dx[..., start + i step, ...] = dy[..., i, ...], else 0",
     .torch = "slice_backward",
-    .inputs = 1, .outputs = 1, .linear_in = 1,
+    .inputs = 1, .outputs = 1, .flags = WG_HELPER, .linear_in = 1,
     .attributes = grad_attributes, .attributes_size = sizeof(slice_grad_attributes),
     .is_identity = leaves_all,
     .infer = infer_grad, .forward = WG_FORWARD(slice_grad), .backward = backward_of_grad,

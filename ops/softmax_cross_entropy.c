@@ -233,7 +233,7 @@ const wg_op wg_op_softmax_cross_entropy_grad = {
     .formula = "g[n, c] = dy[n] (sum_k p[n, k] softmax(x[n])[c] - p[n, c])",
     .inputs = 3,
     .outputs = 1,
-    .flags = WG_CAN_FAIL,
+    .flags = WG_CAN_FAIL | WG_HELPER,
     .linear_in = 1 << 0 | 1 << 2,
     .infer = infer_grad,
     .forward = WG_FORWARD(softmax_cross_entropy_grad),

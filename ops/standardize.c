@@ -377,7 +377,7 @@ const wg_op wg_op_standardize = {
 
 const wg_op wg_op_standardize_grad = {
     .name = "standardize_grad", .formula = "g = r (dy - mean dy - y mean (dy y))", .inputs = 3, .outputs = 1,
-    .linear_in = 1 << 0 | 1 << 2,
+    .flags = WG_HELPER, .linear_in = 1 << 0 | 1 << 2,
     .attributes = attributes, .attributes_size = sizeof(standardize_attributes),
     .infer = infer_grad, .forward = WG_FORWARD(standardize_grad), .backward = backward_of_grad,
     .expand = expand_grad, .units = units, .cost = cost, .samples = samples_of_grad,

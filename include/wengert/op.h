@@ -180,6 +180,7 @@ typedef enum wg_op_flags {
     WG_INTEGERS_FAIL = 1 << 7, /* may call wg_call_fail, but only where its dtype is one of integers */
     WG_ACCUMULATES = 1 << 9,  /* heeds wg_call.accumulate: y + part 1 + part 2 + … where it makes part 1 + part 2 + … */
     WG_EVEN_READS = 1 << 10,  /* has units, and of U units unit u reads of input 0 the u-th of U equal runs alone */
+    WG_HELPER = 1 << 11,      /* recorded by rules and expansions of other ops alone: it has no function of its own */
     WG_EVEN_UNITS = 1 << 8    /* has units, and of U units unit u writes the u-th of U equal runs of output 0, all of it */
 } wg_op_flags;
 
@@ -193,6 +194,7 @@ struct wg_op {
     int typed_by;             /* the input whose dtype names the kernel's */
     unsigned flags;           /* wg_op_flags */
     unsigned blocked_inputs;  /* bit i: input i has no gradient, as integers have none */
+    const char *no_gradient;  /* why none passes the op, where types and flags do not say it: "constant between jumps" */
     unsigned linear_in;       /* bit i: linear in input i when the others are held */
 
     const wg_attribute *attributes; /* closed by WG_NO_MORE_ATTRIBUTES; NULL: none */
@@ -234,6 +236,9 @@ WG_API wg_var wg_output(wg_var var, int index);
 WG_API int wg_op_count(void);
 WG_API const wg_op *wg_op_at(int index);         /* in the registry's order; NULL out of range */
 WG_API const wg_op *wg_op_find(const char *name); /* NULL: no such op */
+
+/* Why no gradient passes the op, as it declares by types, flags or in words; NULL: one does. */
+WG_API const char *wg_op_no_gradient(const wg_op *op);
 
 /* Records the registered op `name` on the listed inputs with attributes written as text:
  * "kernel=3,3 stride=2,2"; a text with spaces stands in quotes, "equation='ij, jk -> ik'".
