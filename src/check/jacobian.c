@@ -89,8 +89,8 @@ static void bound_rounding(const wg_point *point, jacobian *j) {
     }
 }
 
-/* One column of it; x is the input's element. What cancels within the rule rounds as the function's own parts
- * do. */
+/* One column of it; x is the input's element. What cancels within the rule has the size of the function's own
+ * parts by x, and rounds as they do. */
 static bool dense_agrees(wg_check *check, const wg_point *point, const jacobian *j, int64_t k, double x) {
     double sum = 0, size = 0, error = 0;
     for (int64_t i = 0; i < j->outputs; i++) {
@@ -101,7 +101,7 @@ static bool dense_agrees(wg_check *check, const wg_point *point, const jacobian 
     }
     const double roundings = (double)(8 + j->reals + j->outputs);
     const double bound = check->options.tolerance * fmax(fabs(sum), fabs(j->gradient[k])) +
-                         point->unit * roundings * size + error / fmax(1, fabs(x));
+                         point->unit * roundings * size + error / fmax(0x1p-26, fabs(x));
     if (fabs(j->gradient[k] - sum) <= bound) return true;
     wg_gradcheck_fail(check->report, &check->where,
                       "the gradient for a dense cotangent is not the sum of those for one-hot ones: "
