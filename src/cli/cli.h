@@ -11,8 +11,10 @@ enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_USAGE = 2 };
 
 /* Each takes what stands behind its name, with the name itself as argv[0], and returns an exit status. */
 int cli_bench(int argc, char **argv);
+int cli_gradcheck(int argc, char **argv);
 int cli_hash(int argc, char **argv);
 int cli_info(int argc, char **argv);
+int cli_ops(int argc, char **argv);
 int cli_show(int argc, char **argv);
 
 /* The least memory that a plan can do with, of a tape that was to plan for a budget of one byte: its error

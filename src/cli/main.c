@@ -6,8 +6,10 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"bench", "takes and times training steps of reference models", cli_bench},
+    {"gradcheck", "holds the gradients of operations against differences of their functions", cli_gradcheck},
     {"hash", "trains in every way that must not change a bit, and compares the weights", cli_hash},
     {"info", "what the library was built with, and what it would run on here", cli_info},
+    {"ops", "lists the operations", cli_ops},
     {"show", "what the plan of a reference step looks like", cli_show},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -1,0 +1,125 @@
+/* gradcheck — `wengert gradcheck [OP…]`: the gradient check on the samples of operations, a line each. */
+#include "cli/cli.h"
+#include <getopt.h>
+#include <limits.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct command_line {
+    uint64_t seed;
+    int part, parts; /* of the registry, when no op is named: those whose number is `part` modulo `parts` */
+    bool help;
+} command_line;
+
+typedef struct totals {
+    int ops, failed;
+    int64_t samples, elements, kinks;
+} totals;
+
+static void usage(FILE *stream) {
+    fprintf(
+        stream,
+        "usage: wengert gradcheck [OP…] [OPTION]…\n\n"
+        "Checks the gradients, and their gradients, of the operations named, or of all, on their samples.\n"
+        "Prints a line each with tabs between: operation, samples, elements of Jacobians that were "
+        "compared,\n"
+        "kinks, largest error in tolerances. What fails is shown on standard error, with a line of C that\n"
+        "does it again. docs/gradient-check.md says what is compared with what.\n\n"
+        "  --seed N     of the numbers that inputs hold; default: another each time, told on standard error\n"
+        "  --part I/N   the I-th of N parts of the registry\n");
+}
+
+static int wrong(const char *format, const char *what) {
+    fprintf(stderr, "wengert gradcheck: ");
+    fprintf(stderr, format, what);
+    fprintf(stderr, "; `wengert gradcheck --help` says more\n");
+    return EXIT_USAGE;
+}
+
+/* A whole number of digits alone. */
+static bool read_number(const char *text, const char **end, uint64_t *number) {
+    char *stop;
+    if (*text < '0' || *text > '9') return false;
+    *number = strtoull(text, &stop, 10);
+    *end = stop;
+    return true;
+}
+
+static int read_option(command_line *line, int option, const char *text) {
+    const char *end;
+    uint64_t part, parts;
+    switch (option) {
+    case 's':
+        if (!read_number(text, &end, &line->seed) || *end)
+            return wrong("--seed wants a number, not \"%s\"", text);
+        return EXIT_GOOD;
+    case 'p':
+        if (!read_number(text, &end, &part) || *end++ != '/' || !read_number(end, &end, &parts) || *end ||
+            !part || part > parts || parts > INT_MAX)
+            return wrong("--part wants two numbers like 1/8, not \"%s\"", text);
+        line->part = (int)part;
+        line->parts = (int)parts;
+        return EXIT_GOOD;
+    case 'h':
+        return line->help = true, EXIT_GOOD;
+    default:
+        return EXIT_USAGE; /* getopt has said what is wrong */
+    }
+}
+
+static int read_line(command_line *line, int argc, char **argv) {
+    static const struct option known[] = {
+        {"seed", 1, NULL, 's'}, {"part", 1, NULL, 'p'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    argv[0] = (char[]){"wengert gradcheck"}; /* what getopt begins its messages with */
+    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        const int status = read_option(line, option, optarg);
+        if (status) return status;
+    }
+    for (int i = optind; i < argc; i++)
+        if (!wg_op_find(argv[i])) return wrong("there is no operation \"%s\"", argv[i]);
+    if (line->parts && optind < argc) return wrong("%s", "--part is of all operations: name none");
+    return EXIT_GOOD;
+}
+
+static void check(const wg_op *op, const command_line *line, wg_engine *engine, totals *all) {
+    wg_gradcheck_report report;
+    fprintf(stderr, "%s …", op->name);
+    const int status = wg_gradcheck_op(op, &report, .seed = line->seed, .engine = engine);
+    fprintf(stderr, " %s\n", status ? "FAILED" : "passed");
+    if (status) wg_gradcheck_print(stderr, &report);
+    printf("%s\t%d\t%lld\t%lld\t", op->name, report.samples, (long long)report.elements,
+           (long long)report.kinks);
+    if (report.not_differentiable)
+        printf("refused\n");
+    else
+        printf("%.3g\n", report.largest_error);
+    fflush(stdout);
+    all->ops++;
+    all->failed += status != WG_OK;
+    all->samples += report.samples;
+    all->elements += report.elements;
+    all->kinks += report.kinks;
+}
+
+int cli_gradcheck(int argc, char **argv) {
+    command_line line = {.seed = (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32};
+    const int wrong_usage = read_line(&line, argc, argv);
+    if (wrong_usage) return wrong_usage;
+    if (line.help) return usage(stdout), EXIT_GOOD;
+    wg_error error;
+    wg_engine *engine =
+        wg_engine_new(&error, .threads = 1); /* the values are small: threads would only wait */
+    if (!engine) {
+        fprintf(stderr, "wengert gradcheck: %s\n", error.message);
+        return EXIT_BAD;
+    }
+    fprintf(stderr, "the same again: --seed %llu\n", (unsigned long long)line.seed);
+    totals all = {0};
+    for (int i = optind; i < argc; i++) check(wg_op_find(argv[i]), &line, engine, &all);
+    for (int i = 0; optind == argc && i < wg_op_count(); i++)
+        if (!line.parts || i % line.parts == line.part - 1) check(wg_op_at(i), &line, engine, &all);
+    wg_engine_free(engine);
+    printf("gradcheck: %d ops, %lld samples, %lld elements, %lld kinks, %d failed\n", all.ops,
+           (long long)all.samples, (long long)all.elements, (long long)all.kinks, all.failed);
+    return fflush(stdout) || all.failed || !all.ops ? EXIT_BAD : EXIT_GOOD;
+}
