@@ -459,6 +459,15 @@ static void standardize(propagation *p) {
     }
 }
 
+/* Of scores that are off, and weights that are exponentials of them, too little can be said to be of use. */
+static void attention(propagation *p) {
+    bool known = true;
+    for (int i = 0; i < p->call->input_count; i++)
+        for (int64_t k = 0; k < p->call->inputs[i].count; k++) known &= p->errors[i][k] == 0;
+    for (int output = 0; !known && output < p->call->op->outputs; output++)
+        for (int64_t i = 0; i < p->outputs[output]->count; i++) p->outputs[output]->error[i] = INFINITY;
+}
+
 /* What r (dy + mean dy + y mean (dy y)) grows by, of absolute values, where each is larger by its error. */
 static void standardize_grad(propagation *p) {
     const naive_array *dy = &p->call->inputs[0], *y = &p->call->inputs[1], *r = &p->call->inputs[2];
@@ -758,6 +767,8 @@ static const struct {
     {"bernoulli", any_input, NULL},
     {"categorical", any_input, NULL},
     {"randperm", exact, NULL},
+    {"scaled_dot_product_attention", attention, NULL},
+    {"attention_grad", attention, NULL},
 };
 
 static int find_rule(const char *name) {

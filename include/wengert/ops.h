@@ -13,6 +13,7 @@
 #include <wengert/ops/normalization.h>
 #include <wengert/ops/random.h>
 #include <wengert/ops/reductions.h>
+#include <wengert/ops/sequence.h>
 #include <wengert/ops/shape.h>
 #include <wengert/ops/vision.h>
 

@@ -1,0 +1,31 @@
+/* ops/sequence — words as vectors, places in a sequence, and attention. See wengert/ops.h. */
+#ifndef WENGERT_OPS_SEQUENCE_H
+#define WENGERT_OPS_SEQUENCE_H
+
+#include <wengert/tape.h>
+
+WG_BEGIN_C
+
+typedef struct wg_attention_options {
+    WG_OPTIONS_HEAD;
+    bool is_causal WG_DEFAULT_; /* query i sees keys 0 … i, counted from the first of both */
+    double scale WG_DEFAULT_;   /* of the scores; default 1 / sqrt(E) */
+} wg_attention_options;
+/* y = softmax(scale q k^T + mask) v for each head: q [..., Hq, L, E], k [..., Hkv, S, E], v [..., Hkv, S,
+ * D] give y [..., Hq, L, D]; with two axes there is one head. Where Hq is a multiple of Hkv, so many
+ * heads of q in turn share one of k and v, as in ONNX (PyTorch asks for it by enable_gqa). The mask may
+ * be WG_NONE, and broadcasts to [..., Hq, L, S]: of bool it is true where a query sees a key, a real one
+ * is added to the scores, and both go together with is_causal (not in PyTorch). A query that sees nothing
+ * gives 0 (PyTorch: NaN), and a mask of -infinity never makes NaN. Memory is linear in L and S, also for
+ * the gradient, but for that of a real mask, and for gradients of gradients. wg_output(y, 1) is the
+ * logarithm of each row's sum of exponentials, [..., Hq, L], 0 where nothing is seen. */
+WG_API wg_var wg_scaled_dot_product_attention(wg_var q, wg_var k, wg_var v, wg_var mask,
+                                              const wg_attention_options *options);
+
+WG_END_C
+
+#define wg_scaled_dot_product_attention(...) WG_AT(wg_scaled_dot_product_attention_(__VA_ARGS__, ))
+#define wg_scaled_dot_product_attention_(q, k, v, mask, ...)                                       \
+    (wg_scaled_dot_product_attention)(q, k, v, mask, WG_OPTIONS_(wg_attention_options, __VA_ARGS__))
+
+#endif
