@@ -449,11 +449,14 @@ random_graph *graph_make(uint64_t seed, const graph_options *options) {
         for (int i = 1 + graph_below(m, 3); i > 0; i--) graph_read_state(m);
     const int wanted = 8 + graph_below(m, 60), gradients = graph_chance(m, 4) ? 0 : 1 + graph_below(m, 2);
     for (int i = 0; m->graph->node_count < wanted && i < 200; i++) graph_grow(m);
-    graph_apply_sample(m,
-                       wg_op_at((int)(seed % (uint64_t)wg_op_count()))); /* so that each op gets its turn */
+    const wg_op *turn = wg_op_at((int)(seed % (uint64_t)wg_op_count())); /* each op gets its turn */
+    graph_ref sample = GRAPH_NOTHING;
+    for (int tries = 0; tries < 20 && !graph_is(sample); tries++) /* some samples are too large */
+        sample = graph_apply_sample(m, turn);
     for (int i = 0; i < gradients; i++) add_gradients(m);
     for (int i = graph_below(m, 8); i > 0; i--) graph_grow(m);
     add_assigns(m);
+    if (graph_is(sample)) add_root(m, sample);
     add_roots(m);
     random_graph *graph = m->graph;
     graph_free_states(m->states);
