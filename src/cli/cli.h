@@ -17,6 +17,9 @@ int cli_info(int argc, char **argv);
 int cli_ops(int argc, char **argv);
 int cli_show(int argc, char **argv);
 
+/* `wengert gradcheck --mutants` of these ops. */
+int cli_mutants(const wg_op *const *ops, int count, uint64_t seed);
+
 /* The least memory that a plan can do with, of a tape that was to plan for a budget of one byte: its error
  * names it. 0: it does not. Heals the tape. */
 static inline size_t cli_least_budget(wg_tape *tape) {

@@ -8,7 +8,7 @@
 typedef struct command_line {
     uint64_t seed;
     int part, parts; /* of the registry, when no op is named: those whose number is `part` modulo `parts` */
-    bool help;
+    bool help, mutants;
 } command_line;
 
 typedef struct totals {
@@ -60,6 +60,8 @@ static int read_option(command_line *line, int option, const char *text) {
         line->part = (int)part;
         line->parts = (int)parts;
         return EXIT_GOOD;
+    case 'm':
+        return line->mutants = true, EXIT_GOOD;
     case 'h':
         return line->help = true, EXIT_GOOD;
     default:
@@ -69,7 +71,7 @@ static int read_option(command_line *line, int option, const char *text) {
 
 static int read_line(command_line *line, int argc, char **argv) {
     static const struct option known[] = {
-        {"seed", 1, NULL, 's'}, {"part", 1, NULL, 'p'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+        {"seed", 1, NULL, 's'}, {"part", 1, NULL, 'p'}, {"help", 0, NULL, 'h'}, {"mutants", 0, NULL, 'm'}, {NULL, 0, NULL, 0}};
     argv[0] = (char[]){"wengert gradcheck"}; /* what getopt begins its messages with */
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         const int status = read_option(line, option, optarg);
@@ -101,11 +103,8 @@ static void check(const wg_op *op, const command_line *line, wg_engine *engine, 
     all->kinks += report.kinks;
 }
 
-int cli_gradcheck(int argc, char **argv) {
-    command_line line = {.seed = (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32};
-    const int wrong_usage = read_line(&line, argc, argv);
-    if (wrong_usage) return wrong_usage;
-    if (line.help) return usage(stdout), EXIT_GOOD;
+/* On standard output, a line an op; with an engine that all share. */
+static int check_all(const wg_op *const *ops, int count, const command_line *line) {
     wg_error error;
     wg_engine *engine =
         wg_engine_new(&error, .threads = 1); /* the values are small: threads would only wait */
@@ -113,13 +112,27 @@ int cli_gradcheck(int argc, char **argv) {
         fprintf(stderr, "wengert gradcheck: %s\n", error.message);
         return EXIT_BAD;
     }
-    fprintf(stderr, "the same again: --seed %llu\n", (unsigned long long)line.seed);
     totals all = {0};
-    for (int i = optind; i < argc; i++) check(wg_op_find(argv[i]), &line, engine, &all);
-    for (int i = 0; optind == argc && i < wg_op_count(); i++)
-        if (!line.parts || i % line.parts == line.part - 1) check(wg_op_at(i), &line, engine, &all);
+    for (int i = 0; i < count; i++) check(ops[i], line, engine, &all);
     wg_engine_free(engine);
     printf("gradcheck: %d ops, %lld samples, %lld elements, %lld kinks, %d failed\n", all.ops,
            (long long)all.samples, (long long)all.elements, (long long)all.kinks, all.failed);
     return fflush(stdout) || all.failed || !all.ops ? EXIT_BAD : EXIT_GOOD;
+}
+
+int cli_gradcheck(int argc, char **argv) {
+    command_line line = {.seed = (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32};
+    const int wrong_usage = read_line(&line, argc, argv);
+    if (wrong_usage) return wrong_usage;
+    if (line.help) return usage(stdout), EXIT_GOOD;
+    const wg_op **ops = calloc((size_t)(argc + wg_op_count()), sizeof *ops);
+    if (!ops) return fprintf(stderr, "wengert gradcheck: no memory\n"), EXIT_BAD;
+    int count = 0;
+    for (int i = optind; i < argc; i++) ops[count++] = wg_op_find(argv[i]);
+    for (int i = 0; optind == argc && i < wg_op_count(); i++)
+        if (!line.parts || i % line.parts == line.part - 1) ops[count++] = wg_op_at(i);
+    fprintf(stderr, "the same again: --seed %llu\n", (unsigned long long)line.seed);
+    const int status = line.mutants ? cli_mutants(ops, count, line.seed) : check_all(ops, count, &line);
+    free(ops);
+    return status;
 }

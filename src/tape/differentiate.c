@@ -87,6 +87,10 @@ void wg_rule_set(wg_rule *rule, int input, wg_var cotangent) {
     wg_tape *tape = rule->tape;
     if (!wg_rule_wants(rule, input) || !cotangent.tape || !wg_tape_owns(tape, cotangent, "a cotangent"))
         return;
+    if (rule->state_) {
+        rule->state_->set(rule->state_, input, cotangent);
+        return;
+    }
     const uint32_t to = rule->inputs[input].id;
     const wg_node *want = &tape->nodes.at[to], *have = &tape->nodes.at[cotangent.id];
     if (have->dtype != want->dtype || !wg_same_shape(tape, have, want)) {

@@ -219,6 +219,11 @@ static inline uint32_t wg_rank(const wg_tape *tape, uint32_t id) {
  * tape->cotangents, and hands it on through the op's rule. False: an error on the tape. */
 bool wg_reverse(wg_tape *tape, wg_var y, wg_var seed);
 
+/* Who gets what a rule sets in place of the driver: the check, which plants mistakes in it. */
+struct wg_rule_state {
+    void (*set)(struct wg_rule_state *state, int input, wg_var cotangent);
+};
+
 /* --- attribute.c ------------------------------------------------------------------------------ */
 
 /* Checks ranges; WG_OK or the tape's status. */
