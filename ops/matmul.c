@@ -7,7 +7,8 @@
  * With cotangent dy:  da = dy b^T,  db = a^T dy,  summed over the batch axes that were broadcast.
  *
  * The order of the sum is part of the definition: runs of WG_K_BLOCK products are each a chain of
- * fused multiply-adds from zero, in order of k; the runs' sums are added in order. Whole numbers wrap around. */
+ * fused multiply-adds from zero, in order of k; the runs' sums are added in order. Whole numbers wrap
+ * around. */
 #include "op.h"
 #include "kernels/cpu/blocks.h"
 

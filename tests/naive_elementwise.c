@@ -153,6 +153,8 @@ const naive_entry naive_elementwise[] = {
     {"relu_mask", relu_mask},
     {"scale_cotangent", scale_cotangent},
     {"stop_gradient", identity},
+    {"gradient_scale", identity},
+    {"straight_through", identity},
     {"check_finite", identity},
     {"add", add},
     {"sub", subtract},

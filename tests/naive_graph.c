@@ -769,6 +769,8 @@ static const struct {
     {"randperm", exact, NULL},
     {"scaled_dot_product_attention", attention, NULL},
     {"attention_grad", attention, NULL},
+    {"gradient_scale", linear, NULL},
+    {"straight_through", linear, NULL},
 };
 
 static int find_rule(const char *name) {

@@ -207,6 +207,26 @@ START_TEST(a_composed_op_is_checked_through_its_expansion) {
 }
 END_TEST
 
+static wg_var twice_a(wg_tape *tape, const wg_var *inputs, const void *attributes) {
+    (void)attributes;
+    return wg_mul(wg_mul(wg_scalar(tape, 2), inputs[0]), wg_sin(inputs[1]));
+}
+static void twice(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_mul(da_of(rule), number(rule, 2)));
+    wg_rule_set(rule, 1, wg_mul(db_of(rule), number(rule, 2)));
+}
+
+START_TEST(a_gradient_of_another_function_is_held_to_that_function) {
+    wg_op declared = OP(twice);
+    wg_gradcheck_report report;
+    must_fail_at(&declared, 1, "analytic and numeric derivative disagree");
+    declared.gradient_as = twice_a;
+    ck_assert_msg(wg_gradcheck_op(&declared, &report) == WG_OK, "%s", report.first.reason);
+    declared.backward = right;
+    must_fail_at(&declared, 1, "analytic and numeric derivative disagree");
+}
+END_TEST
+
 START_TEST(a_gradient_without_gradient_fails_at_second_order) {
     static const wg_op op = OP(cut_off);
     wg_gradcheck_report report;
@@ -355,6 +375,7 @@ END_TEST
 WG_SUITE("check/cannot_be_fooled", the_right_rule_passes, a_rule_that_is_wrong_anywhere_fails,
          nan_and_infinity_fail, a_cotangent_of_another_type_fails, a_rule_not_linear_in_the_cotangent_fails,
          a_missing_rule_fails_unless_declared, a_composed_op_is_checked_through_its_expansion,
+              a_gradient_of_another_function_is_held_to_that_function,
          a_gradient_without_gradient_fails_at_second_order, an_op_of_which_nothing_was_compared_fails,
          a_failure_says_where_and_how_to_see_it_again, a_zero_gradient_fails_even_where_rounding_is_coarse,
          a_function_that_is_not_finite_fails, nothing_but_a_kink_fails_and_is_counted,

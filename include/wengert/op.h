@@ -223,6 +223,10 @@ struct wg_op {
     size_t (*workspace)(const wg_call *call); /* scratch bytes a thread needs; NULL: none */
     wg_cost (*cost)(const wg_call *call);     /* NULL: an operation an element of output 0, every operand moved once */
     void (*samples)(wg_sampler *sampler);
+
+    /* Of an op whose gradient is by intention not the derivative of its value: records the function whose
+     * derivative it is, to which the gradient check holds it. NULL: its own. */
+    wg_var (*gradient_as)(wg_tape *tape, const wg_var *inputs, const void *attributes);
 };
 
 /* Records an op. Inputs are listed; WG_NONE leaves an optional one out. */

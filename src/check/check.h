@@ -17,6 +17,7 @@ double wg_check_normal(uint64_t seed, uint64_t sample, uint64_t input, uint64_t 
 typedef struct wg_point {
     wg_tape *tape;
     wg_function *function;
+    wg_function *gradient_as; /* whose derivative the gradient is to be; NULL: the function's own */
     void *context;
     int count;
     wg_tensor **inputs; /* dense copies of the caller's; NULL: left out */
@@ -37,7 +38,7 @@ int64_t wg_point_columns(const wg_point *point);
 
 /* Records the function and finds the type of its value. */
 int wg_point_infer(wg_point *point, wg_error *error);
-/* The function's value there, wg_type_count(&point->output) numbers. */
+/* The value there of what the gradient belongs to, wg_type_count(&point->output) numbers. */
 int wg_point_value(wg_point *point, double *value, wg_error *error);
 /* Gradients of the sum of seed * value, those of the active inputs one after the other. */
 int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_error *error);
@@ -92,6 +93,7 @@ typedef struct wg_check {
     wg_gradcheck_options options; /* all of them filled in */
     wg_gradcheck_report *report;
     wg_gradcheck_failure where; /* what all failures of this check share */
+    wg_function *gradient_as;   /* see wg_point: of first order */
     int first_input;            /* what the report calls the first input: -1 if that is the cotangent */
     wg_error error;
 } wg_check;

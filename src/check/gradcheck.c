@@ -42,6 +42,7 @@ static int check_first_order(wg_check *check, wg_function *function, void *conte
     wg_point point;
     int status =
         wg_point_open(&point, function, context, inputs, count, held, check->options.engine, &check->error);
+    point.gradient_as = check->where.order == 1 ? check->gradient_as : NULL;
     if (!status) status = wg_check_jacobian(check, &point);
     wg_point_close(&point);
     return status;

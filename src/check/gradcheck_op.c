@@ -13,6 +13,11 @@ static wg_var record_output(wg_tape *tape, const wg_var *inputs, void *context) 
     return of->output ? wg_output(first, of->output) : first;
 }
 
+static wg_var record_gradient_as(wg_tape *tape, const wg_var *inputs, void *context) {
+    const wg_case *sample = ((const output_of *)context)->sample;
+    return sample->op->gradient_as(tape, inputs, sample->attributes);
+}
+
 /* Does the op say that no gradient passes it? */
 static bool declares_none(const wg_op *op) {
     return op->flags & WG_BLOCKS || (op->inputs == 0 && op->inputs_max == 0);
@@ -120,13 +125,14 @@ static int check_case(const wg_case *sample, void *context) {
     return status;
 }
 
-int(wg_gradcheck_op)(const wg_op *op, size_t op_size, wg_gradcheck_report *report,
+int (wg_gradcheck_op)(const wg_op *op, size_t op_size, wg_gradcheck_report *report,
                      const wg_gradcheck_options *options) {
     if (!op || !report) return WG_ERROR_TAPE;
     wg_check check;
     int status = wg_check_open(&check, report, options);
     snprintf(report->name, sizeof report->name, "%s", op->name ? op->name : "?");
     report->not_differentiable = declares_none(op);
+    check.gradient_as = op->gradient_as ? record_gradient_as : NULL;
     const bool composed = op->expand && !op->forward;
     if (!op->backward && !composed && !(op->flags & WG_STOPS) && !declares_none(op))
         wg_gradcheck_fail(report, &check.where,

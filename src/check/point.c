@@ -68,19 +68,19 @@ int64_t wg_point_columns(const wg_point *point) {
 /* The tape's error, if it has one, in `error`; heals the tape. */
 static int settle(wg_point *point, wg_error *error) { return wg_tape_recover(point->tape, error); }
 
-static wg_var record(wg_point *point) {
+static wg_var record(wg_point *point, wg_function *function) {
     wg_tape_clear(point->tape);
     for (int i = 0; i < point->count; i++)
         point->vars[i] = point->inputs[i] ? (wg_input)(point->tape, point->inputs[i]) : WG_NONE;
     point->vars[point->count] = (wg_var)WG_END_;
-    wg_var y = point->function(point->tape, point->vars, point->context);
+    wg_var y = function(point->tape, point->vars, point->context);
     if (!wg_valid(y) || y.tape != point->tape)
         wg_fail(point->tape, WG_ERROR_TAPE, "gradient check: the function returned no valid var");
     return y;
 }
 
 int wg_point_infer(wg_point *point, wg_error *error) {
-    point->output = wg_type_of(record(point));
+    point->output = wg_type_of(record(point, point->function));
     if (roundoff(point->output.dtype) > point->unit) point->unit = roundoff(point->output.dtype);
     return settle(point, error);
 }
@@ -92,7 +92,7 @@ static double element(const wg_tensor *tensor, int64_t index) {
 }
 
 int wg_point_value(wg_point *point, double *value, wg_error *error) {
-    wg_var y = record(point);
+    wg_var y = record(point, point->gradient_as ? point->gradient_as : point->function);
     const wg_type type = wg_type_of(y);
     if (wg_valid(y) && !wg_type_equal(&type, &point->output))
         wg_fail(point->tape, WG_ERROR_SHAPE, "gradient check: the function's value changed its type");
@@ -137,7 +137,7 @@ static int differentiate(wg_point *point, wg_var y, wg_var seed) {
 int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_error *error) {
     wg_tensor *cotangent = seed_tensor(point, seed, error);
     if (!cotangent) return error->status;
-    wg_var y = record(point);
+    wg_var y = record(point, point->function);
     const int wanted = differentiate(point, y, (wg_input)(point->tape, cotangent));
     wg_eval_list(point->gradients);
     for (int i = 0; i < wanted; i++) {
@@ -150,7 +150,7 @@ int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_
 }
 
 int wg_point_refuses(wg_point *point, const char *name, wg_error *error) {
-    wg_var y = record(point);
+    wg_var y = record(point, point->function);
     if (wg_tape_status(point->tape)) return settle(point, error);
     const bool real =
         wg_dtype_real(point->output.dtype); /* whole numbers are refused before the op is seen */

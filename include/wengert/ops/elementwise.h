@@ -45,6 +45,12 @@ WG_API wg_var wg_cast(wg_var x, wg_dtype dtype);
 
 /* x itself, through which no gradient flows. */
 WG_API wg_var wg_stop_gradient(wg_var x);
+/* x itself, with `scale` times its gradient; reversed: -scale times. */
+WG_API wg_var wg_gradient_scale(wg_var x, double scale);
+WG_API wg_var wg_gradient_reversal(wg_var x, double scale);
+/* `value` itself, whose gradient goes to x instead, of the same type: wg_straight_through(wg_round(x), x).
+ * None goes to `value`: it is as behind wg_stop_gradient. */
+WG_API wg_var wg_straight_through(wg_var value, wg_var x);
 
 /* x itself; the run fails with WG_ERROR_NOT_FINITE, before anything is assigned, if it holds NaN or
  * infinity, and names the first node that made one. */
@@ -83,8 +89,8 @@ WG_API wg_var wg_polygamma(wg_var x, int n); /* the n-th derivative of digamma, 
  * has it; NaN is handed on. ONNX Clip, there with the bounds as inputs. */
 WG_API wg_var wg_clip(wg_var x, double min, double max);
 /* x, with numbers for NaN and the infinities: an infinite posinf or neginf is the largest or least finite
- * number of the dtype. PyTorch's defaults are wg_nan_to_num(x, 0, INFINITY, -INFINITY). The gradient is 0 where
- * x is not finite. */
+ * number of the dtype. PyTorch's defaults are wg_nan_to_num(x, 0, INFINITY, -INFINITY). The gradient is 0
+ * where x is not finite. */
 WG_API wg_var wg_nan_to_num(wg_var x, double nan, double posinf, double neginf);
 
 /* These give bool and have no gradient. */
@@ -95,8 +101,9 @@ WG_API wg_var wg_logical_not(wg_var x); /* x == 0, of any dtype, as PyTorch has 
 
 /* --- Of two and three numbers ---------------------------------------------------------------------- */
 
-/* What is left of a divided by b: with the sign of a, as C's fmod and % have it (ONNX Mod, fmod = 1), and with
- * the sign of b, as Python's % has it (ONNX Mod, fmod = 0). Whole numbers: by 0 is an error at run time. */
+/* What is left of a divided by b: with the sign of a, as C's fmod and % have it (ONNX Mod, fmod = 1), and
+ * with the sign of b, as Python's % has it (ONNX Mod, fmod = 0). Whole numbers: by 0 is an error at run time.
+ */
 WG_API wg_var wg_fmod(wg_var a, wg_var b);
 WG_API wg_var wg_remainder(wg_var a, wg_var b);
 
@@ -110,7 +117,8 @@ WG_API wg_var wg_xlogy(wg_var a, wg_var b);     /* a log(b), and 0 where a is 0 
 WG_API wg_var wg_lerp(wg_var a, wg_var b, wg_var t);                  /* a + t (b - a) */
 WG_API wg_var wg_addcmul(wg_var x, double value, wg_var a, wg_var b); /* x + value a b */
 
-/* Of any dtype, true where not 0, as PyTorch has it (ONNX takes bool alone). They give bool and have no gradient. */
+/* Of any dtype, true where not 0, as PyTorch has it (ONNX takes bool alone). They give bool and have no
+ * gradient. */
 WG_API wg_var wg_logical_and(wg_var a, wg_var b);
 WG_API wg_var wg_logical_or(wg_var a, wg_var b);
 WG_API wg_var wg_logical_xor(wg_var a, wg_var b);
@@ -187,6 +195,9 @@ WG_END_C
 #define wg_where(...) WG_AT((wg_where)(__VA_ARGS__))
 #define wg_cast(...) WG_AT((wg_cast)(__VA_ARGS__))
 #define wg_stop_gradient(...) WG_AT((wg_stop_gradient)(__VA_ARGS__))
+#define wg_gradient_scale(...) WG_AT((wg_gradient_scale)(__VA_ARGS__))
+#define wg_gradient_reversal(...) WG_AT((wg_gradient_reversal)(__VA_ARGS__))
+#define wg_straight_through(...) WG_AT((wg_straight_through)(__VA_ARGS__))
 #define wg_check_finite(...) WG_AT((wg_check_finite)(__VA_ARGS__))
 
 #endif
