@@ -127,6 +127,32 @@ typedef enum wg_connection {
 } wg_connection;
 WG_API wg_connection wg_connection_of(wg_var y, wg_var x);
 
+/* Does a gradient flow from y to x, on any path? Writes what stands in the way into `report`, a line each, cut
+ * off after `size` bytes (NULL and 0: nothing is written): "argmax, recorded at main.c:41, has none". A true
+ * answer has lines as well, if other paths are cut. Nothing is recorded or run. */
+WG_API bool wg_differentiable(wg_var y, wg_var x, char *report, size_t size);
+
+/* A region with a gradient of the program's own, for what is faster or more accurate than the chain rule makes
+ * it, or is no derivative at all. `forward` records it on `inputs`, a list closed by WG_END_, as it gets them:
+ * what it captures beside them has no gradient, and asking for that is an error. `backward` is called whenever
+ * the value y is differentiated: from dy it records a gradient of each input, of the input's type, and puts it
+ * into gradients[i], which is WG_NONE at first: zero. What it records is differentiated like anything else. The
+ * context is handed to both, and must be there until the tape is cleared. At most 62 inputs.
+ *
+ *     static wg_var forward(wg_tape *tape, const wg_var *x, void *context) {
+ *         return wg_log(wg_add(x[0], x[1]));
+ *     }
+ *     static void backward(wg_tape *tape, const wg_var *x, wg_var y, wg_var dy, wg_var *gradients,
+ *                          void *context) {
+ *         gradients[0] = gradients[1] = wg_mul(dy, wg_exp(wg_neg(y)));
+ *     }
+ *     wg_var y = wg_own_gradient(WG_VARS(a, b), forward, backward, NULL); */
+typedef wg_var wg_region(wg_tape *tape, const wg_var *inputs, void *context);
+typedef void wg_region_backward(wg_tape *tape, const wg_var *inputs, wg_var y, wg_var dy, wg_var *gradients,
+                                void *context);
+WG_API wg_var wg_own_gradient(const wg_var *inputs, wg_region *forward, wg_region_backward *backward,
+                              void *context);
+
 /* --- Evaluate -------------------------------------------------------------------------------- */
 
 /* Evaluates the vars, one at least, and carries out all assigns recorded since the last evaluation. Values of the
@@ -218,6 +244,7 @@ WG_END_C
 #define wg_read(...) WG_AT((wg_read)(__VA_ARGS__))
 #define wg_grad(...) WG_AT((wg_grad)(__VA_ARGS__))
 #define wg_keep(...) WG_AT((wg_keep)(__VA_ARGS__))
+#define wg_own_gradient(...) WG_AT((wg_own_gradient)(__VA_ARGS__))
 #ifndef WG_INTERNAL
 #define wg_assign(...) wg_assign_at_(__VA_ARGS__, __FILE__, __LINE__)
 #define wg_grad_list(...) wg_grad_list_at_(__VA_ARGS__, __FILE__, __LINE__)

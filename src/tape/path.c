@@ -1,7 +1,7 @@
 /* path — see path.h. */
 #include "tape/path.h"
 
-static uint8_t path_through(const wg_tape *tape, const wg_node *node, int input, uint8_t path) {
+uint8_t wg_path_through(const wg_tape *tape, const wg_node *node, int input, uint8_t path) {
     if (path == PATH_NONE || path == PATH_STOPPED) return path;
     if (node->op->flags & WG_STOPS) return PATH_STOPPED;
     return wg_op_blocks(tape, node, input) ? PATH_BLOCKED : path;
@@ -29,7 +29,7 @@ int wg_find_paths(wg_tape *tape, uint32_t y, const wg_var *inputs, int input_cou
         for (int i = 0; i < node->input_count; i++) {
             const uint32_t edge = wg_edge(tape, node, i);
             if (edge == WG_ABSENT) continue;
-            const uint8_t before = path[wg_rank(tape, edge)], after = path_through(tape, node, i, before);
+            const uint8_t before = path[wg_rank(tape, edge)], after = wg_path_through(tape, node, i, before);
             if (after == PATH_BLOCKED && before == PATH_OPEN && *blocker == WG_ABSENT) *blocker = id;
             if (after > path[at]) path[at] = after;
         }

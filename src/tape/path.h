@@ -15,6 +15,9 @@ static inline bool wg_op_blocks(const wg_tape *tape, const wg_node *node, int in
            !wg_dtype_real((wg_dtype)from->dtype) || !wg_dtype_real((wg_dtype)node->dtype);
 }
 
+/* What a path that leads to an input of the node is behind it. */
+uint8_t wg_path_through(const wg_tape *tape, const wg_node *node, int input, uint8_t path);
+
 /* Walks what y needs and finds the best path from any x to each place of the
  * order, left in tape->paths; -1: no memory, else the path to y.
  * *blocker becomes the first node that stands in a way. */

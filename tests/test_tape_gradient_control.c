@@ -1,0 +1,124 @@
+/* Gradients that a program takes into its own hands: stopped, scaled, led elsewhere, recorded by itself; and
+ * what stands in a gradient's way. */
+#include "tape_suite.h"
+#include <math.h>
+
+static wg_var number(double value) { return wg_array(tape, WG_F64, WG_SCALAR_SHAPE, &value); }
+#define F64(count, ...) wg_array(tape, WG_F64, WG_SHAPE(count), (const double[]){__VA_ARGS__})
+
+START_TEST(a_scaled_gradient_leaves_the_value) {
+    wg_var x = number(3), y = wg_square(wg_gradient_scale(x, 0.25)),
+           z = wg_square(wg_gradient_reversal(x, 2));
+    assert_values(y, 0, 9);
+    assert_values(wg_grad(y, x), 0, 1.5);
+    assert_values(wg_grad(z, x), 0, -12);
+}
+END_TEST
+
+/* y = round(x)², with dy/dx as if round were not there: 2 round(x). */
+START_TEST(a_gradient_goes_straight_through) {
+    wg_var x = number(2.6), rounded = wg_round(x), y = wg_square(wg_straight_through(rounded, x));
+    assert_values(y, 0, 9);
+    assert_values(wg_grad(y, x), 0, 6);
+    assert_values(wg_grad(y, rounded), 0, 0);
+    ck_assert_int_eq(wg_connection_of(y, rounded), WG_STOPPED);
+    wg_straight_through(F64(2, 1, 2), x);
+    assert_error(tape, WG_ERROR_SHAPE, "straight_through: shapes differ: input 0 is [2], input 1 is []");
+}
+END_TEST
+
+/* sqrt(a² + b²), with the gradient 0 at 0 instead of NaN. */
+static wg_var length(wg_tape *on, const wg_var *x, void *context) {
+    (void)on;
+    ++*(int *)context;
+    return wg_sqrt(wg_add(wg_square(x[0]), wg_square(x[1])));
+}
+static void length_backward(wg_tape *on, const wg_var *x, wg_var y, wg_var dy, wg_var *gradients,
+                            void *context) {
+    *(int *)context += 10;
+    wg_var zero = wg_scalar(on, 0), safe = wg_where(wg_equal(y, zero), wg_scalar(on, 1), y);
+    for (int i = 0; i < 2; i++) gradients[i] = wg_mul(dy, wg_div(x[i], safe));
+}
+
+START_TEST(a_region_has_the_gradient_that_the_program_records) {
+    int calls = 0;
+    wg_var a = number(3), b = number(4), y = wg_own_gradient(WG_VARS(a, b), length, length_backward, &calls);
+    wg_var da = wg_grad(y, a), db = wg_grad(y, b);
+    ck_assert_int_eq(calls, 21);
+    assert_values(y, 0, 5);
+    assert_values(da, 1e-15, 0.6);
+    assert_values(db, 1e-15, 0.8);
+    assert_values(wg_grad(da, a), 1e-15, 16.0 / 125); /* b² / y³ */
+    wg_var zero = number(0), at_zero = wg_own_gradient(WG_VARS(zero, zero), length, length_backward, &calls);
+    assert_values(wg_grad(at_zero, zero), 0, 0);
+}
+END_TEST
+
+static wg_var times_captured(wg_tape *on, const wg_var *x, void *captured) {
+    (void)on;
+    return wg_mul(x[0], *(wg_var *)captured);
+}
+static void none(wg_tape *on, const wg_var *x, wg_var y, wg_var dy, wg_var *gradients, void *context) {
+    (void)on, (void)x, (void)y, (void)dy, (void)gradients, (void)context;
+}
+static void of_another_shape(wg_tape *on, const wg_var *x, wg_var y, wg_var dy, wg_var *gradients,
+                             void *context) {
+    (void)on, (void)x, (void)y, (void)context;
+    gradients[0] = wg_sum(dy, WG_ALL_AXES);
+}
+static wg_var nothing(wg_tape *on, const wg_var *x, void *context) {
+    (void)on, (void)x, (void)context;
+    return WG_NONE;
+}
+
+START_TEST(a_region_says_what_is_wrong_with_it) {
+    wg_var x = F64(2, 1, 2), w = F64(2, 3, 4);
+    wg_var y = wg_sum(wg_own_gradient(WG_VARS(x), times_captured, none, &w), WG_ALL_AXES);
+    assert_values(wg_grad(y, x), 0, 0, 0);
+    wg_grad(y, w);
+    assert_error(tape, WG_ERROR_GRADIENT, "blocked by an op without gradient: own_gradient");
+    wg_var z = wg_sum(wg_own_gradient(WG_VARS(x), times_captured, of_another_shape, &w), WG_ALL_AXES);
+    wg_grad(z, x);
+    assert_error(tape, WG_ERROR_GRADIENT,
+                 "wg_own_gradient: the backward function gave input 0, which is f64[2], a gradient of f64[]");
+    wg_own_gradient(WG_VARS(x), nothing, none, NULL);
+    assert_error(tape, WG_ERROR_TAPE, "wg_own_gradient: the forward function returned no var of this tape");
+    wg_own_gradient(WG_VARS(x), NULL, none, NULL);
+    assert_error(tape, WG_ERROR_TAPE, "wg_own_gradient: the forward function is NULL");
+}
+END_TEST
+
+static void assert_report(bool differentiable, wg_var y, wg_var x, const char *part) {
+    char report[512] = "unwritten";
+    ck_assert_int_eq(wg_differentiable(y, x, report, sizeof report), differentiable);
+    ck_assert_message_contains(report, part);
+    if (!*part) ck_assert_str_eq(report, "");
+}
+
+START_TEST(what_stands_in_the_way_of_a_gradient_is_listed) {
+    wg_var x = F64(3, 1, 2, 3), other = number(1);
+    wg_var largest = wg_cast(wg_argmax(x, 0), WG_F64), stopped = wg_sum(wg_stop_gradient(x), WG_ALL_AXES);
+    const uint32_t nodes = wg_tape_nodes(tape);
+    assert_report(true, wg_sum(x, WG_ALL_AXES), x, "");
+    assert_report(false, other, x, "y does not depend on x\n");
+    assert_report(false, stopped, x, "stop_gradient, recorded at ");
+    assert_report(false, stopped, x, "test_tape_gradient_control.c:");
+    assert_report(false, stopped, x, ", stops the gradient\n");
+    assert_report(false, largest, x, "argmax, recorded at ");
+    assert_report(false, largest, x, ", has none\n");
+    assert_report(false, wg_argmax(x, 0), x, "y is i64[]; only f32 and f64 have gradients\n");
+    wg_var both = wg_add(wg_add(stopped, largest), wg_sum(x, WG_ALL_AXES));
+    assert_report(true, both, x, "stop_gradient");
+    assert_report(true, both, x, "argmax");
+    ck_assert_int_eq(wg_tape_status(tape), WG_OK);
+    ck_assert_uint_eq(wg_tape_nodes(tape), nodes + 5);
+    char cut[8];
+    ck_assert(!wg_differentiable(stopped, x, cut, sizeof cut));
+    ck_assert_str_eq(cut, "stop_gr");
+    ck_assert(!wg_differentiable(stopped, x, NULL, 0));
+}
+END_TEST
+
+WG_TAPE_SUITE("tape/gradient_control", a_scaled_gradient_leaves_the_value, a_gradient_goes_straight_through,
+              a_region_has_the_gradient_that_the_program_records, a_region_says_what_is_wrong_with_it,
+              what_stands_in_the_way_of_a_gradient_is_listed)
