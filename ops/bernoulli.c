@@ -4,11 +4,11 @@
  *     categorical:  y[..., s] = k with probability p[..., k] / sum_j p[..., j],    p = exp(logits), or given
  *     randperm:     a permutation of 0 … n-1, each as likely as the others
  *
- * The first compares a word of 32 bits with p 2^32. The second inverts the distribution function: k is the first
- * whose cumulative sum, in double, is above u times the whole sum, so that of a class without weight none is
- * drawn. The third is Fisher and Yates' exchange (Knuth, TAOCP 2, algorithm 3.4.2P). A whole number does not
- * follow p continuously: asking for a gradient is an error. What stands for one is a choice of the model's:
- * wg_normal and wg_uniform scaled and shifted, or softmax of logits plus Gumbel noise. */
+ * The first compares a word of 32 bits with p 2^32. The second inverts the distribution function: k is the
+ * first whose cumulative sum, in double, is above u times the whole sum, so that of a class without weight
+ * none is drawn. The third is Fisher and Yates' exchange (Knuth, TAOCP 2, algorithm 3.4.2P). A whole number
+ * does not follow p continuously: asking for a gradient is an error. What stands for one is a choice of the
+ * model's: wg_normal and wg_uniform scaled and shifted, or softmax of logits plus Gumbel noise. */
 #include "draw.h"
 
 typedef struct bernoulli_attributes {
@@ -88,7 +88,8 @@ static void categorical_forward(const wg_call *call) {
     for (int64_t n = call->begin; n < call->end; n++) {
         int64_t *y = WG_OUT(call, 0, int64_t) + n * count;
         if (!add_up(sums, WG_IN(call, 0, real) + n * classes, classes, a->probabilities)) {
-            wg_call_fail(call, WG_ERROR_INDEX, "row %lld has no distribution: weights must be finite, at least 0 and not all 0",
+            wg_call_fail(call, WG_ERROR_INDEX,
+                         "row %lld has no distribution: weights must be finite, at least 0 and not all 0",
                          (long long)n);
             return;
         }
@@ -110,7 +111,8 @@ static void randperm_forward(const wg_call *call) {
     int64_t *y = WG_OUT(call, 0, int64_t);
     for (int64_t i = 0; i < a->n; i++) y[i] = i;
     for (int64_t i = a->n - 1; i > 0; i--) {
-        const int64_t j = (int64_t)(bits_at(a->key, (uint64_t)i, step) % ((uint64_t)i + 1)); /* uneven by n / 2^64 */
+        const int64_t j =
+            (int64_t)(bits_at(a->key, (uint64_t)i, step) % ((uint64_t)i + 1)); /* uneven by n / 2^64 */
         const int64_t other = y[j];
         y[j] = y[i];
         y[i] = other;
@@ -120,8 +122,8 @@ WG_BYTES_KERNEL(randperm, randperm_forward)
 
 static const wg_attribute bernoulli_schema[] = {DRAW_KEY(bernoulli_attributes), WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute categorical_schema[] = {
-    WG_ATTRIBUTE(categorical_attributes, num_samples, .kind = WG_ATTRIBUTE_INT, .bounded = true, .high = 0x1p40,
-                 .preset = 1, .meaning = "drawn from each row, with replacement"),
+    WG_ATTRIBUTE(categorical_attributes, num_samples, .kind = WG_ATTRIBUTE_INT, .bounded = true,
+                 .high = 0x1p40, .preset = 1, .meaning = "drawn from each row, with replacement"),
     WG_ATTRIBUTE(categorical_attributes, probabilities, .kind = WG_ATTRIBUTE_BOOL,
                  .meaning = "are the inputs weights, not their logarithms?"),
     DRAW_KEY(categorical_attributes), WG_NO_MORE_ATTRIBUTES};
@@ -141,7 +143,8 @@ static int categorical_infer(wg_infer *infer) {
     int status = draw_infer_real(infer, "input 0");
     if (status || (status = draw_infer_step(infer, 1))) return status;
     if (p->rank < 1 || p->extent[p->rank - 1] < 1)
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "input 0 is %s; its last axis must hold at least one class",
+        return wg_infer_fail(infer, WG_ERROR_SHAPE,
+                             "input 0 is %s; its last axis must hold at least one class",
                              wg_infer_shape_text(infer, p));
     infer->outputs[0] = *p;
     infer->outputs[0].dtype = WG_I64;
@@ -158,68 +161,109 @@ static int64_t classes_of(const wg_call *call) {
     const wg_type *type = &call->inputs[0].type;
     return type->extent[type->rank - 1];
 }
-static int64_t categorical_units(const wg_call *call) { return wg_type_count(&call->inputs[0].type) / classes_of(call); }
+static int64_t categorical_units(const wg_call *call) {
+    return wg_type_count(&call->inputs[0].type) / classes_of(call);
+}
 static size_t categorical_workspace(const wg_call *call) { return (size_t)classes_of(call) * sizeof(double); }
 static wg_cost bernoulli_cost(const wg_call *call) { return wg_cost_per_element(call, 24); }
 static wg_cost categorical_cost(const wg_call *call) {
-    return (wg_cost){20 * (double)wg_type_count(&call->inputs[0].type) + 90 * (double)wg_type_count(&call->outputs[0].type),
+    return (wg_cost){20 * (double)wg_type_count(&call->inputs[0].type) +
+                         90 * (double)wg_type_count(&call->outputs[0].type),
                      wg_call_bytes(call)};
 }
 static wg_cost randperm_cost(const wg_call *call) { return wg_cost_per_element(call, 90); }
 
 static void bernoulli_samples(wg_sampler *s) {
-    const wg_shape *const shapes[] = {WG_SCALAR_SHAPE, WG_SHAPE(1), WG_SHAPE(7), WG_SHAPE(3, 5), WG_SHAPE(0, 3),
-                                      WG_SHAPE(1, 2, 1, 2, 1, 2, 1, 3), WG_SHAPE(2, 3, 4), WG_SHAPE(1026)};
+    const wg_shape *const shapes[] = {WG_SCALAR_SHAPE,   WG_SHAPE(1),    WG_SHAPE(7),
+                                      WG_SHAPE(3, 5),    WG_SHAPE(0, 3), WG_SHAPE(1, 2, 1, 2, 1, 2, 1, 3),
+                                      WG_SHAPE(2, 3, 4), WG_SHAPE(1026)};
     for (int i = 0; i < 24; i++)
         WG_SAMPLE(s, &((bernoulli_attributes){(uint64_t)i * 0x9E3779B97F4A7C15u}),
-                  {.shape = shapes[i / 3], .values = i % 3 ? WG_UNIFORM : WG_INTEGERS, .high = i % 3 == 1 ? 0.5 : 1},
+                  {.shape = shapes[i / 3],
+                   .values = i % 3 ? WG_UNIFORM : WG_INTEGERS,
+                   .high = i % 3 == 1 ? 0.5 : 1},
                   DRAW_STEP(i));
 }
 
 static void categorical_samples(wg_sampler *s) {
-    const wg_shape *const shapes[] = {WG_SHAPE(1), WG_SHAPE(7), WG_SHAPE(3, 5), WG_SHAPE(0, 3), WG_SHAPE(2, 3, 4),
-                                      WG_SHAPE(1, 2, 1, 2, 1, 2, 1, 3), WG_SHAPE(4, 1), WG_SHAPE(2, 67)};
+    const wg_shape *const shapes[] = {WG_SHAPE(1),    WG_SHAPE(7),       WG_SHAPE(3, 5),
+                                      WG_SHAPE(0, 3), WG_SHAPE(2, 3, 4), WG_SHAPE(1, 2, 1, 2, 1, 2, 1, 3),
+                                      WG_SHAPE(4, 1), WG_SHAPE(2, 67)};
     static const int64_t counts[] = {1, 3, 0, 8, 33};
     for (int i = 0; i < 40; i++) {
         const bool probabilities = i % 2;
-        WG_SAMPLE(s, &((categorical_attributes){counts[i % 5], probabilities, (uint64_t)i * 0x9E3779B97F4A7C15u}),
-                  {.shape = shapes[i / 5], .values = probabilities ? WG_UNIFORM : WG_NORMAL, .low = 0.1, .high = 2},
-                  DRAW_STEP(i));
+        WG_SAMPLE(
+            s, &((categorical_attributes){counts[i % 5], probabilities, (uint64_t)i * 0x9E3779B97F4A7C15u}),
+            {.shape = shapes[i / 5], .values = probabilities ? WG_UNIFORM : WG_NORMAL, .low = 0.1, .high = 2},
+            DRAW_STEP(i));
     }
 }
 
 static void randperm_samples(wg_sampler *s) {
     for (int i = 0; i < 32; i++)
-        WG_SAMPLE(s, &((randperm_attributes){i < 16 ? i : 3 * i, (uint64_t)i * 0x9E3779B97F4A7C15u}), DRAW_STEP(i));
+        WG_SAMPLE(s, &((randperm_attributes){i < 16 ? i : 3 * i, (uint64_t)i * 0x9E3779B97F4A7C15u}),
+                  DRAW_STEP(i));
 }
 
 const wg_op wg_op_bernoulli = {
-    .name = "bernoulli", .formula = "y = u < p", .onnx = "Bernoulli", .torch = "bernoulli",
-    .inputs = 2, .outputs = 1, .flags = WG_BLOCKS | WG_RANDOM | WG_CAN_FAIL, .blocked_inputs = 3,
-    .attributes = bernoulli_schema, .attributes_size = sizeof(bernoulli_attributes), .infer = bernoulli_infer,
-    .forward = WG_FORWARD(bernoulli), .units = draw_units, .cost = bernoulli_cost, .samples = bernoulli_samples,
+    .name = "bernoulli",
+    .formula = "y = u < p",
+    .onnx = "Bernoulli",
+    .torch = "bernoulli",
+    .inputs = 2,
+    .outputs = 1,
+    .flags = WG_BLOCKS | WG_RANDOM | WG_CAN_FAIL,
+    .blocked_inputs = 3,
+    .attributes = bernoulli_schema,
+    .attributes_size = sizeof(bernoulli_attributes),
+    .infer = bernoulli_infer,
+    .forward = WG_FORWARD(bernoulli),
+    .units = draw_units,
+    .cost = bernoulli_cost,
+    .samples = bernoulli_samples,
 };
 
 const wg_op wg_op_categorical = {
-    .name = "categorical", .formula = "y = the first k with sum_{j <= k} p[j] > u sum_j p[j]", .onnx = "Multinomial",
-    .torch = "multinomial", .inputs = 2, .outputs = 1, .flags = WG_BLOCKS | WG_RANDOM | WG_CAN_FAIL,
-    .blocked_inputs = 3, .attributes = categorical_schema, .attributes_size = sizeof(categorical_attributes),
-    .infer = categorical_infer, .forward = WG_FORWARD(categorical), .units = categorical_units,
-    .workspace = categorical_workspace, .cost = categorical_cost, .samples = categorical_samples,
+    .name = "categorical",
+    .formula = "y = the first k with sum_{j <= k} p[j] > u sum_j p[j]",
+    .onnx = "Multinomial",
+    .torch = "multinomial",
+    .inputs = 2,
+    .outputs = 1,
+    .flags = WG_BLOCKS | WG_RANDOM | WG_CAN_FAIL,
+    .blocked_inputs = 3,
+    .attributes = categorical_schema,
+    .attributes_size = sizeof(categorical_attributes),
+    .infer = categorical_infer,
+    .forward = WG_FORWARD(categorical),
+    .units = categorical_units,
+    .workspace = categorical_workspace,
+    .cost = categorical_cost,
+    .samples = categorical_samples,
 };
 
 const wg_op wg_op_randperm = {
-    .name = "randperm", .formula = "y = a random order of 0 … n-1", .torch = "randperm", .inputs = 1, .outputs = 1,
-    .flags = WG_BLOCKS | WG_RANDOM, .blocked_inputs = 1, .attributes = randperm_schema,
-    .attributes_size = sizeof(randperm_attributes), .infer = randperm_infer, .forward = WG_FORWARD(randperm),
-    .cost = randperm_cost, .samples = randperm_samples,
+    .name = "randperm",
+    .formula = "y = a random order of 0 … n-1",
+    .torch = "randperm",
+    .inputs = 1,
+    .outputs = 1,
+    .flags = WG_BLOCKS | WG_RANDOM,
+    .blocked_inputs = 1,
+    .attributes = randperm_schema,
+    .attributes_size = sizeof(randperm_attributes),
+    .infer = randperm_infer,
+    .forward = WG_FORWARD(randperm),
+    .cost = randperm_cost,
+    .samples = randperm_samples,
 };
 
 wg_var (wg_bernoulli)(wg_draw draw, wg_var p) {
     return WG_RECORD(&wg_op_bernoulli, (&(bernoulli_attributes){draw.key}), p, draw.step);
 }
 
-wg_var (wg_categorical)(wg_draw draw, wg_var logits, int64_t num_samples, const wg_categorical_options *options) {
+wg_var (wg_categorical)(wg_draw draw, wg_var logits, int64_t num_samples,
+                       const wg_categorical_options *options) {
     WG_READ_OPTIONS(wg_categorical_options, given, options);
     categorical_attributes chosen;
     memset(&chosen, 0, sizeof chosen); /* the bytes between the members */

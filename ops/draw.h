@@ -35,7 +35,8 @@ static inline int64_t draw_units(const wg_call *call) {
 }
 
 #define DRAW_KEY(attributes)                                                                       \
-    WG_ATTRIBUTE(attributes, key, .kind = WG_ATTRIBUTE_BITS, .is_value = true, .meaning = "of the random numbers")
+    WG_ATTRIBUTE(attributes, key, .kind = WG_ATTRIBUTE_BITS, .is_value = true,                \
+                 .meaning = "of the random numbers")
 /* A sample's input: the step. */
 #define DRAW_STEP(number)                                                                          \
     {.dtype = WG_I64, .shape = WG_SCALAR_SHAPE, .values = WG_ALL_EQUAL, .low = number}
@@ -43,7 +44,8 @@ static inline int64_t draw_units(const wg_call *call) {
 static inline int draw_infer_step(wg_infer *infer, int input) {
     const wg_type *step = &infer->inputs[input];
     if (step->dtype == WG_I64 && step->rank == 0) return WG_OK;
-    return wg_infer_fail(infer, WG_ERROR_DTYPE, "the step is %s; it must be i64[]", wg_infer_text(infer, step));
+    return wg_infer_fail(infer, WG_ERROR_DTYPE, "the step is %s; it must be i64[]",
+                         wg_infer_text(infer, step));
 }
 
 static inline int draw_infer_real(wg_infer *infer, const char *name) {

@@ -1,10 +1,11 @@
-/* dropout, dropout1d, dropout2d, dropout3d, alpha_dropout, feature_alpha_dropout — recorded as products with masks
+/* dropout, dropout1d, dropout2d, dropout3d, alpha_dropout, feature_alpha_dropout — recorded as products with
+ * masks
  *
- *     dropout:        y = x m,    m = 0 with probability p, else 1 / (1 - p)          Srivastava et al. 2014, JMLR 15
- *     dropout1d … 3d: the same, one m for each channel of each sample, x [N, C, …]    Tompson et al. 2015, CVPR
- *     alpha_dropout:  y = a x + b with probability 1 - p, else a s + b                Klambauer et al. 2017, NIPS
- *                     s = -1.7580993408473766 what selu tends to at -infinity, a = 1 / sqrt((1 - p) (1 + p s²)),
- *                     b = -a p s: a mean of 0 and a variance of 1 are kept
+ *     dropout:        y = x m,    m = 0 with probability p, else 1 / (1 - p)     Srivastava et al. 2014
+ *     dropout1d … 3d: the same, one m for each channel of each sample            Tompson et al. 2015
+ *     alpha_dropout:  y = a x + b with probability 1 - p, else a s + b           Klambauer et al. 2017
+ *                     s = -1.7580993408473766 what selu tends to at -infinity,
+ *                     a = 1 / sqrt((1 - p) (1 + p s²)), b = -a p s: a mean of 0 and a variance of 1 are kept
  *     feature_alpha_dropout: that with one draw for each channel of each sample
  *
  * The mask is dropout_mask's. x and dy are multiplied by the same m. */
@@ -29,7 +30,8 @@ static int infer(wg_infer *infer, int spatial) {
     infer->outputs[0] = *x;
     if (spatial == -2 || x->rank == spatial + 2 || (spatial == -1 && x->rank >= 2)) return WG_OK;
     if (spatial == -1)
-        return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s; it must be [N, C, …]", wg_infer_shape_text(infer, x));
+        return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s; it must be [N, C, …]",
+                             wg_infer_shape_text(infer, x));
     return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s; it must have %d axes, [N, C, …]",
                          wg_infer_shape_text(infer, x), spatial + 2);
 }
@@ -65,7 +67,8 @@ static void samples(wg_sampler *s, int rank) {
         {WG_SCALAR_SHAPE, WG_SHAPE(1), WG_SHAPE(7), WG_SHAPE(0), WG_SHAPE(19)},
         {WG_SHAPE(3, 5), WG_SHAPE(1, 1), WG_SHAPE(0, 3), WG_SHAPE(4, 2), WG_SHAPE(1, 9)},
         {WG_SHAPE(2, 3, 4), WG_SHAPE(1, 1, 1), WG_SHAPE(2, 0, 3), WG_SHAPE(2, 3, 0), WG_SHAPE(3, 5, 2)},
-        {WG_SHAPE(2, 3, 2, 3), WG_SHAPE(1, 1, 1, 1), WG_SHAPE(2, 3, 1, 0), WG_SHAPE(1, 4, 2, 1), WG_SHAPE(4, 2, 1, 3)},
+        {WG_SHAPE(2, 3, 2, 3), WG_SHAPE(1, 1, 1, 1), WG_SHAPE(2, 3, 1, 0), WG_SHAPE(1, 4, 2, 1),
+         WG_SHAPE(4, 2, 1, 3)},
         {WG_SHAPE(2, 2, 2, 1, 3), WG_SHAPE(1, 1, 1, 1, 1), WG_SHAPE(0, 2, 1, 2, 1), WG_SHAPE(1, 4, 2, 1, 2),
          WG_SHAPE(3, 2, 1, 2, 2)},
     };
@@ -73,7 +76,8 @@ static void samples(wg_sampler *s, int rank) {
     for (int i = 0; i < (rank ? 30 : 60); i++) {
         const int group = first + i % (last - first + 1);
         const dropout_attributes chosen = {probabilities[i % 4], (uint64_t)i * 0x9E3779B97F4A7C15u};
-        WG_SAMPLE(s, &chosen, {.shape = shapes[group][i / (last - first + 1) % 5], .values = i % 7 ? WG_NORMAL : WG_TIES},
+        WG_SAMPLE(s, &chosen,
+                  {.shape = shapes[group][i / (last - first + 1) % 5], .values = i % 7 ? WG_NORMAL : WG_TIES},
                   DRAW_STEP(i));
     }
 }
@@ -99,7 +103,7 @@ DROPOUT_OP(dropout1d, wg_drop1d, plain, true, 1, 3, "y[n, c, l] = x[n, c, l] m[n
 DROPOUT_OP(dropout2d, wg_drop2d, plain, true, 2, 4, "y[n, c, h, w] = x[n, c, h, w] m[n, c]", NULL)
 DROPOUT_OP(dropout3d, wg_drop3d, plain, true, 3, 5, "y[n, c, d, h, w] = x[n, c, d, h, w] m[n, c]", NULL)
 DROPOUT_OP(alpha_dropout, wg_drop_alpha, alpha, false, -2, 0, "y = a (x or s) + b", NULL)
-DROPOUT_OP(feature_alpha_dropout, wg_drop_feature_alpha, alpha, true, -1, 3, "y = a (x or s) + b, one draw a channel",
-           NULL)
+DROPOUT_OP(feature_alpha_dropout, wg_drop_feature_alpha, alpha, true, -1, 3,
+           "y = a (x or s) + b, one draw a channel", NULL)
 
 #endif

@@ -4,9 +4,10 @@
  *     normal:   y = mean + std z,    z = sqrt(-2 ln v) cos(2π u)  and  sqrt(-2 ln v) sin(2π u)
  *
  * in pairs of neighbours: Box & Muller 1958, Ann. Math. Statist. 29. Of an f32 each word of 32 bits makes a
- * number: u is a multiple of 2^-24 below 1, v = (word + 1/2) / 2^32 rounded; of an f64 two words make one: u is a
- * multiple of 2^-53, v that and 2^-54. Neither input is read but for its dtype and the step. Where low and high,
- * or mean and std, are vars that a gradient should reach, draw with 0 and 1, then scale and shift by them. */
+ * number: u is a multiple of 2^-24 below 1, v = (word + 1/2) / 2^32 rounded; of an f64 two words make one: u
+ * is a multiple of 2^-53, v that and 2^-54. Neither input is read but for its dtype and the step. Where low
+ * and high, or mean and std, are vars that a gradient should reach, draw with 0 and 1, then scale and shift
+ * by them. */
 #include "draw.h"
 
 typedef struct uniform_attributes {
@@ -29,7 +30,9 @@ enum { PER_BLOCK = 16 / sizeof(real) };
 WG_INLINE real uniform_at(wg_random4 drawn, int k) { return wg_uniform_f32(drawn.word[k]); }
 WG_INLINE real positive_at(wg_random4 drawn, int k) { return (real)((double)drawn.word[k] + 0.5) * 0x1p-32f; }
 #else
-WG_INLINE real uniform_at(wg_random4 drawn, int k) { return wg_uniform_f64(drawn.word[2 * k], drawn.word[2 * k + 1]); }
+WG_INLINE real uniform_at(wg_random4 drawn, int k) {
+    return wg_uniform_f64(drawn.word[2 * k], drawn.word[2 * k + 1]);
+}
 WG_INLINE real positive_at(wg_random4 drawn, int k) { return uniform_at(drawn, k) + 0x1p-54; }
 #endif
 
@@ -86,14 +89,16 @@ WG_KERNEL(normal, normal_forward)
 #define DRAWN_SHAPE(attributes)                                                                    \
     WG_ATTRIBUTE(attributes, shape, .kind = WG_ATTRIBUTE_SHAPE, .meaning = "of the result")
 #define NUMBER(attributes, member, least, of, text)                                                \
-    WG_ATTRIBUTE(attributes, member, .kind = WG_ATTRIBUTE_REAL, .is_value = true, .bounded = true, .low = least, \
-                 .high = 1e300, .preset = of, .meaning = text)
-static const wg_attribute uniform_schema[] = {
-    DRAWN_SHAPE(uniform_attributes), NUMBER(uniform_attributes, low, -1e300, 0, "the least"),
-    NUMBER(uniform_attributes, high, -1e300, 1, "the bound above"), DRAW_KEY(uniform_attributes), WG_NO_MORE_ATTRIBUTES};
+    WG_ATTRIBUTE(attributes, member, .kind = WG_ATTRIBUTE_REAL, .is_value = true, .bounded = true,    \
+                 .low = least, .high = 1e300, .preset = of, .meaning = text)
+static const wg_attribute uniform_schema[] = {DRAWN_SHAPE(uniform_attributes),
+                                              NUMBER(uniform_attributes, low, -1e300, 0, "the least"),
+                                              NUMBER(uniform_attributes, high, -1e300, 1, "the bound above"),
+                                              DRAW_KEY(uniform_attributes), WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute normal_schema[] = {
     DRAWN_SHAPE(normal_attributes), NUMBER(normal_attributes, mean, -1e300, 0, "of the distribution"),
-    NUMBER(normal_attributes, std, 0, 1, "the standard deviation"), DRAW_KEY(normal_attributes), WG_NO_MORE_ATTRIBUTES};
+    NUMBER(normal_attributes, std, 0, 1, "the standard deviation"), DRAW_KEY(normal_attributes),
+    WG_NO_MORE_ATTRIBUTES};
 
 static int infer(wg_infer *infer, const wg_type *shape) {
     int status = draw_infer_real(infer, "input 0, which gives the dtype,");
@@ -105,7 +110,8 @@ static int infer(wg_infer *infer, const wg_type *shape) {
 static int uniform_infer(wg_infer *i) {
     const uniform_attributes *a = i->attributes;
     if (a->low > a->high)
-        return wg_infer_fail(i, WG_ERROR_ATTRIBUTE, "low is %g, high is %g; low must not be above high", a->low, a->high);
+        return wg_infer_fail(i, WG_ERROR_ATTRIBUTE, "low is %g, high is %g; low must not be above high",
+                             a->low, a->high);
     return infer(i, &a->shape);
 }
 static int normal_infer(wg_infer *i) { return infer(i, &WG_ATTRIBUTES(i, normal)->shape); }
@@ -116,13 +122,16 @@ static wg_cost normal_cost(const wg_call *call) { return wg_cost_per_element(cal
 /* Each shape, the last of which takes two units, with each low and high, or mean and std. */
 #define DRAWN_SAMPLES(op)                                                                          \
     static void op##_samples(wg_sampler *s) {                                                      \
-        static const wg_type shapes[] = {{.rank = 0}, {.rank = 1, .extent = {1}}, {.rank = 1, .extent = {7}},   \
-            {.rank = 2, .extent = {3, 5}}, {.rank = 2, .extent = {0, 3}}, {.rank = 8, .extent = {1, 2, 1, 2, 1, 2, 1, 3}}, \
+        static const wg_type shapes[] = {                                                          \
+            {.rank = 0}, {.rank = 1, .extent = {1}}, {.rank = 1, .extent = {7}},                   \
+            {.rank = 2, .extent = {3, 5}},                                                         \
+            {.rank = 2, .extent = {0, 3}}, {.rank = 8, .extent = {1, 2, 1, 2, 1, 2, 1, 3}},        \
             {.rank = 3, .extent = {2, 3, 4}}, {.rank = 1, .extent = {1026}}};                      \
         static const double numbers[][2] = {{0, 1}, {-1, 1}, {2.5, 2.5}, {-1e3, 1e-3}, {1e-3, 1e3}}; \
         for (int i = 0; i < 40; i++) {                                                             \
             const double *pair = numbers[i % 5];                                                   \
-            const op##_attributes chosen = {shapes[i / 5], pair[0], pair[1], (uint64_t)i * 0x9E3779B97F4A7C15u}; \
+            const uint64_t key = (uint64_t)i * 0x9E3779B97F4A7C15u;                                \
+            const op##_attributes chosen = {shapes[i / 5], pair[0], pair[1], key};                 \
             if (i < 37) WG_SAMPLE(s, &chosen, {.shape = WG_SCALAR_SHAPE}, DRAW_STEP(i % 3));       \
         }                                                                                          \
     }
@@ -132,7 +141,8 @@ DRAWN_SAMPLES(normal)
 /* Nothing of the inputs reaches the numbers: the gradient to input 0 is zero by intention. */
 #define DRAWN_OP(op, first, second, text, onnx_name, torch_name)                                   \
     const wg_op wg_op_##op = {                                                                     \
-        .name = #op, .formula = text, .onnx = onnx_name, .torch = torch_name, .inputs = 2, .outputs = 1,         \
+        .name = #op, .formula = text, .onnx = onnx_name, .torch = torch_name, .inputs = 2,    \
+        .outputs = 1,                                                                              \
         .flags = WG_STOPS | WG_RANDOM, .blocked_inputs = 1 << 1,                                   \
         .attributes = op##_schema, .attributes_size = sizeof(op##_attributes),                     \
         .infer = op##_infer, .forward = WG_FORWARD(op), .units = draw_units, .cost = op##_cost,    \
