@@ -428,6 +428,55 @@ static void by_places(propagation *p) {
     for (int64_t i = 0; !known && i < p->outputs[0]->count; i++) p->outputs[0]->error[i] = INFINITY;
 }
 
+/* Decided where it is the same at both ends of the error of its one number. */
+static void decided(propagation *p) {
+    corners(p);
+    for (int64_t i = 0; i < p->outputs[0]->count; i++)
+        if (p->outputs[0]->error[i] > 0) p->outputs[0]->error[i] = INFINITY;
+}
+
+/* Of rows along the last axis: nothing is said of what is made of a row that is not exact. */
+static void exact_rows(propagation *p) {
+    const naive_array *x = &p->call->inputs[0], *y = &p->call->outputs[0];
+    const int64_t in = x->type.extent[x->type.rank - 1], out = y->type.extent[y->type.rank - 1];
+    for (int64_t i = 0; i < y->count; i++)
+        for (int64_t k = i / out * in; k < (i / out + 1) * in; k++)
+            if (p->errors[0][k] > 0) p->outputs[0]->error[i] = INFINITY;
+}
+
+/* Four outputs, one behind the other the numbers of the input. */
+static void each_run(propagation *p) {
+    int64_t at = 0;
+    for (int k = 0; k < 4; k++)
+        for (int64_t i = 0; i < p->outputs[k]->count; i++) p->outputs[k]->error[i] = p->errors[0][at++];
+}
+
+/* Smooth: what the error of each number makes of the outputs, added up; the second order is lost in what is
+ * added to it, as long as errors are small. */
+static void smooth_cell(propagation *p) {
+    for (int i = 0; i < p->call->input_count; i++)
+        for (int64_t k = 0; k < p->call->inputs[i].count; k++) {
+            const naive_real e = p->errors[i][k];
+            if (e == 0) continue;
+            naive_real *moved[NAIVE_INPUTS] = {NULL};
+            naive_call other;
+            moved[i] = numbers(p->call->inputs[i].count);
+            memcpy(moved[i], p->call->inputs[i].value, (size_t)p->call->inputs[i].count * sizeof *moved[i]);
+            moved[i][k] += e;
+            evaluate_at(p->call, moved, &other);
+            for (int out = 0; out < p->call->op->outputs; out++)
+                for (int64_t at = 0; at < p->outputs[out]->count; at++) {
+                    const naive_real off =
+                        fabsl(other.outputs[out].value[at] - p->call->outputs[out].value[at]);
+                    p->outputs[out]->error[at] += e < 0x1p-14L ? 1.01L * off + 0x1p-60L * e
+                                                  : off > 0    ? INFINITY
+                                                               : 0;
+                }
+            free_outputs(&other);
+            free(moved[i]);
+        }
+}
+
 /* --- Normalization ---------------------------------------------------------------------------------------
  */
 
@@ -764,13 +813,18 @@ static const struct {
     {"atan2", NULL, angle},
     {"uniform", exact, NULL},
     {"normal", exact, NULL},
-    {"bernoulli", any_input, NULL},
-    {"categorical", any_input, NULL},
+    {"bernoulli", decided, NULL},
+    {"categorical", exact_rows, NULL},
     {"randperm", exact, NULL},
     {"scaled_dot_product_attention", attention, NULL},
     {"attention_grad", attention, NULL},
     {"gradient_scale", linear, NULL},
     {"straight_through", linear, NULL},
+    {"quarters", each_run, NULL},
+    {"lstm_cell", smooth_cell, NULL},
+    {"lstm_cell_grad", smooth_cell, NULL},
+    {"gru_cell", smooth_cell, NULL},
+    {"gru_cell_grad", smooth_cell, NULL},
 };
 
 static int find_rule(const char *name) {

@@ -156,8 +156,31 @@ typedef struct wg_batch_norm_layer_options {
 WG_API wg_var wg_batch_norm_layer(wg_model *model, const char *name, wg_var x,
                                   const wg_batch_norm_layer_options *options);
 
-/* Where a random op draws from that is met under this name, within the tape's scope: the model's seed and step.
- * Met twice on one tape the same path is an error; open a scope.
+typedef struct wg_recurrent_layer_options {
+    WG_OPTIONS_HEAD;
+    int layers WG_DEFAULT_;         /* default 1; each goes through the output of the one before */
+    bool bidirectional WG_DEFAULT_; /* D is 2, else 1 */
+    bool batch_first WG_DEFAULT_;   /* x and output are [N, T, …], not [T, N, …] */
+    bool no_bias WG_DEFAULT_;
+    bool relu WG_DEFAULT_;          /* wg_rnn_layer: relu, not tanh */
+    double dropout WG_DEFAULT_;     /* wg_dropout of every output but the last layer's, in training mode */
+    wg_var h0 WG_DEFAULT_, c0 WG_DEFAULT_; /* [layers D, N, H]: states before the first step; default 0 */
+    wg_var lengths WG_DEFAULT_;     /* as in wg_lstm */
+} wg_recurrent_layer_options;
+
+/* wg_rnn, wg_lstm and wg_gru of x [T, N, I], layer upon layer; h and c of the result are [layers D, N, H].
+ * Parameters are PyTorch's, "NAME.weight_ih_l0" [G H, I], "NAME.weight_hh_l0" [G H, H], "NAME.bias_ih_l0" and
+ * "NAME.bias_hh_l0" [G H], of the reverse direction with "_reverse" behind; all start evenly distributed
+ * between -1 / sqrt(H) and 1 / sqrt(H). */
+WG_API wg_recurrent wg_rnn_layer(wg_model *model, const char *name, wg_var x, int64_t hidden_size,
+                                 const wg_recurrent_layer_options *options);
+WG_API wg_recurrent wg_lstm_layer(wg_model *model, const char *name, wg_var x, int64_t hidden_size,
+                                  const wg_recurrent_layer_options *options);
+WG_API wg_recurrent wg_gru_layer(wg_model *model, const char *name, wg_var x, int64_t hidden_size,
+                                 const wg_recurrent_layer_options *options);
+
+/* Where a random op draws from that is met under this name, within the tape's scope: the model's seed and
+ * step. Met twice on one tape the same path is an error; open a scope.
  *     wg_var noise = wg_normal(wg_model_draw(model, tape, "noise"), WG_SHAPE(64, 16), 0, 1); */
 WG_API wg_draw wg_model_draw(wg_model *model, wg_tape *tape, const char *name);
 
@@ -206,6 +229,15 @@ WG_END_C
 #define wg_batch_norm_layer(...) WG_AT(wg_batch_norm_layer_(__VA_ARGS__, ))
 #define wg_batch_norm_layer_(model, name, x, ...)                                                  \
     (wg_batch_norm_layer)(model, name, x, WG_OPTIONS_(wg_batch_norm_layer_options, __VA_ARGS__))
+#define wg_gru_layer(...) wg_recurrent_at_(wg_gru_layer_(__VA_ARGS__, ), __FILE__, __LINE__)
+#define wg_gru_layer_(model, name, x, hidden_size, ...)                                             \
+    (wg_gru_layer)(model, name, x, hidden_size, WG_OPTIONS_(wg_recurrent_layer_options, __VA_ARGS__))
+#define wg_lstm_layer(...) wg_recurrent_at_(wg_lstm_layer_(__VA_ARGS__, ), __FILE__, __LINE__)
+#define wg_lstm_layer_(model, name, x, hidden_size, ...)                                             \
+    (wg_lstm_layer)(model, name, x, hidden_size, WG_OPTIONS_(wg_recurrent_layer_options, __VA_ARGS__))
+#define wg_rnn_layer(...) wg_recurrent_at_(wg_rnn_layer_(__VA_ARGS__, ), __FILE__, __LINE__)
+#define wg_rnn_layer_(model, name, x, hidden_size, ...)                                             \
+    (wg_rnn_layer)(model, name, x, hidden_size, WG_OPTIONS_(wg_recurrent_layer_options, __VA_ARGS__))
 #define wg_dropout(...) WG_AT((wg_dropout)(__VA_ARGS__))
 #define wg_dropout1d(...) WG_AT((wg_dropout1d)(__VA_ARGS__))
 #define wg_dropout2d(...) WG_AT((wg_dropout2d)(__VA_ARGS__))

@@ -12,6 +12,7 @@
 #include <wengert/ops/losses.h>
 #include <wengert/ops/normalization.h>
 #include <wengert/ops/random.h>
+#include <wengert/ops/recurrent.h>
 #include <wengert/ops/reductions.h>
 #include <wengert/ops/sequence.h>
 #include <wengert/ops/shape.h>

@@ -1,0 +1,48 @@
+/* gates.h — what cells of recurrent networks share: runs of H columns, one a gate, of [N, G H]. */
+#ifndef WG_OPS_GATES_H
+#define WG_OPS_GATES_H
+
+#include "op.h"
+
+#if WG_IS_REAL
+/* cotangent · factor, and 0 where the cotangent is 0. */
+WG_INLINE real gate_scaled(real cotangent, real factor) {
+    const real product = cotangent * factor;
+    return cotangent == 0 ? 0 : product;
+}
+#endif
+
+#ifdef WG_RULES
+
+/* Columns of gate k. */
+static inline wg_var gate_at(wg_var gates, int64_t k, int64_t size) {
+    return wg_slice(gates, 1, k * size, (k + 1) * size);
+}
+
+static inline wg_var gate_times(wg_var v, double factor) { return wg_mul(v, wg_scalar(v.tape, factor)); }
+static inline wg_var gate_complement(wg_var v) { return wg_sub(wg_scalar(v.tape, 1), v); }
+static inline wg_var gate_sigmoid_slope(wg_var s) { return wg_mul(s, gate_complement(s)); }
+static inline wg_var gate_tanh_slope(wg_var t) { return gate_complement(wg_square(t)); }
+
+/* A cotangent, or zeros where it is absent, of the type of `like`. */
+static inline wg_var gate_given(wg_var cotangent, wg_var like) {
+    if (wg_valid(cotangent)) return cotangent;
+    const wg_type type = wg_type_of(like);
+    const wg_shape shape = wg_shape_of(&type);
+    return wg_full(like.tape, type.dtype, &shape, 0);
+}
+
+/* Is input number `input` [N, count H]? `state` is [N, H]. */
+static inline int gate_infer(wg_infer *infer, int input, const char *name, int64_t count,
+                             const wg_type *state) {
+    const wg_type *type = &infer->inputs[input];
+    if (state->rank == 2 && type->rank == 2 && type->extent[0] == state->extent[0] &&
+        type->extent[1] == count * state->extent[1])
+        return WG_OK;
+    return wg_infer_fail(
+        infer, WG_ERROR_SHAPE, "%s is %s, the state is %s; they must be [N, %lld H] and [N, H]", name,
+        wg_infer_shape_text(infer, type), wg_infer_shape_text(infer, state), (long long)count);
+}
+
+#endif
+#endif
