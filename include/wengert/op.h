@@ -180,7 +180,7 @@ typedef enum wg_op_flags {
     WG_INTEGERS_FAIL = 1 << 7, /* may call wg_call_fail, but only where its dtype is one of integers */
     WG_ACCUMULATES = 1 << 9,  /* heeds wg_call.accumulate: y + part 1 + part 2 + … where it makes part 1 + part 2 + … */
     WG_EVEN_READS = 1 << 10,  /* has units, and of U units unit u reads of input 0 the u-th of U equal runs alone */
-    WG_HELPER = 1 << 11,      /* recorded by rules and expansions of other ops alone: it has no function of its own */
+    WG_HELPER = 1 << 11,      /* for rules and expansions of other ops: no header in ops/ has a function of it */
     WG_EVEN_UNITS = 1 << 8    /* has units, and of U units unit u writes the u-th of U equal runs of output 0, all of it */
 } wg_op_flags;
 
