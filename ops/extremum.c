@@ -28,6 +28,20 @@ static void select_backward(wg_rule *rule, wg_var (*first_wins)(wg_var a, wg_var
 static void maximum_backward(wg_rule *rule) { select_backward(rule, wg_greater_equal); }
 static void minimum_backward(wg_rule *rule) { select_backward(rule, wg_less_equal); }
 
+/* The first where it wins or is NaN. */
+static wg_var select_expand(const wg_var *x, wg_var (*first_wins)(wg_var a, wg_var b)) {
+    wg_var first = first_wins(wg_stop_gradient(x[0]), wg_stop_gradient(x[1]));
+    return wg_where(wg_logical_or(first, wg_isnan(wg_stop_gradient(x[0]))), x[0], x[1]);
+}
+static wg_var maximum_expand(wg_tape *tape, const wg_var *inputs, const void *attributes) {
+    (void)tape, (void)attributes;
+    return select_expand(inputs, wg_greater_equal);
+}
+static wg_var minimum_expand(wg_tape *tape, const wg_var *inputs, const void *attributes) {
+    (void)tape, (void)attributes;
+    return select_expand(inputs, wg_less_equal);
+}
+
 static void abs_backward(wg_rule *rule) {
     wg_var sign = WG_RECORD(&wg_op_sign, NULL, rule->inputs[0]);
     wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], sign));
@@ -48,6 +62,7 @@ const wg_op wg_op_maximum = {
     .name = "maximum", .formula = "y = max(a, b)", .onnx = "Max", .torch = "maximum",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(maximum), .backward = maximum_backward,
+    .expand = maximum_expand,
     .samples = binary_samples,
 };
 
@@ -55,6 +70,7 @@ const wg_op wg_op_minimum = {
     .name = "minimum", .formula = "y = min(a, b)", .onnx = "Min", .torch = "minimum",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(minimum), .backward = minimum_backward,
+    .expand = minimum_expand,
     .samples = binary_samples,
 };
 

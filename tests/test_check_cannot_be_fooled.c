@@ -227,6 +227,22 @@ START_TEST(a_gradient_of_another_function_is_held_to_that_function) {
 }
 END_TEST
 
+static wg_var nearly(wg_tape *tape, const wg_var *inputs, const void *attributes) {
+    return wg_mul(in_other_ops(tape, inputs, attributes), wg_scalar(tape, 1.00001));
+}
+
+START_TEST(a_kernel_is_held_to_the_expansion) {
+    wg_op op = right_op;
+    wg_gradcheck_report report;
+    op.expand = in_other_ops;
+    ck_assert_msg(wg_gradcheck_op(&op, &report, .order = 1) == WG_OK, "%s", report.first.reason);
+    op.expand = nearly;
+    must_fail_at(&op, 1, "the value is not that of the op's expansion");
+    op.expand = stopped;
+    must_fail_at(&op, 1, "the gradient is not that of the op's expansion");
+}
+END_TEST
+
 START_TEST(a_gradient_without_gradient_fails_at_second_order) {
     static const wg_op op = OP(cut_off);
     wg_gradcheck_report report;
@@ -375,7 +391,7 @@ END_TEST
 WG_SUITE("check/cannot_be_fooled", the_right_rule_passes, a_rule_that_is_wrong_anywhere_fails,
          nan_and_infinity_fail, a_cotangent_of_another_type_fails, a_rule_not_linear_in_the_cotangent_fails,
          a_missing_rule_fails_unless_declared, a_composed_op_is_checked_through_its_expansion,
-              a_gradient_of_another_function_is_held_to_that_function,
+         a_gradient_of_another_function_is_held_to_that_function, a_kernel_is_held_to_the_expansion,
          a_gradient_without_gradient_fails_at_second_order, an_op_of_which_nothing_was_compared_fails,
          a_failure_says_where_and_how_to_see_it_again, a_zero_gradient_fails_even_where_rounding_is_coarse,
          a_function_that_is_not_finite_fails, nothing_but_a_kink_fails_and_is_counted,

@@ -114,7 +114,7 @@ WG_API int wg_gradcheck(wg_function *function, void *context, wg_tensor *const *
 
 /* Checks an op on all of its samples, each real output in turn. An op with WG_BLOCKS passes if wg_grad
  * refuses and names it; one with WG_STOPS if its gradient is zero; one that has no rule and neither flag
- * does not pass. */
+ * does not pass. A kernel whose op has an expansion too is held to its value and gradient. */
 WG_API int wg_gradcheck_op(const wg_op *op, size_t op_size, wg_gradcheck_report *report,
                            const wg_gradcheck_options *options);
 

@@ -111,4 +111,9 @@ int wg_check_jacobian(wg_check *check, wg_point *point);
 int wg_check_orders(wg_check *check, wg_function *function, void *context, wg_tensor *const *inputs,
                     int count, uint64_t held);
 
+/* --- expansion.c ------------------------------------------------------------------------------ */
+
+/* Holds output 0 of a case whose op has a kernel and an expansion to the expansion. As wg_check_jacobian. */
+int wg_check_expansion(wg_check *check, const wg_case *sample, wg_tensor *const *inputs, uint64_t held);
+
 #endif

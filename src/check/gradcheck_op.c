@@ -75,6 +75,8 @@ static int check_output(wg_check *check, output_of *of, wg_tensor *const *inputs
         status = check_stopped(check, &point);
     else if (!status)
         status = wg_check_orders(check, record_output, of, inputs, of->sample->input_count, held);
+    if (!status && !recorded && !*blocked && op->forward && op->expand && of->output == 0)
+        status = wg_check_expansion(check, of->sample, inputs, held);
     wg_point_close(&point);
     return status;
 }

@@ -1,7 +1,7 @@
 /* mutants — an op's rule with every mistake that fits, one at a time, before the gradient check.
  *
- * A sample on which the mutant's cotangents are the original's to the bit says nothing of it; on the others the
- * check runs, first order before second, and must fail on one of them. */
+ * A sample on which the mutant's cotangents are the original's to the bit (but for the sign of zeros) says
+ * nothing of it; on the others the check runs, first order before second, and must fail on one of them. */
 #include "check/mutate.h"
 #include <math.h>
 #include <stdlib.h>
@@ -131,16 +131,23 @@ static int check(hunt *h, wg_gradcheck_report *report) {
     return status == WG_ERROR_GRADIENT ? WG_OK : status;
 }
 
+/* Zeros of another sign are no other numbers. */
+static bool alike(const double *a, const double *b, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        if (memcmp(&a[i], &b[i], sizeof *a) && !(a[i] == 0 && b[i] == 0)) return false;
+    return true;
+}
+
 /* Are the mutant's cotangents others than the original's? An error is another answer too. */
 static int differs(hunt *h, wg_point *points, double *const *right, int outputs, bool *other) {
     *other = false;
     for (int output = 0; output < outputs && !*other; output++) {
         if (!right[output]) continue;
-        const size_t bytes = (size_t)wg_point_columns(&points[output]) * sizeof(double);
-        double *gradient = malloc(bytes);
+        const int64_t columns = wg_point_columns(&points[output]);
+        double *gradient = malloc((size_t)columns * sizeof *gradient);
         if (!gradient) return WG_ERROR_MEMORY;
         const int status = dense_gradient(h, &points[output], gradient);
-        *other = status || memcmp(gradient, right[output], bytes);
+        *other = status || !alike(gradient, right[output], columns);
         free(gradient);
         if (status == WG_ERROR_MEMORY) return status;
     }
@@ -204,14 +211,16 @@ enum { SECOND_ORDER_SAMPLES = 4, SECOND_ORDER_ENTRIES = 1000 };
 static int hunt_on_all(hunt *h) {
     for (h->order = 1; h->order <= 2; h->order++) {
         for (size_t i = 0; i < h->samples.count && h->left; i++) {
-            if (h->order == 2 && (i >= SECOND_ORDER_SAMPLES || h->samples.at[i].entries > SECOND_ORDER_ENTRIES))
+            if (h->order == 2 &&
+                (i >= SECOND_ORDER_SAMPLES || h->samples.at[i].entries > SECOND_ORDER_ENTRIES))
                 break;
             h->number = h->samples.at[i].number;
             const int status = wg_op_samples(&h->op.op, hunt_on_sample, h);
             if (status != 1) return status ? status : WG_ERROR_TAPE;
             if (!h->sane)
                 return wg_error_set(&h->error, WG_ERROR_GRADIENT,
-                                    "%s: sample %d fails the gradient check as it is", h->op.op.name, h->number);
+                                    "%s: sample %d fails the gradient check as it is", h->op.op.name,
+                                    h->number);
         }
     }
     return WG_OK;
@@ -250,8 +259,8 @@ static int judge(const hunt *h, const wg_op *op, wg_mutants_report *report, wg_m
     return report->fates[WG_MUTANT_SURVIVED] ? WG_ERROR_GRADIENT : WG_OK;
 }
 
-/* The engine must not outlive the mutant, by whose address its plans know it; the values are small: threads would
- * only wait. */
+/* The engine must not outlive the mutant, by whose address its plans know it; the values are small: threads
+ * would only wait. */
 int wg_check_mutants(const wg_op *op, uint64_t seed, wg_mutants_report *report, wg_mutant_visitor *visit,
                      void *context, wg_error *error) {
     *report = (wg_mutants_report){0};
@@ -268,11 +277,14 @@ int wg_check_mutants(const wg_op *op, uint64_t seed, wg_mutants_report *report, 
     h.error = (wg_error){0};
     if (!status) status = hunt_on_all(&h);
     if (status) {
-        if (h.error.status != status) wg_error_set(&h.error, status, "%s: the check could not be carried out", op->name);
+        if (h.error.status != status)
+            wg_error_set(&h.error, status, "%s: the check could not be carried out", op->name);
         if (error) *error = h.error;
     } else {
         status = judge(&h, op, report, visit, context);
-        if (status) wg_error_set(error, status, "%s: %d mutants survived", op->name, report->fates[WG_MUTANT_SURVIVED]);
+        if (status)
+            wg_error_set(error, status, "%s: %d mutants survived", op->name,
+                         report->fates[WG_MUTANT_SURVIVED]);
     }
     free(h.mutants.at);
     free(h.samples.at);

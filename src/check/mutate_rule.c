@@ -1,6 +1,6 @@
 /* mutate_rule — a mistake in a backward rule. The rule of the original runs and records; what it would set is
- * caught, and set with the mistake in it: in a cotangent, or in a node, and then all that follows from this node
- * is recorded again. */
+ * caught, and set with the mistake in it: in a cotangent, or in a node, and then all that follows from this
+ * node is recorded again. */
 #include "check/mutate.h"
 #include "full.h"
 #include <stdlib.h>
@@ -116,7 +116,8 @@ static uint32_t among(const recording *r, uint32_t operand, const wg_var *vars, 
     return WG_ABSENT;
 }
 
-/* Another value of the operand's type: another operand, what the rule was given, or what it recorded before. */
+/* Another value of the operand's type: another operand, what the rule was given, or what it recorded before.
+ */
 static uint32_t neighbour(const recording *r, uint32_t id, int input) {
     const wg_node *node = &r->tape->nodes.at[id];
     const wg_rule *rule = r->rule;
@@ -195,7 +196,8 @@ static uint32_t value_with(const recording *r, uint32_t id, wg_mutation_kind kin
     return wg_mutation_applies(kind, &type) ? wg_mutation_of(wg_var_of(r->tape, id), kind).id : id;
 }
 
-/* The node recorded again on what stands now in place of its inputs; with the mistake, where it is the one. */
+/* The node recorded again on what stands now in place of its inputs; with the mistake, where it is the one.
+ */
 static uint32_t record_again(const recording *r, uint32_t id, const wg_mutation *here) {
     const wg_node node = r->tape->nodes.at[id];
     uint32_t *inputs = malloc((node.input_count + 1u) * sizeof *inputs);
@@ -232,7 +234,8 @@ static void plant_in_node(recording *r, const wg_mutation *planted) {
             !node->output && node->op == planted->node && count_before(r, id) == planted->before;
         const bool again = first != id - node->output && r->tape->nodes.at[first].op == node->op;
         if (node->output)
-            *now = again ? first + node->output : id; /* what is wrong with a value is so with the first alone */
+            *now =
+                again ? first + node->output : id; /* what is wrong with a value is so with the first alone */
         else if (here && planted->kind <= WG_WRONG_AXIS)
             *now = value_with(r, id, planted->kind);
         else if (here || inputs_changed(r, node))
@@ -272,14 +275,19 @@ void wg_mutant_of(wg_mutant_op *mutant, const wg_op *op) {
 /* --- In words --------------------------------------------------------------------------------- */
 
 const char *wg_mutation_text(const wg_mutation *mutation, char *text, size_t size) {
-    static const char *const kinds[WG_MUTATION_KINDS] = {
-        [WG_MUTATION_NONE] = "nothing",          [WG_SIGN_FLIPPED] = "sign flipped",
-        [WG_SCALED] = "scaled by 1.001",         [WG_DROPPED] = "dropped",
-        [WG_ELEMENT_DROPPED] = "one element dropped", [WG_ELEMENT_NAN] = "NaN in one element",
-        [WG_ELEMENTS_SWAPPED] = "two elements swapped", [WG_SHIFTED] = "shifted by one",
-        [WG_TRANSPOSED] = "transposed",          [WG_WRONG_AXIS] = "summed over an axis",
-        [WG_OPERAND_TRANSPOSED] = "reduced over the wrong axis",
-        [WG_OPERAND_REPLACED] = "replaced by its neighbour"};
+    static const char *const kinds[WG_MUTATION_KINDS] = {[WG_MUTATION_NONE] = "nothing",
+                                                         [WG_SIGN_FLIPPED] = "sign flipped",
+                                                         [WG_SCALED] = "scaled by 1.001",
+                                                         [WG_DROPPED] = "dropped",
+                                                         [WG_ELEMENT_DROPPED] = "one element dropped",
+                                                         [WG_ELEMENT_NAN] = "NaN in one element",
+                                                         [WG_ELEMENTS_SWAPPED] = "two elements swapped",
+                                                         [WG_SHIFTED] = "shifted by one",
+                                                         [WG_TRANSPOSED] = "transposed",
+                                                         [WG_WRONG_AXIS] = "summed over an axis",
+                                                         [WG_OPERAND_TRANSPOSED] =
+                                                             "reduced over the wrong axis",
+                                                         [WG_OPERAND_REPLACED] = "replaced by its neighbour"};
     if (!mutation->node)
         snprintf(text, size, "cotangent of input %d: %s", mutation->input, kinds[mutation->kind]);
     else if (mutation->kind == WG_OPERAND_REPLACED)

@@ -1,5 +1,5 @@
-/* mutate_value — a mistake in a value: the value made wrong by ordinary recordings, so that no kernel knows of
- * it and gradients pass. */
+/* mutate_value — a mistake in a value: the value made wrong by ordinary recordings, so that no kernel knows
+ * of it and gradients pass. */
 #include "check/mutate.h"
 #include <math.h>
 #include <stdlib.h>
@@ -114,8 +114,9 @@ wg_var wg_mutation_of(wg_var x, wg_mutation_kind kind) {
     case WG_ELEMENT_NAN:
         return times_at_one(x, &type, NAN);
     case WG_WRONG_AXIS:
-        return (wg_broadcast_to)(
-            (wg_sum)(x, WG_AXES(long_axis(&type)), WG_OPTIONS_(wg_reduce_options, .keepdims = true)), &shape);
+        return (wg_broadcast_to)((wg_sum)(x, WG_AXES(long_axis(&type)),
+                                          WG_OPTIONS_(wg_reduce_options, .keepdims = true)),
+                                 &shape);
     default:
         return permuted(x, &type, kind);
     }

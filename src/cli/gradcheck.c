@@ -70,8 +70,11 @@ static int read_option(command_line *line, int option, const char *text) {
 }
 
 static int read_line(command_line *line, int argc, char **argv) {
-    static const struct option known[] = {
-        {"seed", 1, NULL, 's'}, {"part", 1, NULL, 'p'}, {"help", 0, NULL, 'h'}, {"mutants", 0, NULL, 'm'}, {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"seed", 1, NULL, 's'},
+                                          {"part", 1, NULL, 'p'},
+                                          {"help", 0, NULL, 'h'},
+                                          {"mutants", 0, NULL, 'm'},
+                                          {NULL, 0, NULL, 0}};
     argv[0] = (char[]){"wengert gradcheck"}; /* what getopt begins its messages with */
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         const int status = read_option(line, option, optarg);
