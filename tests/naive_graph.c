@@ -508,8 +508,49 @@ static void standardize(propagation *p) {
     }
 }
 
-/* Of scores that are off, and weights that are exponentials of them, too little can be said to be of use. */
+/* The largest |x| and the largest error in a column of what is rows of `columns` numbers. */
+static void column_most(const naive_array *x, const naive_real *errors, int64_t columns, int64_t column,
+                        naive_real *most, naive_real *error) {
+    *most = *error = 0;
+    for (int64_t i = column; i < x->count; i += columns) {
+        *most = larger(*most, fabsl(x->value[i]));
+        *error = larger(*error, errors[i]);
+    }
+}
+
+/* The errors of a mask that is added; of one of bool nothing can be said. */
+static naive_real mask_error(const propagation *p) {
+    naive_real most = 0;
+    const naive_array *mask = &p->call->inputs[3];
+    for (int64_t i = 0; p->call->input_count > 3 && mask->type.dtype && i < mask->count; i++)
+        most = larger(most, mask->type.dtype == WG_BOOL && p->errors[3][i] > 0 ? INFINITY : p->errors[3][i]);
+    return most;
+}
+
+/* Scores that are off by at most e change weights by a factor exp(±2 e) at most, and the logarithm of their
+ * sum by e; e is bounded for all keys of a query at once. */
 static void attention(propagation *p) {
+    const naive_array *q = &p->call->inputs[0], *k = q + 1, *v = q + 2;
+    const int64_t depth = q->type.extent[q->type.rank - 1], values = v->type.extent[v->type.rank - 1];
+    const naive_real scale = fabsl(naive_number(p->call, "scale")), added = mask_error(p);
+    naive_real *off = p->outputs[1]->error, most, error;
+    for (int64_t i = 0; i < p->outputs[1]->count; i++) off[i] = added;
+    for (int64_t e = 0; e < depth; e++) {
+        column_most(k, p->errors[1], depth, e, &most, &error);
+        for (int64_t i = e; i < q->count; i += depth)
+            off[i / depth] += scale * (fabsl(q->value[i]) * error + p->errors[0][i] * (most + error));
+    }
+    for (int64_t d = 0; d < values; d++) {
+        column_most(v, p->errors[2], values, d, &most, &error);
+        for (int64_t i = d; i < p->outputs[0]->count; i += values) {
+            const naive_real factor = expm1l(2 * off[i / values]);
+            p->outputs[0]->error[i] = factor > 0 ? factor * (most + error) + error : error;
+        }
+    }
+}
+
+/* Of weights that are exponentials of scores less a number that is given, little can be said. */
+static void attention_grad(propagation *p) {
     bool known = true;
     for (int i = 0; i < p->call->input_count; i++)
         for (int64_t k = 0; k < p->call->inputs[i].count; k++) known &= p->errors[i][k] == 0;
@@ -817,7 +858,7 @@ static const struct {
     {"categorical", exact_rows, NULL},
     {"randperm", exact, NULL},
     {"scaled_dot_product_attention", attention, NULL},
-    {"attention_grad", attention, NULL},
+    {"attention_grad", attention_grad, NULL},
     {"gradient_scale", linear, NULL},
     {"straight_through", linear, NULL},
     {"quarters", each_run, NULL},
