@@ -193,6 +193,7 @@ const wg_op wg_op_gru_cell_grad = {
     .formula = "dx = [dr, dz, dn], dg = [dr, dz, dn r], dh = d z",
     .inputs = 4,
     .outputs = 3,
+    .flags = WG_HELPER,
     .linear_in = 1,
     .infer = infer_grad,
     .forward = WG_FORWARD(gru_cell_grad),

@@ -207,6 +207,7 @@ const wg_op wg_op_lstm_cell_grad = {
     .formula = "da = [e g i', e c f', e i g', dh s o'], dc = e f",
     .inputs = 4,
     .outputs = 2,
+    .flags = WG_HELPER,
     .infer = infer_grad,
     .forward = WG_FORWARD(lstm_cell_grad),
     .backward = backward_of_grad,

@@ -68,6 +68,7 @@ const wg_op wg_op_quarters = {
     .torch = "tensor_split",
     .inputs = 1,
     .outputs = 4,
+    .flags = WG_HELPER,
     .linear_in = 1,
     .infer = infer,
     .forward = WG_FORWARD(quarters),
