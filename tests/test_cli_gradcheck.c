@@ -71,18 +71,15 @@ START_TEST(parts_are_all_there_is) {
 }
 END_TEST
 
-START_TEST(the_seed_that_is_told_does_the_same_again) {
+START_TEST(the_same_seed_does_the_same_again) {
     static char first[sizeof output];
     ck_assert_int_eq(with_errors("sigmoid"), 0);
+    ck_assert_message_contains(output, "seed 0\n");
     memcpy(first, output, sizeof output);
-    const char *told = strstr(output, "--seed ");
-    ck_assert_ptr_nonnull(told);
-    char arguments[64];
-    snprintf(arguments, sizeof arguments, "sigmoid --seed %llu", strtoull(told + 7, NULL, 10));
-    ck_assert_int_eq(with_errors(arguments), 0);
+    ck_assert_int_eq(with_errors("sigmoid --seed 0"), 0);
     ck_assert_str_eq(first, output);
     ck_assert_int_eq(with_errors("sigmoid --seed 1"), 0);
-    ck_assert_str_ne(first, output);
+    ck_assert_str_ne(strstr(first, "\nsigmoid\t"), strstr(output, "\nsigmoid\t"));
 }
 END_TEST
 
@@ -100,4 +97,4 @@ START_TEST(wrong_usage_is_status_2) {
 END_TEST
 
 WG_SUITE("cli/gradcheck", named_ops_are_checked_and_counted, parts_are_all_there_is,
-         the_seed_that_is_told_does_the_same_again, wrong_usage_is_status_2)
+         the_same_seed_does_the_same_again, wrong_usage_is_status_2)
