@@ -96,7 +96,8 @@ typedef struct wg_gradcheck_options {
  *     |analytic - numeric| <= tolerance max(|analytic|, |numeric|) + 6.6 e / h,
  *     e = u (8 + n) (|f_i| + sum_j |x_j df_i/dx_j|),      n = number of real input elements;
  * The gradient for a dense cotangent v must agree with the sum of those for one-hot ones to within the same relative
- * tolerance, and sum_i |v_i| e_i / |x| beside it (|x| of at least 2^-26).
+ * tolerance, and sum_i |v_i| e_i / |x| beside it (|x| of at least 2^-26), and, for what cancels whole,
+ * u (8 + n) sum_i |v_i|.
  * e bounds the rounding of a value of f made of up to n + 8 roundings of numbers as large as its
  * first-order parts; 6.6 is what the extrapolation makes of it. Where all of an input's gradient is
  * zero, e is 4 u |f_i| and no more. A function whose value is itself what cancelling has left of larger numbers is

@@ -79,6 +79,11 @@ double wg_difference_rounding(double error, double step);
 int wg_difference_column(wg_point *point, int input, int64_t element, const double *value,
                          const double *error, double tolerance, wg_difference *column, double *scratch,
                          wg_error *failure);
+/* The same of one output at an eighth of the step that was good for it; it stays as it is where rounding then
+ * leaves more in doubt than `tolerance`. */
+int wg_difference_shorten(wg_point *point, int input, int64_t element, int64_t output, double value,
+                          double error, double tolerance, wg_difference *difference, double *scratch,
+                          wg_error *failure);
 
 /* --- report.c --------------------------------------------------------------------------------- */
 

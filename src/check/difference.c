@@ -6,9 +6,10 @@
  *   B = (4 D(h/4) - D(h/2)) / 3                       = f' + O(h^4) / 16
  *   E = (16 B - A) / 15                               = f' + O(h^6)
  *
- * (L. F. Richardson, Phil. Trans. R. Soc. A 210, 1911.) |E - B| bounds the error of B, hence that of E.
- * Values of f that are off by e make D(h) off by e/h, A by 3 e/h, B by 6 e/h and E by 6.6 e/h, which
- * balances the truncation for h about u^(1/7) with e = u. One-sided derivatives are extrapolated once:
+ * (L. F. Richardson, Phil. Trans. R. Soc. A 210, 1911.) |E - B| bounds the error of B, hence that of E,
+ * unless terms of A and B happen to cancel: what disagrees is looked at again at a shorter step. Values of f
+ * that are off by e make D(h) off by e/h, A by 3 e/h, B by 6 e/h and E by 6.6 e/h, which balances the
+ * truncation for h about u^(1/7) with e = u. One-sided derivatives are extrapolated once:
  *
  *   R = 2 r(h/4) - r(h/2),   r(h) = (f(x + h) - f(x)) / h,
  *
@@ -95,5 +96,21 @@ int wg_difference_column(wg_point *point, int input, int64_t element, const doub
             open += column[i].verdict != WG_SMOOTH;
         }
     }
+    return WG_OK;
+}
+
+int wg_difference_shorten(wg_point *point, int input, int64_t element, int64_t output, double value,
+                          double error, double tolerance, wg_difference *difference, double *scratch,
+                          wg_error *failure) {
+    const int64_t outputs = wg_type_count(&point->output);
+    const double h = ldexp(difference->step, -SHRINK_BITS);
+    const int status = evaluate(point, input, element, h, scratch, failure);
+    if (status) return status;
+    double f[WG_DIFFERENCE_POINTS];
+    for (int k = 0; k < WG_DIFFERENCE_POINTS; k++) f[k] = scratch[k * outputs + output];
+    wg_difference shorter = {.verdict = WG_UNSETTLED};
+    judge(&shorter, f, value, h, error, tolerance, false);
+    const double doubt = shorter.truncation + wg_difference_rounding(error, h);
+    if (shorter.verdict == WG_SMOOTH && doubt <= tolerance * fabs(shorter.derivative)) *difference = shorter;
     return WG_OK;
 }
