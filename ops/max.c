@@ -14,11 +14,7 @@ typedef struct {
     int64_t axis;
     bool keepdims;
 } argmax_attributes;
-typedef struct {
-    wg_axes axes;
-    bool keepdims;
-    wg_type shape; /* scatter's result */
-} max_scatter_attributes;
+typedef reduce_scatter_attributes max_scatter_attributes;
 typedef reduce_attributes max_gather_attributes;
 
 /* --- What wins: the largest or, where `least` is true, the least -------------------------------- */
@@ -221,32 +217,15 @@ static const wg_attribute scatter_schema[] = {
     WG_ATTRIBUTE(max_scatter_attributes, shape, .kind = WG_ATTRIBUTE_SHAPE, .meaning = "of the result"),
     WG_NO_MORE_ATTRIBUTES};
 
-/* Of no elements none is the largest or the least. */
-static int infer_some(wg_infer *infer, unsigned reduced) {
-    const wg_type *x = &infer->inputs[0];
-    for (int axis = 0; axis < x->rank; axis++)
-        if (reduced >> axis & 1 && x->extent[axis] == 0)
-            return wg_infer_fail(infer, WG_ERROR_SHAPE,
-                                 "x is %s: axis %d is empty, and of no elements none is the largest or the least",
-                                 wg_infer_shape_text(infer, x), axis);
-    return WG_OK;
-}
+#define WITHOUT_EXTREMUM "none is the largest or the least"
 
-static int infer_max(wg_infer *infer) {
-    int status = reduce_infer_number(infer);
-    if (status || (status = reduce_infer(infer)) ||
-        (status = infer_some(infer, reduced_axes(&WG_ATTRIBUTES(infer, reduce)->axes))))
-        return status;
-    infer->outputs[1] = infer->outputs[0];
-    infer->outputs[1].dtype = WG_I64;
-    return WG_OK;
-}
+static int infer_max(wg_infer *infer) { return reduce_infer_element(infer, WITHOUT_EXTREMUM); }
 
 static int infer_argmax(wg_infer *infer) {
     argmax_attributes *a = infer->attributes;
     int status = reduce_infer_number(infer);
     if (status || (status = wg_infer_axis(infer, &a->axis, infer->inputs[0].rank)) ||
-        (status = infer_some(infer, 1u << a->axis)))
+        (status = reduce_infer_some(infer, 1u << a->axis, WITHOUT_EXTREMUM)))
         return status;
     infer->outputs[0] = reduced_type(&infer->inputs[0], 1u << a->axis, a->keepdims);
     infer->outputs[0].dtype = WG_I64;
@@ -290,25 +269,16 @@ static int infer_scatter(wg_infer *infer) {
 
 /* --- Backward rules -------------------------------------------------------------------------- */
 
-static wg_var scattered(wg_var dy, wg_var index, wg_var like, const reduce_attributes *a) {
-    max_scatter_attributes chosen;
-    memset(&chosen, 0, sizeof chosen);
-    chosen.axes = a->axes;
-    chosen.keepdims = a->keepdims;
-    chosen.shape = wg_type_of(like);
-    chosen.shape.dtype = WG_NO_DTYPE;
-    return WG_RECORD(&wg_op_max_scatter, &chosen, dy, index);
-}
-
 /* The places do not move with x: their gradient is zero, not missing. */
 static void backward(wg_rule *rule) {
     const wg_var index = wg_stop_gradient(rule->outputs[1]);
-    wg_rule_set(rule, 0, scattered(rule->cotangents[0], index, rule->inputs[0], WG_ATTRIBUTES(rule, reduce)));
+    const reduce_attributes *a = WG_ATTRIBUTES(rule, reduce);
+    wg_rule_set(rule, 0, reduce_scatter(rule->cotangents[0], index, rule->inputs[0], a));
 }
 static void backward_of_gather(wg_rule *rule) {
     wg_rule_set(
         rule, 0,
-        scattered(rule->cotangents[0], rule->inputs[1], rule->inputs[0], WG_ATTRIBUTES(rule, reduce)));
+        reduce_scatter(rule->cotangents[0], rule->inputs[1], rule->inputs[0], WG_ATTRIBUTES(rule, reduce)));
 }
 static void backward_of_scatter(wg_rule *rule) {
     const max_scatter_attributes *a = WG_ATTRIBUTES(rule, max_scatter);

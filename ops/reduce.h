@@ -14,6 +14,13 @@ typedef struct {
     bool keepdims;
 } reduce_attributes;
 
+/* Of max_scatter. */
+typedef struct {
+    wg_axes axes;
+    bool keepdims;
+    wg_type shape; /* of the result */
+} reduce_scatter_attributes;
+
 /* --- How a shape is read --------------------------------------------------------------------- */
 
 /* Merged axes, the innermost first. */
@@ -150,6 +157,38 @@ static inline int reduce_infer(wg_infer *infer) {
     const int status = reduce_infer_axes(infer, &infer->inputs[0], &a->axes);
     if (!status) infer->outputs[0] = reduced_type(&infer->inputs[0], reduced_axes(&a->axes), a->keepdims);
     return status;
+}
+
+/* Fails with `lack` where no element is reduced to an output: "none is the largest". */
+static inline int reduce_infer_some(wg_infer *infer, unsigned reduced, const char *lack) {
+    const wg_type *x = &infer->inputs[0];
+    for (int axis = 0; axis < x->rank; axis++)
+        if (reduced >> axis & 1 && x->extent[axis] == 0)
+            return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s: axis %d is empty, and of no elements %s",
+                                 wg_infer_shape_text(infer, x), axis, lack);
+    return WG_OK;
+}
+
+/* Output 0 is one of the elements that are reduced to it, output 1 its number among them. */
+static inline int reduce_infer_element(wg_infer *infer, const char *lack) {
+    int status = reduce_infer_number(infer);
+    if (status || (status = reduce_infer(infer)) ||
+        (status = reduce_infer_some(infer, reduced_axes(&WG_ATTRIBUTES(infer, reduce)->axes), lack)))
+        return status;
+    infer->outputs[1] = infer->outputs[0];
+    infer->outputs[1].dtype = WG_I64;
+    return WG_OK;
+}
+
+/* A cotangent for `like`: each dy at the element that the index names among those reduced to it, else 0. */
+static inline wg_var reduce_scatter(wg_var dy, wg_var index, wg_var like, const reduce_attributes *a) {
+    reduce_scatter_attributes chosen;
+    memset(&chosen, 0, sizeof chosen);
+    chosen.axes = a->axes;
+    chosen.keepdims = a->keepdims;
+    chosen.shape = wg_type_of(like);
+    chosen.shape.dtype = WG_NO_DTYPE;
+    return WG_RECORD(&wg_op_max_scatter, &chosen, dy, index);
 }
 
 static inline reduce_attributes reduce_chosen(const wg_axes *axes, const wg_reduce_options *options) {
