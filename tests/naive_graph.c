@@ -402,6 +402,74 @@ static void min(propagation *p) { largest(p, -1, 0, 1); }
 static void argmax(propagation *p) { largest(p, 1, -1, 0); }
 static void argmin(propagation *p) { largest(p, -1, -1, 0); }
 
+/* --- In order --------------------------------------------------------------------------------------------
+ */
+
+/* For each element of x: is it surely apart from all others of its row or reduction, or a tie that errors do
+ * not touch? */
+static bool *apart_of(const propagation *p, const bool reduced[WG_MAX_RANK]) {
+    const naive_array *x = &p->call->inputs[0];
+    bool *apart = malloc((size_t)x->count + 1);
+    if (!apart) ck_abort_msg("out of memory");
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        apart[i.number] = true;
+        wg_type row = x->type;
+        for (int axis = 0; axis < x->type.rank; axis++)
+            if (!reduced[axis]) row.extent[axis] = 1;
+        for (naive_index j = naive_first(&row); j.more; naive_next(&j)) {
+            for (int axis = 0; axis < x->type.rank; axis++)
+                if (!reduced[axis]) j.at[axis] = i.at[axis];
+            const int64_t other = naive_at(&x->type, j.at);
+            for (int axis = 0; axis < x->type.rank; axis++)
+                if (!reduced[axis]) j.at[axis] = 0;
+            const naive_real both = p->errors[0][i.number] + p->errors[0][other];
+            apart[i.number] &= both == 0 || p->names[0][i.number] == p->names[0][other] ||
+                               fabsl(x->value[i.number] - x->value[other]) > both;
+        }
+    }
+    return apart;
+}
+
+/* Elements by their place in order along an axis: each is monotone in all numbers, so its error is that of
+ * corners, and its index is known where the element that stands there is apart. */
+static void ordered(propagation *p) {
+    const naive_array *x = &p->call->inputs[0];
+    const int places = p->call->op->outputs - 1,
+              axis = naive_axis(naive_int(p->call, "axis", 0), x->type.rank);
+    const bool unsorted = !strcmp(p->call->op->name, "topk") && !naive_bool(p->call, "sorted");
+    bool reduced[WG_MAX_RANK] = {false}, all = true;
+    reduced[axis] = true;
+    bool *apart = apart_of(p, reduced);
+    if (places) corners(p);
+    for (naive_index i = naive_first(&p->outputs[places]->type); i.more; naive_next(&i)) {
+        int64_t at[WG_MAX_RANK];
+        memcpy(at, i.at, sizeof at);
+        at[axis] = (int64_t)p->call->outputs[places].value[i.number];
+        const bool known = apart[naive_at(&x->type, at)];
+        p->outputs[places]->error[i.number] = known ? 0 : INFINITY;
+        all &= known;
+    }
+    for (int64_t i = 0; unsorted && !all && i < p->outputs[0]->count; i++)
+        p->outputs[0]->error[i] = p->outputs[1]->error[i] = INFINITY;
+    free(apart);
+}
+
+static void median(propagation *p) {
+    const naive_array *x = &p->call->inputs[0];
+    bool reduced[WG_MAX_RANK];
+    naive_reduced(p->call, x->type.rank, reduced);
+    bool *apart = apart_of(p, reduced);
+    corners(p);
+    for (naive_index i = naive_first(&x->type); i.more; naive_next(&i)) {
+        int64_t kept[WG_MAX_RANK], place;
+        naive_split_index(&x->type, reduced, naive_bool(p->call, "keepdims"), i.at, kept, &place);
+        const int64_t at = naive_at(&p->outputs[1]->type, kept);
+        if ((naive_real)place == p->call->outputs[1].value[at])
+            p->outputs[1]->error[at] = apart[i.number] ? 0 : INFINITY;
+    }
+    free(apart);
+}
+
 static void max_pool(propagation *p) {
     const naive_array *x = &p->call->inputs[0];
     const naive_value *y = p->outputs[0];
@@ -866,6 +934,12 @@ static const struct {
     {"lstm_cell_grad", smooth_cell, NULL},
     {"gru_cell", smooth_cell, NULL},
     {"gru_cell_grad", smooth_cell, NULL},
+    {"sort", ordered, NULL},
+    {"argsort", ordered, NULL},
+    {"topk", ordered, NULL},
+    {"cumulative_max", ordered, NULL},
+    {"cumulative_min", ordered, NULL},
+    {"median", median, NULL},
 };
 
 static int find_rule(const char *name) {

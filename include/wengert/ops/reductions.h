@@ -49,6 +49,57 @@ WG_API wg_var wg_logsumexp(wg_var x, const wg_axes *axes, const wg_reduce_option
 WG_API wg_var wg_any(wg_var x, const wg_axes *axes, const wg_reduce_options *options);
 WG_API wg_var wg_all(wg_var x, const wg_axes *axes, const wg_reduce_options *options);
 
+/* --- In order: a NaN counts as larger than any number, and equal elements stay in their order ----------- */
+
+typedef struct wg_sort_options {
+    WG_OPTIONS_HEAD;
+    bool descending WG_DEFAULT_; /* the largest first */
+} wg_sort_options;
+/* The elements in order along one axis, from the least to the largest; their indices (i64) are output 1.
+ * Stable, as torch.sort with stable = True. The gradient goes where the elements came from. */
+WG_API wg_var wg_sort(wg_var x, int axis, const wg_sort_options *options);
+/* The indices alone; no gradient. */
+WG_API wg_var wg_argsort(wg_var x, int axis, const wg_sort_options *options);
+
+typedef struct wg_topk_options {
+    WG_OPTIONS_HEAD;
+    bool smallest WG_DEFAULT_; /* the k least (attribute largest = false) */
+    bool unsorted WG_DEFAULT_; /* in the order of x, not the best first (attribute sorted = false) */
+} wg_topk_options;
+/* The k largest along one axis; their indices (i64) are output 1. Of equal elements those with the lower
+ * indices are taken, as ONNX TopK has it; torch.topk leaves that open. */
+WG_API wg_var wg_topk(wg_var x, int64_t k, int axis, const wg_topk_options *options);
+
+/* The largest or least of all elements up to each, along one axis; their indices (i64) are output 1: of
+ * equal elements that of the last, as torch.cummax and torch.cummin have it. NaN from the first NaN on. */
+WG_API wg_var wg_cumulative_max(wg_var x, int axis);
+WG_API wg_var wg_cumulative_min(wg_var x, int axis);
+
+/* The element in the middle, of two the lower, as torch.median (numpy.median: wg_quantile with q = 0.5); NaN
+ * if any is. Output 1 is its index (i64) among the reduced elements in row-major order, of equal ones as a
+ * stable sort has them. */
+WG_API wg_var wg_median(wg_var x, const wg_axes *axes, const wg_reduce_options *options);
+
+/* Between the elements s and t around number p = q (n - 1) of n in order. */
+typedef enum wg_quantile_interpolation {
+    WG_QUANTILE_LINEAR = 0, /* s + (p - floor(p)) (t - s) */
+    WG_QUANTILE_LOWER,      /* s */
+    WG_QUANTILE_HIGHER,     /* t */
+    WG_QUANTILE_MIDPOINT,   /* (s + t) / 2 */
+    WG_QUANTILE_NEAREST     /* the one that p is nearer to; of two the one with an even number */
+} wg_quantile_interpolation;
+typedef struct wg_quantile_options {
+    WG_OPTIONS_HEAD;
+    bool keepdims WG_DEFAULT_;
+    wg_quantile_interpolation interpolation WG_DEFAULT_;
+} wg_quantile_options;
+enum { WG_MOST_QUANTILES = 16 };
+/* The number that a share q, 0 … 1, of the elements is not above: torch.quantile. NaN if any element is. */
+WG_API wg_var wg_quantile(wg_var x, double q, const wg_axes *axes, const wg_quantile_options *options);
+/* Those of `count` shares, 1 … WG_MOST_QUANTILES, along a new axis in front. */
+WG_API wg_var wg_quantiles(wg_var x, const double *q, int count, const wg_axes *axes,
+                           const wg_quantile_options *options);
+
 WG_END_C
 
 #define wg_sum(...) WG_AT(wg_sum_(__VA_ARGS__, ))
@@ -83,5 +134,21 @@ WG_END_C
 #define wg_argmin_(x, axis, ...) (wg_argmin)(x, axis, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
 #define wg_argmax(...) WG_AT(wg_argmax_(__VA_ARGS__, ))
 #define wg_argmax_(x, axis, ...) (wg_argmax)(x, axis, WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_sort(...) WG_AT(wg_sort_(__VA_ARGS__, ))
+#define wg_sort_(x, axis, ...) (wg_sort)(x, axis, WG_OPTIONS_(wg_sort_options, __VA_ARGS__))
+#define wg_argsort(...) WG_AT(wg_argsort_(__VA_ARGS__, ))
+#define wg_argsort_(x, axis, ...) (wg_argsort)(x, axis, WG_OPTIONS_(wg_sort_options, __VA_ARGS__))
+#define wg_topk(...) WG_AT(wg_topk_(__VA_ARGS__, ))
+#define wg_topk_(x, k, axis, ...) (wg_topk)(x, k, axis, WG_OPTIONS_(wg_topk_options, __VA_ARGS__))
+#define wg_cumulative_max(...) WG_AT((wg_cumulative_max)(__VA_ARGS__))
+#define wg_cumulative_min(...) WG_AT((wg_cumulative_min)(__VA_ARGS__))
+#define wg_median(...) WG_AT(wg_median_(__VA_ARGS__, ))
+#define wg_median_(x, axes, ...) (wg_median)(x, WG_LIST_(axes), WG_OPTIONS_(wg_reduce_options, __VA_ARGS__))
+#define wg_quantile(...) WG_AT(wg_quantile_(__VA_ARGS__, ))
+#define wg_quantile_(x, q, axes, ...)                                                              \
+    (wg_quantile)(x, q, WG_LIST_(axes), WG_OPTIONS_(wg_quantile_options, __VA_ARGS__))
+#define wg_quantiles(...) WG_AT(wg_quantiles_(__VA_ARGS__, ))
+#define wg_quantiles_(x, q, count, axes, ...)                                                      \
+    (wg_quantiles)(x, q, count, WG_LIST_(axes), WG_OPTIONS_(wg_quantile_options, __VA_ARGS__))
 
 #endif
