@@ -130,6 +130,62 @@ static void kl_div(naive_call *call) {
     }
 }
 
+/* --- With a margin ------------------------------------------------------------------------------------ */
+
+static void margin_ranking_loss(naive_call *call) {
+    const naive_real margin = naive_number(call, "margin");
+    make_loss(call);
+    for (int64_t i = 0; i < call->inputs[0].count; i++) {
+        const naive_real a = call->inputs[0].value[i], b = call->inputs[1].value[i],
+                         t = call->inputs[2].value[i];
+        add_loss(call, i, fmaxl(0, margin - t * (a - b)), fabsl(margin) + fabsl(t) * (fabsl(a) + fabsl(b)));
+    }
+}
+
+static void hinge_embedding_loss(naive_call *call) {
+    const naive_real margin = naive_number(call, "margin");
+    make_loss(call);
+    for (int64_t i = 0; i < call->inputs[0].count; i++) {
+        const naive_real x = call->inputs[0].value[i], t = call->inputs[1].value[i];
+        const naive_real loss = (t == -1 ? 0 : x) + (t == 1 ? 0 : fmaxl(0, margin - x));
+        add_loss(call, i, loss, 2 * fabsl(x) + fabsl(margin));
+    }
+}
+
+/* Of vectors of n numbers; adds what is rounded to size. */
+static naive_real distance(const naive_call *call, const naive_real *u, const naive_real *v, int64_t n,
+                           naive_real *size) {
+    const naive_real p = naive_number(call, "p"), epsilon = naive_number(call, "epsilon");
+    naive_real sum = 0, most = 0;
+    for (int64_t k = 0; k < n; k++) {
+        const naive_real d = fabsl(u[k] - v[k] + epsilon);
+        sum += powl(d, p);
+        most = fmaxl(most, d);
+        *size += fabsl(u[k]) + fabsl(v[k]) + epsilon;
+    }
+    return isinf(p) ? most : powl(sum, 1 / p);
+}
+
+static void triplet_margin_loss(naive_call *call) {
+    wg_type type = call->inputs[0].type;
+    const int64_t n = type.extent[--type.rank], reduction = naive_int(call, "reduction", 0);
+    const bool each = reduction == WG_NO_REDUCTION;
+    const naive_real margin = naive_number(call, "margin");
+    naive_array *y = naive_output(call, 0, each ? type : (wg_type){.dtype = type.dtype});
+    const int64_t rows = call->inputs[0].count / n;
+    call->roundings = (naive_real)(rows + 4 * n + 24);
+    for (int64_t row = 0; row < rows; row++) {
+        const naive_real *a = call->inputs[0].value + row * n, *p = call->inputs[1].value + row * n;
+        const naive_real *q = call->inputs[2].value + row * n,
+                         share = reduction == WG_MEAN ? (naive_real)rows : 1;
+        naive_real size = fabsl(margin), near = distance(call, a, p, n, &size),
+                   far = distance(call, a, q, n, &size);
+        if (naive_bool(call, "swap")) far = fminl(far, distance(call, p, q, n, &size));
+        y->value[each ? row : 0] += fmaxl(0, near - far + margin) / share;
+        y->size[each ? row : 0] += (size + near + far) / share;
+    }
+}
+
 const naive_entry naive_losses[] = {
     {"mse_loss", mse_loss},
     {"l1_loss", l1_loss},
@@ -141,5 +197,8 @@ const naive_entry naive_losses[] = {
     {"bce_with_logits", bce_with_logits},
     {"sigmoid_focal_loss", sigmoid_focal_loss},
     {"kl_div", kl_div},
+    {"margin_ranking_loss", margin_ranking_loss},
+    {"hinge_embedding_loss", hinge_embedding_loss},
+    {"triplet_margin_loss", triplet_margin_loss},
     {NULL, NULL},
 };

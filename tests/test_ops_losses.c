@@ -55,6 +55,26 @@ START_TEST(of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number) {
 }
 END_TEST
 
+START_TEST(
+    a_triplet_takes_any_norm_and_swaps_to_the_nearer) { /* d(a, p), d(a, n), d(p, n) are 7, 9, 2 at p = 1 */
+    wg_var a = F64(0, 0), p = F64(3, 4), n = F64(4, 5);
+    assert_values(wg_triplet_margin_loss(a, p, n, .margin = 3, .p = 1, .epsilon = WG_ZERO), 1e-14, 1);
+    assert_values(wg_triplet_margin_loss(a, p, n, .margin = 3, .p = 1, .epsilon = WG_ZERO, .swap = true),
+                  1e-14, 8);
+    assert_values(wg_triplet_margin_loss(a, p, n, .p = INFINITY, .epsilon = WG_ZERO, .margin = 3), 1e-14, 2);
+    assert_values(wg_triplet_margin_loss(a, a, a, .p = 2, .epsilon = WG_ZERO), 0, 1);
+}
+END_TEST
+
+START_TEST(margins_count_what_is_not_far_enough_apart) {
+    wg_var a = F64(1, 1, 3), b = F64(2, 2, 2), t = F64(1, -1, 1);
+    assert_values(wg_margin_ranking_loss(a, b, t, 0.5, .reduction = WG_NO_REDUCTION), 0, 1.5, 0, 0);
+    assert_values(
+        wg_hinge_embedding_loss(F64(0.25, 0.25, 3), F64(1, -1, -1), 1, .reduction = WG_NO_REDUCTION), 0, 0.25,
+        0.75, 0);
+}
+END_TEST
+
 START_TEST(a_weight_must_broadcast_to_x) {
     wg_bce_loss(F64(0.5, 0.5), F64(0, 1), F64(1, 2, 3));
     assert_error(tape, WG_ERROR_SHAPE, "bce_loss: x is [2], the weight is [3]; it must broadcast to x");
@@ -66,4 +86,6 @@ END_TEST
 WG_TAPE_SUITE("ops/losses", bce_with_logits_is_exact_far_out, bce_with_logits_does_not_cancel,
               bce_takes_no_logarithm_below_minus_100, kl_div_of_a_probability_of_zero_is_zero,
               the_focal_loss_of_what_is_certain_is_zero,
-              of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number, a_weight_must_broadcast_to_x)
+              of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number,
+              a_triplet_takes_any_norm_and_swaps_to_the_nearer, margins_count_what_is_not_far_enough_apart,
+              a_weight_must_broadcast_to_x)

@@ -49,26 +49,45 @@ typedef struct wg_poisson_nll_options {
 /* exp(x) - target x, or x - target log(x + epsilon), of one shape. */
 WG_API wg_var wg_poisson_nll_loss(wg_var x, wg_var target, const wg_poisson_nll_options *options);
 
-/* Of targets t between 0 and 1, alike in shape with x. The weights are optional (WG_NONE) and broadcast to x; the mean
- * is of all elements, whatever their weights. bce_loss takes probabilities x, and no logarithm below -100;
- * bce_with_logits takes logits x of any size, pos_weight being a further factor of t. PyTorch's
+/* Of targets t between 0 and 1, alike in shape with x. The weights are optional (WG_NONE) and broadcast to x;
+ * the mean is of all elements, whatever their weights. bce_loss takes probabilities x, and no logarithm below
+ * -100; bce_with_logits takes logits x of any size, pos_weight being a further factor of t. PyTorch's
  * binary_cross_entropy and binary_cross_entropy_with_logits. */
 WG_API wg_var wg_bce_loss(wg_var x, wg_var target, wg_var weight, const wg_loss_options *options);
 WG_API wg_var wg_bce_with_logits(wg_var x, wg_var target, wg_var weight, wg_var pos_weight,
                                  const wg_loss_options *options);
 /* The same of logits, times (1 - the probability of the target)^gamma, and times alpha where t = 1, 1 - alpha
- * where t = 0 (alpha < 0: no such factor). torchvision.ops.sigmoid_focal_loss, there with alpha 0.25, gamma 2 and
- * no reduction by default. */
+ * where t = 0 (alpha < 0: no such factor). torchvision.ops.sigmoid_focal_loss, there with alpha 0.25, gamma 2
+ * and no reduction by default. */
 WG_API wg_var wg_sigmoid_focal_loss(wg_var x, wg_var target, double alpha, double gamma,
                                     const wg_loss_options *options);
 
 typedef struct wg_kl_div_options {
     WG_OPTIONS_HEAD;
-    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN, of all elements; PyTorch's batchmean is a sum divided by N */
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN, of all elements; PyTorch's batchmean: the sum, over N */
     bool log_target WG_DEFAULT_;        /* the target is a logarithm too */
 } wg_kl_div_options;
 /* t (log t - x), and 0 where t is 0, for logarithms x of probabilities; exp(t) (t - x) with log_target. */
 WG_API wg_var wg_kl_div(wg_var x, wg_var target, const wg_kl_div_options *options);
+
+/* Targets are 1 or -1, all inputs of one shape. max(0, margin - t (a - b)), PyTorch's margin 0; and x where
+ * t = 1, max(0, margin - x) where t = -1, PyTorch's margin 1, in which t has no gradient. */
+WG_API wg_var wg_margin_ranking_loss(wg_var a, wg_var b, wg_var target, double margin,
+                                     const wg_loss_options *options);
+WG_API wg_var wg_hinge_embedding_loss(wg_var x, wg_var target, double margin, const wg_loss_options *options);
+
+typedef struct wg_triplet_margin_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN */
+    double margin WG_DEFAULT_;          /* default 1; WG_ZERO: 0 */
+    double p WG_DEFAULT_;               /* of the norm, above 0, INFINITY too; default 2 */
+    double epsilon WG_DEFAULT_;         /* added to differences; default 1e-6; WG_ZERO: 0 */
+    bool swap WG_DEFAULT_;              /* the negative's distance to the nearer of anchor and positive */
+} wg_triplet_margin_options;
+/* max(0, d(anchor, positive) - d(anchor, negative) + margin), of distances along the last axis of three of one
+ * shape (PyTorch broadcasts them): without reduction a number for each of the other axes. */
+WG_API wg_var wg_triplet_margin_loss(wg_var anchor, wg_var positive, wg_var negative,
+                                     const wg_triplet_margin_options *options);
 
 WG_END_C
 
@@ -105,5 +124,15 @@ WG_END_C
     (wg_sigmoid_focal_loss)(x, target, alpha, gamma, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
 #define wg_kl_div(...) WG_AT(wg_kl_div_(__VA_ARGS__, ))
 #define wg_kl_div_(x, target, ...) (wg_kl_div)(x, target, WG_OPTIONS_(wg_kl_div_options, __VA_ARGS__))
+#define wg_margin_ranking_loss(...) WG_AT(wg_margin_ranking_loss_(__VA_ARGS__, ))
+#define wg_margin_ranking_loss_(a, b, target, margin, ...) \
+    (wg_margin_ranking_loss)(a, b, target, margin, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_hinge_embedding_loss(...) WG_AT(wg_hinge_embedding_loss_(__VA_ARGS__, ))
+#define wg_hinge_embedding_loss_(x, target, margin, ...) \
+    (wg_hinge_embedding_loss)(x, target, margin, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_triplet_margin_loss(...) WG_AT(wg_triplet_margin_loss_(__VA_ARGS__, ))
+#define wg_triplet_margin_loss_(anchor, positive, negative, ...)                                  \
+    (wg_triplet_margin_loss)(anchor, positive, negative,                                          \
+                             WG_OPTIONS_(wg_triplet_margin_options, __VA_ARGS__))
 
 #endif
