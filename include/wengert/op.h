@@ -147,7 +147,10 @@ typedef enum wg_values {
     WG_DISTINCT,     /* a random order of equally spaced numbers: no ties, no kinks within 0.05 of each other or of 0 */
     WG_TIES,         /* small whole numbers, many alike */
     WG_INTEGERS,     /* whole numbers low … high */
-    WG_ALL_EQUAL     /* `low` everywhere */
+    WG_ALL_EQUAL,    /* `low` everywhere */
+    WG_DOMINANT,     /* matrices of the last two axes, well conditioned: the diagonal within 1 … 2, the others of a
+                      * row or column less than 1 together; so each triangle is that of a positive definite matrix */
+    WG_INVERTIBLE    /* the same with the rows of each matrix moved on, each by another number of places */
 } wg_values;
 
 typedef struct wg_sample_input {

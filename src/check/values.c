@@ -35,6 +35,7 @@ typedef struct {
     uint64_t seed, sample, input;
     const wg_sample_input *what;
     wg_dtype dtype;
+    wg_type type;
     int64_t count;
     int64_t *order; /* a permutation, for WG_DISTINCT */
 } source;
@@ -54,6 +55,17 @@ static double whole(const source *from, int64_t index, double low, double high) 
     return floor(low) + floor(unit(bits) * (floor(high) - floor(low) + 1));
 }
 
+/* n is the larger extent of a matrix, so that n - 1 numbers below 1/n lie beside each on the diagonal. */
+static double of_matrix(const source *from, int64_t index, double u) {
+    const int rank = from->type.rank;
+    const int64_t columns = rank > 0 ? from->type.extent[rank - 1] : 1;
+    const int64_t rows = rank > 1 ? from->type.extent[rank - 2] : 1, n = wg_max_int(rows, columns);
+    const int64_t matrix = index / (rows * columns), row = index / columns % rows, column = index % columns;
+    const bool moved = from->what->values == WG_INVERTIBLE;
+    const uint64_t place = moved ? from->sample + (uint64_t)matrix : 0;
+    return (row + (int64_t)(place % (uint64_t)rows)) % rows == column ? 1 + u : (2 * u - 1) / (double)n;
+}
+
 static double draw(const source *from, int64_t index) {
     const double low = from->what->low, high = from->what->high;
     const bool bounds = low < high;
@@ -71,6 +83,9 @@ static double draw(const source *from, int64_t index) {
         return whole(from, index, low, high);
     case WG_ALL_EQUAL:
         return low;
+    case WG_DOMINANT:
+    case WG_INVERTIBLE:
+        return of_matrix(from, index, unit(wg_check_bits(from->seed, from->sample, from->input, i)));
     case WG_NORMAL:
     default:
         return wg_check_normal(from->seed, from->sample, from->input, i);
@@ -140,6 +155,7 @@ wg_tensor *wg_case_tensor(const wg_case *sample, int input, wg_dtype real, uint6
                    .input = (uint64_t)input,
                    .what = what,
                    .dtype = dtype,
+                   .type = wg_tensor_type(tensor),
                    .count = wg_tensor_count(tensor)};
     if (what->values == WG_DISTINCT && !(from.order = permutation(&from))) {
         wg_error_set(error, WG_ERROR_MEMORY, "wg_case_tensor: no memory");
