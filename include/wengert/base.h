@@ -53,6 +53,7 @@ typedef enum wg_status {
     WG_ERROR_AXIS,       /* an axis is out of range or named twice */
     WG_ERROR_INDEX,      /* an index found in data is out of range */
     WG_ERROR_NOT_FINITE, /* NaN or infinity where finite numbers were asked for */
+    WG_ERROR_SINGULAR,   /* a matrix that has not the inverse or the factor that was asked for */
     WG_ERROR_GRADIENT,   /* a gradient that does not exist was asked for */
     WG_ERROR_STALE,      /* a var of a cleared tape, or state that has been overwritten since */
     WG_ERROR_TAPE,       /* vars of different tapes met, or no var was given */

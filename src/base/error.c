@@ -2,9 +2,9 @@
 #include "base/base.h"
 
 const char *wg_status_name(int status) {
-    static const char *const names[] = {"ok",         "shape",    "dtype",   "attribute",  "axis", "index",
-                                        "not finite", "gradient", "stale",   "tape",       "name", "memory",
-                                        "file",       "format",   "stopped", "unsupported", "plan"};
+    static const char *const names[] = {
+        "ok",    "shape", "dtype", "attribute", "axis", "index",  "not finite", "singular",    "gradient",
+        "stale", "tape",  "name",  "memory",    "file", "format", "stopped",    "unsupported", "plan"};
     const int count = (int)(sizeof names / sizeof *names);
     return status >= 0 && status < count ? names[status] : "unknown";
 }
