@@ -521,7 +521,7 @@ static void each_run(propagation *p) {
 
 /* Smooth: what the error of each number makes of the outputs, added up; the second order is lost in what is
  * added to it, as long as errors are small. */
-static void smooth_cell(propagation *p) {
+static void one_at_a_time(propagation *p) {
     for (int i = 0; i < p->call->input_count; i++)
         for (int64_t k = 0; k < p->call->inputs[i].count; k++) {
             const naive_real e = p->errors[i][k];
@@ -537,8 +537,8 @@ static void smooth_cell(propagation *p) {
                     const naive_real off =
                         fabsl(other.outputs[out].value[at] - p->call->outputs[out].value[at]);
                     p->outputs[out]->error[at] += e < 0x1p-14L ? 1.01L * off + 0x1p-60L * e
-                                                  : off > 0    ? INFINITY
-                                                               : 0;
+                                                  : off == 0   ? 0
+                                                               : INFINITY; /* NaN too */
                 }
             free_outputs(&other);
             free(moved[i]);
@@ -930,10 +930,18 @@ static const struct {
     {"gradient_scale", linear, NULL},
     {"straight_through", linear, NULL},
     {"quarters", each_run, NULL},
-    {"lstm_cell", smooth_cell, NULL},
-    {"lstm_cell_grad", smooth_cell, NULL},
-    {"gru_cell", smooth_cell, NULL},
-    {"gru_cell_grad", smooth_cell, NULL},
+    {"lstm_cell", one_at_a_time, NULL},
+    {"lstm_cell_grad", one_at_a_time, NULL},
+    {"gru_cell", one_at_a_time, NULL},
+    {"gru_cell_grad", one_at_a_time, NULL},
+    {"cholesky", one_at_a_time, NULL},
+    {"triangular_solve", one_at_a_time, NULL},
+    {"solve", one_at_a_time, NULL},
+    {"inverse", one_at_a_time, NULL},
+    {"det", one_at_a_time, NULL},
+    {"slogdet", one_at_a_time, NULL},
+    {"cofactor", one_at_a_time, NULL},
+    {"matrix_exp", one_at_a_time, NULL},
     {"sort", ordered, NULL},
     {"argsort", ordered, NULL},
     {"topk", ordered, NULL},
