@@ -213,7 +213,7 @@ static wg_var expand(wg_tape *tape, const wg_var *inputs, const void *attributes
     uint64_t masks[EINSUM_OPERANDS], kept = 0;
     int count = 0;
     for (; inputs[count].tape; count++) types[count] = wg_type_of(inputs[count]);
-    einsum_read(&e, ((const einsum_attributes *)attributes)->equation, types, count, NULL);
+    wg_einsum_read(&e, ((const einsum_attributes *)attributes)->equation, types, count, NULL);
     for (int i = 0; i < e.result.rank; i++) kept |= UINT64_C(1) << e.result.label[i];
     for (int i = 0; i < count; i++) factors[i] = prepare(&e.operand[i], inputs[i]);
     for (int i = 0; i < count; i++) {
@@ -222,7 +222,7 @@ static wg_var expand(wg_tape *tape, const wg_var *inputs, const void *attributes
         sum_out(&e, &factors[i], needed);
         masks[i] = mask_of(&factors[i]);
     }
-    einsum_order(count, masks, kept, e.extent, steps);
+    wg_einsum_order(count, masks, kept, e.extent, steps);
     for (int k = 0; k < count - 1; k++) {
         factor *a = &factors[steps[k].left], *b = &factors[steps[k].right];
         uint64_t needed = kept;
@@ -251,7 +251,7 @@ static int infer(wg_infer *infer) {
         return wg_infer_fail(infer, WG_ERROR_UNSUPPORTED, "%d operands; at most %d are taken",
                              infer->input_count, EINSUM_OPERANDS);
     int status = wg_infer_numbers(infer);
-    if (status || (status = einsum_read(&e, a->equation, infer->inputs, infer->input_count, infer)))
+    if (status || (status = wg_einsum_read(&e, a->equation, infer->inputs, infer->input_count, infer)))
         return status;
     wg_type *y = &infer->outputs[0];
     *y = (wg_type){.dtype = infer->inputs[0].dtype, .rank = e.result.rank};

@@ -25,7 +25,7 @@ typedef struct einsum_equation {
 
 /* Reads the equation for operands of these types; WG_OK, or a failure put down at `infer` (NULL: where it has
  * been read before, and is right). */
-int einsum_read(einsum_equation *equation, const char *text, const wg_type *types, int count,
+int wg_einsum_read(einsum_equation *equation, const char *text, const wg_type *types, int count,
                 wg_infer *infer);
 
 /* Contract number k takes the values `left` and `right`, and makes value number count + k: operands come
@@ -35,7 +35,7 @@ typedef struct einsum_step {
 } einsum_step;
 
 /* Fills count - 1 steps. masks: the labels of each operand, as bits; result: those of the result. */
-void einsum_order(int count, const uint64_t *masks, uint64_t result, const int64_t *extent,
+void wg_einsum_order(int count, const uint64_t *masks, uint64_t result, const int64_t *extent,
                   einsum_step *steps);
 
 #endif

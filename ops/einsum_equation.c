@@ -155,7 +155,7 @@ static int read_result(reader *r, written *term) {
     return WG_OK;
 }
 
-int einsum_read(einsum_equation *equation, const char *text, const wg_type *types, int count,
+int wg_einsum_read(einsum_equation *equation, const char *text, const wg_type *types, int count,
                 wg_infer *infer) {
     reader r = {.text = text, .infer = infer, .types = types, .equation = equation};
     written term = {.ellipsis = 0};

@@ -100,7 +100,7 @@ static void order_greedily(int count, const uint64_t *masks, uint64_t result, co
     }
 }
 
-void einsum_order(int count, const uint64_t *masks, uint64_t result, const int64_t *extent,
+void wg_einsum_order(int count, const uint64_t *masks, uint64_t result, const int64_t *extent,
                   einsum_step *steps) {
     if (count < 2) return;
     (count <= EXHAUSTIVE ? order_best : order_greedily)(count, masks, result, extent, steps);

@@ -1,5 +1,6 @@
 /* test_check_closure — the registry is closed: whatever an op's rule or expansion records is registered, and
- * has a rule itself or says why no gradient passes it. And it is complete: tests/op_list.txt is in it. */
+ * has a rule itself or says why no gradient passes it. */
+#include "declared.h"
 #include "suite.h"
 #include "tape/tape.h"
 #include <stdio.h>
@@ -129,13 +130,7 @@ START_TEST(values_said_to_be_whole_numbers_are) {
 }
 END_TEST
 
-/* --- The public functions
- * ------------------------------------------------------------------------------------ */
-
-/* Do the public headers declare this function? op.h is for those who write rules. */
-static bool is_declared(const char *name) {
-    return run_command(NULL, 0, "grep -rqE --exclude=op.h '\\b%s\\)? *\\(' include", name) == 0;
-}
+/* --- The public functions --------------------------------------------------------------------------- */
 
 START_TEST(helpers_are_those_without_a_function) {
     int wrong = 0;
@@ -155,39 +150,6 @@ START_TEST(helpers_are_those_without_a_function) {
 }
 END_TEST
 
-/* Is there what one word of the list asks for? */
-static bool is_there(char *word) {
-    char *other = strchr(word, ':');
-    if (other) *other++ = '\0';
-    const char *name = other ? other : word;
-    const size_t length = strlen(name);
-    if (length > 2 && strcmp(name + length - 2, "()") == 0) {
-        other[length - 2] = '\0';
-        return is_declared(other);
-    }
-    const wg_op *op = wg_op_find(name);
-    return op && !(op->flags & WG_HELPER);
-}
-
-START_TEST(all_ops_of_the_list_are_there) {
-    char line[512];
-    int listed = 0, missing = 0;
-    FILE *list = fopen(source_path("tests/op_list.txt"), "r");
-    ck_assert_ptr_nonnull(list);
-    while (fgets(line, sizeof line, list)) {
-        char *rest = line;
-        for (char *word; *line != '#' && (word = strtok_r(rest, " \n", &rest)); listed++)
-            if (!is_there(word)) printf("%s%s", missing++ ? " " : "missing: ", word);
-    }
-    fclose(list);
-    if (missing) printf("\n");
-    printf("%d listed, %d missing\n", listed, missing);
-    ck_assert_int_gt(listed, 200);
-    ck_assert_int_eq(missing, 0);
-}
-END_TEST
-
 WG_SUITE("check/closure",
          whatever_a_rule_or_an_expansion_records_is_registered_and_differentiable_or_says_why_not,
-         values_said_to_be_whole_numbers_are, helpers_are_those_without_a_function,
-         all_ops_of_the_list_are_there)
+         values_said_to_be_whole_numbers_are, helpers_are_those_without_a_function)
