@@ -94,15 +94,16 @@ static inline double wg_call_bytes(const wg_call *call) {
     return bytes;
 }
 
-/* Fails unless all inputs that are there have one dtype, f32 or f64. */
-static inline int wg_infer_real(wg_infer *infer) {
+/* Fails unless all inputs that are there have one dtype, f32, f64 or, with `whole`, i32 or i64. */
+static inline int wg_infer_alike(wg_infer *infer, bool whole) {
     for (int i = 0; i < infer->input_count; i++) {
         const wg_type *type = &infer->inputs[i];
         if (type->dtype == WG_NO_DTYPE) continue;
-        if (type->dtype != WG_F32 && type->dtype != WG_F64)
-            return wg_infer_fail(infer, WG_ERROR_DTYPE,
-                                 "input %d is %s; f32 or f64 are taken (wg_cast converts)", i,
-                                 wg_infer_text(infer, type));
+        const bool is_real = type->dtype == WG_F32 || type->dtype == WG_F64;
+        const bool is_whole = type->dtype == WG_I32 || type->dtype == WG_I64;
+        if (!is_real && !(whole && is_whole))
+            return wg_infer_fail(infer, WG_ERROR_DTYPE, "input %d is %s; %s are taken (wg_cast converts)", i,
+                                 wg_infer_text(infer, type), whole ? "f32, f64, i32 or i64" : "f32 or f64");
         if (type->dtype != infer->inputs[0].dtype)
             return wg_infer_fail(infer, WG_ERROR_DTYPE,
                                  "dtypes differ: input 0 is %s, input %d is %s (wg_cast converts)",
@@ -111,22 +112,8 @@ static inline int wg_infer_real(wg_infer *infer) {
     return WG_OK;
 }
 
-/* Fails unless all inputs that are there have one dtype, f32, f64, i32 or i64. */
-static inline int wg_infer_numbers(wg_infer *infer) {
-    for (int i = 0; i < infer->input_count; i++) {
-        const wg_type *type = &infer->inputs[i];
-        if (type->dtype == WG_NO_DTYPE) continue;
-        if (type->dtype == WG_BOOL || type->dtype == WG_U8)
-            return wg_infer_fail(infer, WG_ERROR_DTYPE,
-                                 "input %d is %s; it must be f32, f64, i32 or i64 (wg_cast converts)", i,
-                                 wg_infer_text(infer, type));
-        if (type->dtype != infer->inputs[0].dtype)
-            return wg_infer_fail(infer, WG_ERROR_DTYPE,
-                                 "dtypes differ: input 0 is %s, input %d is %s (wg_cast converts)",
-                                 wg_infer_text(infer, &infer->inputs[0]), i, wg_infer_text(infer, type));
-    }
-    return WG_OK;
-}
+static inline int wg_infer_real(wg_infer *infer) { return wg_infer_alike(infer, false); }
+static inline int wg_infer_numbers(wg_infer *infer) { return wg_infer_alike(infer, true); }
 
 /* Elementwise on f32 or f64: one output of the shape that the inputs broadcast to. */
 static inline int wg_infer_real_broadcast(wg_infer *infer) {

@@ -29,12 +29,7 @@ static void usage(FILE *stream) {
             "  --export FILE     with one model: writes first weights and batch as a safetensors file\n");
 }
 
-static int wrong(const char *format, const char *what) {
-    fprintf(stderr, "wengert bench: ");
-    fprintf(stderr, format, what);
-    fprintf(stderr, "; `wengert bench --help` says more\n");
-    return EXIT_USAGE;
-}
+static int wrong(const char *format, const char *what) { return cli_wrong("bench", format, what); }
 
 /* --- The command line --------------------------------------------------------------------------------- */
 

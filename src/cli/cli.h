@@ -20,6 +20,14 @@ int cli_show(int argc, char **argv);
 /* `wengert gradcheck --mutants` of these ops. */
 int cli_mutants(const wg_op *const *ops, int count, uint64_t seed);
 
+/* Wrong usage of a command: says what is wrong with what, and returns the exit status. */
+static inline int cli_wrong(const char *command, const char *format, const char *what) {
+    fprintf(stderr, "wengert %s: ", command);
+    fprintf(stderr, format, what);
+    fprintf(stderr, "; `wengert %s --help` says more\n", command);
+    return EXIT_USAGE;
+}
+
 /* The least memory that a plan can do with, of a tape that was to plan for a budget of one byte: its error
  * names it. 0: it does not. Heals the tape. */
 static inline size_t cli_least_budget(wg_tape *tape) {

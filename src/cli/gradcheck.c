@@ -24,15 +24,13 @@ static void usage(FILE *stream) {
         "kinks, largest error in tolerances. What fails is shown on standard error, with a line of C that\n"
         "does it again. docs/gradient-check.md says what is compared with what.\n\n"
         "  --seed N     of the numbers that inputs hold; default 0\n"
-        "  --part I/N   the I-th of N parts of the registry\n");
+        "  --part I/N   the I-th of N parts of the registry\n"
+        "  --mutants    instead: plants mistakes in the rules, each of which the check must find; a line "
+        "each:\n"
+        "               operation, planted, killed, equivalent, survived\n");
 }
 
-static int wrong(const char *format, const char *what) {
-    fprintf(stderr, "wengert gradcheck: ");
-    fprintf(stderr, format, what);
-    fprintf(stderr, "; `wengert gradcheck --help` says more\n");
-    return EXIT_USAGE;
-}
+static int wrong(const char *format, const char *what) { return cli_wrong("gradcheck", format, what); }
 
 /* A whole number of digits alone. */
 static bool read_number(const char *text, const char **end, uint64_t *number) {

@@ -1,4 +1,5 @@
 /* attribute — an op's attributes by their schema: ranges checked, read from text, written as text. */
+#include "base/writer.h"
 #include "tape/tape.h"
 #include <math.h>
 #include <stdlib.h>
@@ -59,61 +60,46 @@ int wg_attributes_check(wg_tape *tape, const wg_op *op, const void *attributes) 
 
 /* --- As text: "kernel=3,3 stride=2,2" --------------------------------------------------------- */
 
-typedef struct writer {
-    char *text;
-    size_t size, length;
-} writer;
-
-static void put(writer *w, const char *format, ...) WG_PRINTF(2, 3);
-static void put(writer *w, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    const size_t left = w->length < w->size ? w->size - w->length : 0;
-    const int length = vsnprintf(left ? w->text + w->length : NULL, left, format, arguments);
-    va_end(arguments);
-    if (length > 0) w->length += (size_t)length;
-}
-
-static void put_value(writer *w, const wg_attribute *a, const void *attributes) {
+static void put_value(wg_writer *w, const wg_attribute *a, const void *attributes) {
     const void *at = (const char *)attributes + a->offset;
     const int count = a->count ? a->count : 1;
     switch (a->kind) {
     case WG_ATTRIBUTE_INT:
-        for (int i = 0; i < count; i++) put(w, "%s%lld", i ? "," : "", (long long)((const int64_t *)at)[i]);
+        for (int i = 0; i < count; i++) wg_put(w, "%s%lld", i ? "," : "", (long long)((const int64_t *)at)[i]);
         break;
     case WG_ATTRIBUTE_REAL:
-        for (int i = 0; i < count; i++) put(w, "%s%.17g", i ? "," : "", ((const double *)at)[i]);
+        for (int i = 0; i < count; i++) wg_put(w, "%s%.17g", i ? "," : "", ((const double *)at)[i]);
         break;
     case WG_ATTRIBUTE_BOOL:
-        put(w, "%d", *(const bool *)at);
+        wg_put(w, "%d", *(const bool *)at);
         break;
     case WG_ATTRIBUTE_DTYPE:
-        put(w, "%s", wg_dtype_name(*(const wg_dtype *)at));
+        wg_put(w, "%s", wg_dtype_name(*(const wg_dtype *)at));
         break;
     case WG_ATTRIBUTE_BITS:
-        put(w, "%llu", (unsigned long long)*(const uint64_t *)at);
+        wg_put(w, "%llu", (unsigned long long)*(const uint64_t *)at);
         break;
     case WG_ATTRIBUTE_TEXT: {
         const char *quote = strchr(at, ' ') ? "'" : "";
-        put(w, "%s%s%s", quote, (const char *)at, quote);
+        wg_put(w, "%s%s%s", quote, (const char *)at, quote);
         break;
     }
     case WG_ATTRIBUTE_AXES:
         for (int i = 0; i <= WG_MAX_RANK && ((const wg_axes *)at)->axis[i] != INT_MIN; i++)
-            put(w, "%s%d", i ? "," : "", ((const wg_axes *)at)->axis[i]);
+            wg_put(w, "%s%d", i ? "," : "", ((const wg_axes *)at)->axis[i]);
         break;
     case WG_ATTRIBUTE_SHAPE:
         for (int i = 0; i < ((const wg_type *)at)->rank; i++)
-            put(w, "%s%lld", i ? "," : "", (long long)((const wg_type *)at)->extent[i]);
+            wg_put(w, "%s%lld", i ? "," : "", (long long)((const wg_type *)at)->extent[i]);
         break;
     }
 }
 
 int wg_attributes_text(const wg_op *op, const void *attributes, char *text, size_t size) {
-    writer w = {text, size, 0};
+    wg_writer w = {text, size, 0};
     if (size) text[0] = '\0';
     for (const wg_attribute *a = op ? op->attributes : NULL; a && a->name && attributes; a++) {
-        put(&w, "%s%s=", a == op->attributes ? "" : " ", a->name);
+        wg_put(&w, "%s%s=", a == op->attributes ? "" : " ", a->name);
         put_value(&w, a, attributes);
     }
     return (int)w.length;

@@ -1,21 +1,7 @@
 /* differentiable — does a gradient flow from y to x, and which nodes stand in the way? Walks, records
  * nothing. */
+#include "base/writer.h"
 #include "tape/path.h"
-
-typedef struct writer {
-    char *text;
-    size_t size, length;
-} writer;
-
-static void put(writer *w, const char *format, ...) WG_PRINTF(2, 3);
-static void put(writer *w, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    const size_t left = w->length < w->size ? w->size - w->length : 0;
-    const int length = vsnprintf(left ? w->text + w->length : NULL, left, format, arguments);
-    va_end(arguments);
-    if (length > 0) w->length += (size_t)length;
-}
 
 /* What becomes of the paths that lead to the node openly: the best of those that go no further; PATH_OPEN:
  * all do. */
@@ -37,20 +23,20 @@ static uint8_t obstacle_at(const wg_tape *tape, size_t at) {
     return worst;
 }
 
-static void list_obstacles(writer *w, const wg_tape *tape, uint32_t x) {
+static void list_obstacles(wg_writer *w, const wg_tape *tape, uint32_t x) {
     for (size_t at = 0; at < tape->order.count; at++) {
         const uint8_t after = tape->order.at[at] == x ? PATH_OPEN : obstacle_at(tape, at);
         if (after == PATH_OPEN) continue;
         const wg_node *node = &tape->nodes.at[tape->order.at[at]];
         const wg_site site = tape->sites.at[node->site];
-        put(w, "%s, recorded at %s:%d, %s\n", node->op->name, site.file ? site.file : "a line not known",
-            site.line, after == PATH_STOPPED ? "stops the gradient" : "has none");
+        wg_put(w, "%s, recorded at %s:%d, %s\n", node->op->name, site.file ? site.file : "a line not known",
+               site.line, after == PATH_STOPPED ? "stops the gradient" : "has none");
     }
 }
 
 bool wg_differentiable(wg_var y, wg_var x, char *report, size_t size) {
     wg_tape *tape = y.tape;
-    writer w = {report, size, 0};
+    wg_writer w = {report, size, 0};
     uint32_t none;
     char text[WG_TEXT_SIZE];
     if (size) *report = 0;
@@ -60,11 +46,11 @@ bool wg_differentiable(wg_var y, wg_var x, char *report, size_t size) {
     const wg_type types[] = {wg_type_of(y), wg_type_of(x)};
     for (int i = 0; i < 2; i++)
         if (!wg_dtype_real(types[i].dtype))
-            put(&w, "%c is %s; only f32 and f64 have gradients\n", "yx"[i],
-                wg_type_text(text, &types[i], true));
+            wg_put(&w, "%c is %s; only f32 and f64 have gradients\n", "yx"[i],
+                   wg_type_text(text, &types[i], true));
     const int path = wg_find_paths(tape, y.id, &x, 1, &none);
     if (path < 0) return false;
-    if (path == PATH_NONE) put(&w, "y does not depend on x\n");
+    if (path == PATH_NONE) wg_put(&w, "y does not depend on x\n");
     list_obstacles(&w, tape, x.id);
     return path == PATH_OPEN && wg_dtype_real(types[0].dtype) && wg_dtype_real(types[1].dtype);
 }
