@@ -6,7 +6,7 @@
  *
  *     max { |f(x + d) - f(x)| : |d| <= E }  +  u * roundings * size
  *
- * the first term by a rule for each family of ops (naive_graph.c), the second as naive.h has it for one op.
+ * the first term by a rule for each family of ops (naive_error.h), the second as naive.h has it for one op.
  * Where f jumps within the bound (a comparison, the place of a maximum, a conversion to whole numbers)
  * nothing can be said: the error is infinite, there and in all that depends on it. Where the engine compares
  * an element with a copy of itself there is no doubt: hence the names. */
