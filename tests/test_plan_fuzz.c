@@ -16,7 +16,7 @@
 #endif
 #endif
 
-enum { FIRST_SEED = 1, REPORTS = 3, DISABLED_SIZE = 512 };
+enum { FIRST_SEED = 1, REPORTS = 3, DISABLED_SIZE = 512, SEARCHED_GRAPHS = 300 };
 
 static uint64_t number_from(const char *name, uint64_t preset) {
     const char *text = getenv(name);
@@ -162,7 +162,8 @@ START_TEST(plans_give_the_bits_of_node_by_node_whatever_passes_are_on) {
     int64_t ops = 0, unused = 0;
     for (int i = 0; i < wg_op_count(); i++) {
         ops += t->uses[i];
-        const bool composed = wg_op_at(i)->expand && !wg_op_at(i)->forward; /* its expansion is in the graph */
+        const bool composed =
+            wg_op_at(i)->expand && !wg_op_at(i)->forward; /* its expansion is in the graph */
         if (!t->uses[i] && !composed) printf("%s is in no graph\n", wg_op_at(i)->name), unused++;
     }
     printf("%" PRId64 " graphs from seed %" PRIu64 ", %" PRId64 " nodes, %" PRId64 " ops evaluated, %" PRId64
@@ -170,7 +171,7 @@ START_TEST(plans_give_the_bits_of_node_by_node_whatever_passes_are_on) {
            t->graphs, first, t->nodes, ops, t->runs, t->elements, t->failed_runs, t->found);
     ck_assert_int_eq(t->found, 0);
     ck_assert_int_gt(t->elements, 100 * t->graphs);
-    ck_assert_int_lt(t->failed_runs, t->graphs / 10 + 1); /* all else is compared in numbers */
+    ck_assert_int_lt(t->failed_runs, t->graphs / 10 + 1);  /* all else is compared in numbers */
     if (!one && count >= 300) ck_assert_int_eq(unused, 0); /* fewer, under a sanitizer, do not meet all */
     free(t);
 }
@@ -225,7 +226,7 @@ static const wg_op cut = {.name = "cut",
 /* Random graphs with that op among the others show that it is wrong, and are cut down to little more than it.
  */
 static void finds(const wg_op *op, way *w, int most_nodes) {
-    for (uint64_t seed = 1; seed <= FUZZ_GRAPHS; seed++) {
+    for (uint64_t seed = 1; seed <= SEARCHED_GRAPHS; seed++) {
         random_graph *graph = graph_make(seed, &(graph_options){.extra = op});
         const int before = graph->node_count;
         if (differs(graph, w)) {
