@@ -130,6 +130,50 @@ START_TEST(values_said_to_be_whole_numbers_are) {
 }
 END_TEST
 
+/* --- Attributes as text ------------------------------------------------------------------------------ */
+
+/* What is recorded by text must be what is recorded by the attributes themselves. */
+static int record_by_text(const wg_case *sample, void *context) {
+    walk *so_far = context;
+    const wg_op *op = sample->op;
+    wg_tape *tape = so_far->tape;
+    wg_var vars[MOST_INPUTS + 1];
+    char text[1024];
+    wg_tape_clear(tape);
+    for (int i = 0; i < sample->input_count; i++) {
+        wg_tensor *tensor = wg_case_tensor(sample, i, WG_F64, 1, NULL);
+        vars[i] = tensor ? wg_input(tape, tensor) : WG_NONE;
+        wg_tensor_free(tensor);
+    }
+    vars[sample->input_count] = (wg_var)WG_END_;
+    const uint32_t before = wg_tape_nodes(tape);
+    const wg_var direct = wg_case_record(tape, sample, vars);
+    const uint32_t between = wg_tape_nodes(tape);
+    ck_assert_int_lt(wg_attributes_text(op, sample->attributes, text, sizeof text), (int)sizeof text);
+    const wg_var read = wg_apply_named(tape, op->name, vars, text);
+    wg_error error = {0};
+    bool same = !wg_tape_recover(tape, &error) && wg_tape_nodes(tape) - between == between - before;
+    if (same && op->forward) { /* as the shape rule left them */
+        char again[2][sizeof text];
+        for (int i = 0; i < 2; i++)
+            wg_attributes_text(op, wg_node_attributes(tape, &tape->nodes.at[(i ? read : direct).id]),
+                               again[i], sizeof again[i]);
+        same = !strcmp(again[0], again[1]);
+    }
+    if (!same && so_far->failures++ < MOST_FAILURES)
+        printf("%s, sample %d, recorded as \"%s\": %s\n", op->name, sample->number, text, error.message);
+    return 0;
+}
+
+START_TEST(attributes_of_every_sample_are_read_back_from_their_text) {
+    walk so_far = {.tape = wg_tape_new()};
+    ck_assert_ptr_nonnull(so_far.tape);
+    for (int i = 0; i < wg_op_count(); i++) wg_op_samples(wg_op_at(i), record_by_text, &so_far);
+    wg_tape_free(so_far.tape);
+    ck_assert_int_eq(so_far.failures, 0);
+}
+END_TEST
+
 /* --- The public functions --------------------------------------------------------------------------- */
 
 START_TEST(helpers_are_those_without_a_function) {
@@ -152,4 +196,5 @@ END_TEST
 
 WG_SUITE("check/closure",
          whatever_a_rule_or_an_expansion_records_is_registered_and_differentiable_or_says_why_not,
-         values_said_to_be_whole_numbers_are, helpers_are_those_without_a_function)
+         values_said_to_be_whole_numbers_are, attributes_of_every_sample_are_read_back_from_their_text,
+         helpers_are_those_without_a_function)

@@ -1,6 +1,7 @@
 /* attribute — an op's attributes by their schema: ranges checked, read from text, written as text. */
 #include "base/writer.h"
 #include "tape/tape.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -65,7 +66,8 @@ static void put_value(wg_writer *w, const wg_attribute *a, const void *attribute
     const int count = a->count ? a->count : 1;
     switch (a->kind) {
     case WG_ATTRIBUTE_INT:
-        for (int i = 0; i < count; i++) wg_put(w, "%s%lld", i ? "," : "", (long long)((const int64_t *)at)[i]);
+        for (int i = 0; i < count; i++)
+            wg_put(w, "%s%lld", i ? "," : "", (long long)((const int64_t *)at)[i]);
         break;
     case WG_ATTRIBUTE_REAL:
         for (int i = 0; i < count; i++) wg_put(w, "%s%.17g", i ? "," : "", ((const double *)at)[i]);
@@ -119,6 +121,20 @@ static int read_numbers(const char *text, size_t length, double *numbers, int mo
     return count;
 }
 
+/* The same of whole numbers, of which doubles would not hold all. */
+static int read_whole(const char *text, size_t length, int64_t *numbers, int most) {
+    int count = 0;
+    for (const char *end = text + length; text < end;) {
+        char *after;
+        errno = 0;
+        if (count == most) return -1;
+        numbers[count++] = strtoll(text, &after, 10);
+        if (after == text || after > end || errno || (after < end && *after != ',')) return -1;
+        text = after < end ? after + 1 : end;
+    }
+    return count;
+}
+
 static bool read_dtype(const char *text, size_t length, wg_dtype *dtype) {
     for (int i = WG_F32; i < WG_BF16; i++) {
         const char *name = wg_dtype_name((wg_dtype)i);
@@ -135,47 +151,51 @@ static bool read_text(const char *text, size_t length, char *value, size_t size)
     return true;
 }
 
-/* One value; numbers beyond 2^53 are only needed for BITS, which are read as whole numbers. */
+static bool read_list(const wg_attribute *a, void *at, const char *text, size_t length) {
+    int64_t numbers[WG_MAX_RANK];
+    const int found = read_whole(text, length, numbers, WG_MAX_RANK);
+    for (int i = 0; i < found; i++) {
+        if (a->kind == WG_ATTRIBUTE_SHAPE)
+            ((wg_type *)at)->extent[i] = numbers[i];
+        else if (numbers[i] >= -1000 && numbers[i] <= 1000)
+            ((wg_axes *)at)->axis[i] = (int)numbers[i];
+        else
+            return false;
+    }
+    if (found < 0) return false;
+    if (a->kind == WG_ATTRIBUTE_SHAPE)
+        ((wg_type *)at)->rank = found;
+    else
+        ((wg_axes *)at)->axis[found] = INT_MIN;
+    return true;
+}
+
 static bool read_value(const wg_attribute *a, void *attributes, const char *text, size_t length) {
     void *at = (char *)attributes + a->offset;
-    double numbers[WG_MAX_RANK + 1];
     const int count = a->count ? a->count : 1;
-    if (a->kind == WG_ATTRIBUTE_DTYPE) return read_dtype(text, length, at);
-    if (a->kind == WG_ATTRIBUTE_TEXT) return read_text(text, length, at, wg_attribute_size(a));
-    if (a->kind == WG_ATTRIBUTE_BITS) {
-        char *after;
+    char *after;
+    int64_t flag;
+    switch (a->kind) {
+    case WG_ATTRIBUTE_INT:
+        return read_whole(text, length, at, count) == count;
+    case WG_ATTRIBUTE_REAL:
+        return read_numbers(text, length, at, count) == count;
+    case WG_ATTRIBUTE_BOOL:
+        if (read_whole(text, length, &flag, 1) != 1) return false;
+        *(bool *)at = flag != 0;
+        return true;
+    case WG_ATTRIBUTE_DTYPE:
+        return read_dtype(text, length, at);
+    case WG_ATTRIBUTE_TEXT:
+        return read_text(text, length, at, wg_attribute_size(a));
+    case WG_ATTRIBUTE_BITS:
         *(uint64_t *)at = strtoull(text, &after, 0);
         return after == text + length;
+    case WG_ATTRIBUTE_AXES:
+    case WG_ATTRIBUTE_SHAPE:
+        return read_list(a, at, text, length);
     }
-    const int found = read_numbers(text, length, numbers, WG_MAX_RANK);
-    const bool list = a->kind == WG_ATTRIBUTE_AXES || a->kind == WG_ATTRIBUTE_SHAPE;
-    if (found < 0 || (!list && found != count)) return false;
-    for (int i = 0; i < found; i++) {
-        const bool whole = fabs(numbers[i]) <= 0x1p53 && numbers[i] == trunc(numbers[i]);
-        if (a->kind != WG_ATTRIBUTE_REAL &&
-            (!whole || (a->kind == WG_ATTRIBUTE_AXES && fabs(numbers[i]) > 1000)))
-            return false;
-        switch (a->kind) {
-        case WG_ATTRIBUTE_INT:
-            ((int64_t *)at)[i] = (int64_t)numbers[i];
-            break;
-        case WG_ATTRIBUTE_REAL:
-            ((double *)at)[i] = numbers[i];
-            break;
-        case WG_ATTRIBUTE_BOOL:
-            *(bool *)at = numbers[i] != 0;
-            break;
-        case WG_ATTRIBUTE_AXES:
-            ((wg_axes *)at)->axis[i] = (int)numbers[i];
-            break;
-        default:
-            ((wg_type *)at)->extent[i] = (int64_t)numbers[i];
-            break;
-        }
-    }
-    if (a->kind == WG_ATTRIBUTE_AXES) ((wg_axes *)at)->axis[found] = INT_MIN;
-    if (a->kind == WG_ATTRIBUTE_SHAPE) ((wg_type *)at)->rank = found;
-    return true;
+    return false;
 }
 
 static void set_presets(const wg_op *op, void *attributes) {
