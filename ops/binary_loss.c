@@ -8,7 +8,8 @@
  *
  * bce and kl_div as PyTorch has them, focal (Lin et al. 2017, arXiv:1708.02002) as torchvision. Of logits both terms
  * are at least 0: nothing cancels however large they are, and a term whose factor is 0 is 0 even where its logarithm is
- * infinite. bce_loss has gradient 0 for x where its logarithm is cut off; PyTorch has there (x - t) 1e12. */
+ * infinite; so it is in kl_div (PyTorch: NaN). bce_loss has gradient 0 for x where its logarithm is cut off; PyTorch
+ * has there (x - t) 1e12. */
 #include "loss.h"
 
 #ifdef WG_RULES
@@ -98,10 +99,12 @@ static wg_var expand_focal(wg_tape *tape, const wg_var *inputs, const void *give
 
 static wg_var expand_kl_div(wg_tape *tape, const wg_var *inputs, const void *given) {
     const kl_div_attributes *a = given;
-    const wg_var x = inputs[0], t = inputs[1];
-    (void)tape;
-    wg_var loss = a->log_target ? wg_mul(wg_exp(t), wg_sub(t, x)) : wg_sub(wg_xlogy(t, t), wg_mul(t, x));
-    return loss_reduced(loss, a->reduction);
+    const wg_var x = inputs[0], t = inputs[1], zero = wg_scalar(tape, 0);
+    if (a->log_target) return loss_reduced(wg_mul(wg_exp(t), wg_sub(t, x)), a->reduction);
+    /* 0 times the logarithm of 0. */
+    const wg_var is_none = wg_logical_and(wg_equal(wg_stop_gradient(t), zero), wg_isinf(wg_stop_gradient(x)));
+    const wg_var cross = wg_where(is_none, zero, wg_mul(t, x));
+    return loss_reduced(wg_sub(wg_xlogy(t, t), cross), a->reduction);
 }
 
 /* --- Samples ----------------------------------------------------------------------------------------- */

@@ -34,6 +34,10 @@ END_TEST
 
 START_TEST(kl_div_of_a_probability_of_zero_is_zero) {
     assert_values(wg_kl_div(F64(-1, -2), F64(0, 1), .reduction = WG_NO_REDUCTION), 0, 0, 2);
+    wg_var x = F64(-INFINITY, -2, -INFINITY, NAN), t = F64(0, 1, 1, 0);
+    wg_var loss = wg_kl_div(x, t, .reduction = WG_NO_REDUCTION); /* of 0, whatever x says, but for NaN */
+    assert_values(loss, 0, 0, 2, INFINITY, NAN);
+    assert_values(wg_grad(wg_sum(loss, WG_ALL_AXES), x), 0, 0, -1, -1, 0);
 }
 END_TEST
 
