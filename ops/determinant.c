@@ -76,7 +76,7 @@ static void pivot_completely(real *a, int64_t n, int64_t k, int64_t *rows, int64
     rows[k] = columns[k] = k;
     for (int64_t i = k; i < n; i++)
         for (int64_t j = k; j < n; j++)
-            if (wm_abs(a[i * n + j]) > wm_abs(a[rows[k] * n + columns[k]])) rows[k] = i, columns[k] = j;
+            if (is_larger(a[i * n + j], a[rows[k] * n + columns[k]])) rows[k] = i, columns[k] = j;
     swap_rows(a, n, n, k, rows[k]);
     for (int64_t i = 0; i < n && columns[k] != k; i++) {
         const real kept = a[i * n + k];

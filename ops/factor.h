@@ -120,12 +120,15 @@ __attribute__((unused)) static void swap_rows(real *a, int64_t row, int64_t colu
     }
 }
 
+/* Is x the better pivot? NaN is the best, lest it be passed over for a 0. */
+WG_INLINE bool is_larger(real x, real y) { return wm_abs(x) > wm_abs(y) || x != x; }
+
 /* Column j of the panel that ends at `last`: the pivot, the multipliers, what they take from the panel's
  * columns. */
 static inline bool eliminate(real *a, int64_t n, int64_t j, int64_t last, int64_t *pivots) {
     int64_t best = j;
     for (int64_t i = j + 1; i < n; i++)
-        if (wm_abs(a[i * n + j]) > wm_abs(a[best * n + j])) best = i;
+        if (is_larger(a[i * n + j], a[best * n + j])) best = i;
     pivots[j] = best;
     swap_rows(a, n, n, j, best);
     const real pivot = a[j * n + j];

@@ -100,6 +100,16 @@ START_TEST(large_factors_have_the_same_bits_on_every_instruction_set) {
 }
 END_TEST
 
+START_TEST(nan_is_never_passed_over_for_a_pivot) {
+    wg_var a = MATRIX(2, 0, 1, NAN, 2), singular = MATRIX(2, 0, NAN, 0, 0), log = wg_slogdet(a);
+    assert_values(wg_det(a), 0, NAN);
+    assert_values(log, 0, NAN);
+    assert_values(wg_output(log, 1), 0, NAN);
+    assert_values(wg_reshape(wg_inverse(a), WG_SHAPE(4)), 0, NAN, NAN, NAN, NAN);
+    assert_values(wg_reshape(wg_grad(wg_det(singular), singular), WG_SHAPE(4)), 0, NAN, NAN, NAN, NAN);
+}
+END_TEST
+
 START_TEST(the_inverse_of_the_exponential_is_that_of_the_negative) {
     wg_var a = wg_mul(random_matrix(LARGE, LARGE, WG_F64, 3), wg_scalar(tape, 0.2));
     assert_near(wg_matmul(wg_matrix_exp(a), wg_matrix_exp(wg_neg(a))), identity(LARGE, WG_F64), 1e-8);
@@ -227,16 +237,14 @@ START_TEST(a_large_cotangent_of_the_exponential_costs_no_digits) {
 }
 END_TEST
 
-WG_TAPE_SUITE("ops/factor", products_of_large_factors_give_the_matrix_back,
-              large_factors_have_the_same_bits_on_every_instruction_set,
-              the_inverse_of_the_exponential_is_that_of_the_negative,
-              a_singular_matrix_fails_the_run_and_is_named,
-              what_is_not_positive_definite_fails_the_run_and_is_named,
-              shapes_that_do_not_fit_are_refused_by_name, a_determinant_over_or_underflows_only_as_a_whole,
-              a_singular_matrix_has_determinant_0_and_logarithm_minus_infinity,
-              the_gradient_of_a_determinant_is_right_at_singular_matrices,
-              of_a_matrix_without_rows_the_determinant_is_1,
-              the_gradient_of_cholesky_lies_in_the_triangle_that_is_read,
-              a_vector_is_solved_for_each_matrix_of_a_batch,
-              the_exponential_of_a_badly_scaled_matrix_loses_no_digits,
-              a_large_cotangent_of_the_exponential_costs_no_digits)
+WG_TAPE_SUITE(
+    "ops/factor", nan_is_never_passed_over_for_a_pivot,
+    products_of_large_factors_give_the_matrix_back, large_factors_have_the_same_bits_on_every_instruction_set,
+    the_inverse_of_the_exponential_is_that_of_the_negative, a_singular_matrix_fails_the_run_and_is_named,
+    what_is_not_positive_definite_fails_the_run_and_is_named, shapes_that_do_not_fit_are_refused_by_name,
+    a_determinant_over_or_underflows_only_as_a_whole,
+    a_singular_matrix_has_determinant_0_and_logarithm_minus_infinity,
+    the_gradient_of_a_determinant_is_right_at_singular_matrices,
+    of_a_matrix_without_rows_the_determinant_is_1, the_gradient_of_cholesky_lies_in_the_triangle_that_is_read,
+    a_vector_is_solved_for_each_matrix_of_a_batch, the_exponential_of_a_badly_scaled_matrix_loses_no_digits,
+    a_large_cotangent_of_the_exponential_costs_no_digits)
