@@ -25,12 +25,16 @@ static real normalised(real x, int64_t *p) {
     return x;
 }
 
-/* The product of numbers `step` apart, which over- or underflows only as a whole. */
-static real product_of(const real *x, int64_t step, int64_t count, real sign) {
-    int64_t p = 0;
-    for (int64_t i = 0; i < count; i++) sign = normalised(sign * normalised(x[i * step], &p), &p);
-    for (; p > 0 && sign - sign == 0 && sign != 0; p--) sign *= (real)0x1p32;
-    for (; p < 0 && sign != 0; p++) sign *= (real)0x1p-32;
+/* x 2^(32 p). */
+static real scaled(real x, int64_t p) {
+    for (; p > 0 && x - x == 0 && x != 0; p--) x *= (real)0x1p32;
+    for (; p < 0 && x != 0; p++) x *= (real)0x1p-32;
+    return x;
+}
+
+/* The product of numbers `step` apart as m 2^(32 p). */
+static real product_of(const real *x, int64_t step, int64_t count, real sign, int64_t *p) {
+    for (int64_t i = *p = 0; i < count; i++) sign = normalised(sign * normalised(x[i * step], p), p);
     return sign;
 }
 
@@ -49,9 +53,10 @@ static const real *factors_of(const wg_call *call, int64_t unit, int64_t n, real
 static void det_forward(const wg_call *call) {
     const int64_t n = matrix_columns(&call->inputs[0].type);
     for (int64_t unit = call->begin; unit < call->end; unit++) {
+        int64_t power;
         real sign;
-        const real *lu = factors_of(call, unit, n, &sign);
-        WG_OUT(call, 0, real)[unit] = product_of(lu, n + 1, n, sign);
+        const real *lu = factors_of(call, unit, n, &sign), product = product_of(lu, n + 1, n, sign, &power);
+        WG_OUT(call, 0, real)[unit] = scaled(product, power);
     }
 }
 
@@ -105,7 +110,8 @@ static real factor_completely(real *a, int64_t n, int64_t *rows, int64_t *column
 static void adjugate(const real *lu, int64_t n, const int64_t *rows, const int64_t *columns, real sign,
                      real *z) {
     const int64_t m = n - 1;
-    const real t = lu[m * n + m], d = product_of(lu, n + 1, m, sign);
+    int64_t power;
+    const real t = lu[m * n + m], d = product_of(lu, n + 1, m, sign, &power);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++) z[i * n + j] = i == j;
     for (int64_t k = 0; k < n; k++) swap_rows(z, n, n, k, rows[k]);
@@ -113,7 +119,7 @@ static void adjugate(const real *lu, int64_t n, const int64_t *rows, const int64
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) z[i * n + j] = wg_fma(-lu[i * n + m], z[m * n + j], t * z[i * n + j]);
     substitute(&(factor_triangle){.at = lu, .row = n, .step = 1, .n = m, .upper = true}, z, n, n);
-    for (int64_t i = 0; i < n * n; i++) z[i] *= d;
+    for (int64_t i = 0; i < n * n; i++) z[i] = scaled(z[i] * d, power);
     for (int64_t k = n; k-- > 0;) swap_rows(z, n, n, k, columns[k]);
 }
 

@@ -110,6 +110,13 @@ START_TEST(nan_is_never_passed_over_for_a_pivot) {
 }
 END_TEST
 
+START_TEST(what_overflows_of_a_gradient_of_det_spoils_no_other_element) {
+    wg_var a = MATRIX(3, 1e20, 0, 0, 0, 1e20, 0, 0, 0, 1e-10), x = wg_cast(a, WG_F32);
+    wg_var dx = wg_reshape(wg_cast(wg_grad(wg_det(x), x), WG_F64), WG_SHAPE(9));
+    assert_values(dx, 1e4, 1e10, 0, 0, 0, 1e10, 0, 0, 0, INFINITY);
+}
+END_TEST
+
 START_TEST(the_inverse_of_the_exponential_is_that_of_the_negative) {
     wg_var a = wg_mul(random_matrix(LARGE, LARGE, WG_F64, 3), wg_scalar(tape, 0.2));
     assert_near(wg_matmul(wg_matrix_exp(a), wg_matrix_exp(wg_neg(a))), identity(LARGE, WG_F64), 1e-8);
@@ -239,6 +246,7 @@ END_TEST
 
 WG_TAPE_SUITE(
     "ops/factor", nan_is_never_passed_over_for_a_pivot,
+    what_overflows_of_a_gradient_of_det_spoils_no_other_element,
     products_of_large_factors_give_the_matrix_back, large_factors_have_the_same_bits_on_every_instruction_set,
     the_inverse_of_the_exponential_is_that_of_the_negative, a_singular_matrix_fails_the_run_and_is_named,
     what_is_not_positive_definite_fails_the_run_and_is_named, shapes_that_do_not_fit_are_refused_by_name,
