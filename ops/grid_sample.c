@@ -76,15 +76,19 @@ static real padded(const grid_sample_attributes *a, int64_t extent, real place, 
     return place > 0 ? last : 0;
 }
 
-/* A derivative of Keys' kernel at a distance x from the pixel, x >= 0. */
-static real keys(real x, int64_t order) {
-    const real a = (real)-0.75, near[] = {a + 2, -(a + 3), 0, 1}, far[] = {a, -5 * a, 8 * a, -4 * a};
-    const real *c = x <= 1 ? near : far;
+/* A derivative of Keys' kernel, a = -0.75, by t, at tap k of a place that lies t behind its floor. In powers of
+ * the distance the kernel would cancel near its zeros, which are pixels; so it is a product of t and s = 1 - t:
+ *
+ *     a t s²,   s (1 + t (1 - (a + 2) t)),   and both with t and s exchanged. */
+static real keys(int k, real t, int64_t order) {
+    const bool mirrored = k > 1, is_outer = k == 0 || k == 3;
+    const real a = (real)-0.75, c = a + 2, s = mirrored ? t : 1 - t, sign = mirrored && order % 2 ? -1 : 1;
+    if (mirrored) t = 1 - t;
     switch (order) {
-    case 0: return ((c[0] * x + c[1]) * x + c[2]) * x + c[3];
-    case 1: return (3 * c[0] * x + 2 * c[1]) * x + c[2];
-    case 2: return 6 * c[0] * x + 2 * c[1];
-    case 3: return 6 * c[0];
+    case 0: return is_outer ? a * t * s * s : s * (1 + t * (1 - c * t));
+    case 1: return sign * (is_outer ? a * s * (1 - 3 * t) : t * (3 * c * t - 2 * (c + 1)));
+    case 2: return is_outer ? a * (6 * t - 4) : 6 * c * t - 2 * (c + 1);
+    case 3: return sign * (is_outer ? 6 * a : 6 * c);
     default: return 0;
     }
 }
@@ -93,10 +97,7 @@ static real keys(real x, int64_t order) {
 static real weight_at(const grid_sample_attributes *a, int k, real t, int64_t order) {
     if (a->mode == GRID_NEAREST) return order == 0;
     if (a->mode == GRID_LINEAR) return order == 0 ? (k ? t : 1 - t) : order == 1 ? (k ? 1 : -1) : 0;
-    const real x[] = {t + 1, t, 1 - t, 2 - t};
-    if (k == 1 && x[1] > 1) return 0;
-    const real w = keys(x[k], order);
-    return k > 1 && order % 2 ? -w : w;
+    return keys(k, t, order);
 }
 
 static void taps_of(const grid_sample_attributes *a, const sampling *s, int64_t extent, real given, int64_t order,
