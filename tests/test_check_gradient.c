@@ -237,6 +237,25 @@ START_TEST(kinks_are_counted_and_the_rest_is_compared) {
 }
 END_TEST
 
+/* Each has an element where something close by is not smooth, or where f and its gradient are 0. */
+START_TEST(what_lies_close_to_a_sample_does_not_mislead) {
+    static const struct {
+        const char *op;
+        int sample;
+        uint64_t seed;
+    } cases[] = {{"grid_sample", 36, 77}, /* f'' jumps 4e-6 from it: its gradient was found with 40 digits */
+                 {"grid_sample", 20, 99}, /* f jumps between h/8 and h from it, at every step h */
+                 {"standardize", 31, 3}}; /* a variance of 0, whose values around are squares of the step */
+    for (int i = 0; i < 3; i++) {
+        wg_gradcheck_report report;
+        const int status = wg_gradcheck_op(wg_op_find(cases[i].op), &report, .seed = cases[i].seed,
+                                           .sample = cases[i].sample);
+        if (status) wg_gradcheck_print(stderr, &report);
+        ck_assert_int_eq(status, WG_OK);
+    }
+}
+END_TEST
+
 START_TEST(the_same_seed_gives_the_same_report) {
     wg_gradcheck_report a, b;
     ck_assert_int_eq(wg_gradcheck_op(wg_op_find("exp"), &a, .seed = 5, .engine = one_thread), WG_OK);
@@ -250,4 +269,5 @@ WG_SUITE_WITH("check/gradient", make_engine, free_engine, every_op_has_the_gradi
               gradients_in_f32_agree_with_those_in_f64,
               a_function_of_several_inputs_is_checked_in_all_of_them, held_inputs_are_constants,
               gradients_that_cancel_to_rounding_pass, kinks_are_counted_and_the_rest_is_compared,
+              what_lies_close_to_a_sample_does_not_mislead,
               the_same_seed_gives_the_same_report)

@@ -93,8 +93,9 @@ typedef struct wg_gradcheck_options {
  * extrapolated twice (Richardson); h starts near u^(1/7) max(1, |x|), u being the unit roundoff of the
  * coarsest type involved, and shrinks for the elements whose extrapolations do not settle. An entry
  * passes if
- *     |analytic - numeric| <= tolerance max(|analytic|, |numeric|) + 6.6 e / h,
- *     e = u (8 + n) (|f_i| + sum_j |x_j df_i/dx_j|),      n = number of real input elements;
+ *     |analytic - numeric| <= tolerance max(|analytic|, |numeric|) + t + 6.6 e / h,
+ *     e = u (8 + n) (|f_i| + sum_j |x_j df_i/dx_j|),      n = number of real input elements,
+ * |f_i| being the largest at the points of the differences, and t what the extrapolations are apart.
  * The gradient for a dense cotangent v must agree with the sum of those for one-hot ones to within the same relative
  * tolerance, and sum_i |v_i| e_i / |x| beside it (|x| of at least 2^-26), and, for what cancels whole,
  * u (8 + n) sum_i |v_i|.

@@ -65,6 +65,7 @@ typedef struct wg_difference {
     double left, right;                        /* one-sided */
     double step;                               /* at which they were taken; 0: none gave numbers so far */
     double truncation;                         /* bound of the derivative's, beside rounding */
+    double size;                               /* the largest |f| at x and at the points around */
     double gap, slope;                         /* |right - left|, and the larger of their magnitudes */
     double first_step, first_gap, first_slope; /* these at the longest step that gave numbers */
 } wg_difference;
@@ -74,16 +75,20 @@ enum { WG_DIFFERENCE_POINTS = 6 }; /* h, h/2 and h/4 to both sides */
 /* What rounding errors of size `error` in the function become in wg_difference.derivative. */
 double wg_difference_rounding(double error, double step);
 
-/* d value[i] / d (that element) for each i, to about `tolerance` and what error[i] allows.
- * scratch: WG_DIFFERENCE_POINTS * outputs numbers. */
+/* What rounding makes of f where it is as large as at the points around: `at_x` is its bound at x itself, and
+ * `each` that of a number of size 1. */
+double wg_difference_error(const wg_difference *difference, double value, double at_x, double each);
+
+/* d value[i] / d (that element) for each i, to about `tolerance` and what error[i] and `each` allow: see
+ * wg_difference_error. scratch: WG_DIFFERENCE_POINTS * outputs numbers. */
 int wg_difference_column(wg_point *point, int input, int64_t element, const double *value,
-                         const double *error, double tolerance, wg_difference *column, double *scratch,
-                         wg_error *failure);
+                         const double *error, double each, double tolerance, wg_difference *column,
+                         double *scratch, wg_error *failure);
 /* The same of one output at an eighth of the step that was good for it; it stays as it is where rounding then
  * leaves more in doubt than `tolerance`. */
 int wg_difference_shorten(wg_point *point, int input, int64_t element, int64_t output, double value,
-                          double error, double tolerance, wg_difference *difference, double *scratch,
-                          wg_error *failure);
+                          double error, double each, double tolerance, wg_difference *difference,
+                          double *scratch, wg_error *failure);
 
 /* --- report.c --------------------------------------------------------------------------------- */
 

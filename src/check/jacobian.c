@@ -10,6 +10,7 @@ typedef struct {
     double *value;    /* f, one number an output */
     double *analytic; /* outputs × columns */
     double *error;    /* bound of f's rounding, one number an output */
+    double each;      /* that of a number of size 1 */
     double *seed;     /* a cotangent */
     double *gradient; /* what it gives, one number a column */
     double *scratch;  /* of the differences */
@@ -75,8 +76,9 @@ static int find_analytic(wg_check *check, wg_point *point, jacobian *j) {
     return WG_OK;
 }
 
-/* e = u (8 + n) (|f_i| + sum_j |x_j df_i/dx_j|) for every output. */
+/* e = u (8 + n) (|f_i| + sum_j |x_j df_i/dx_j|) for every output, at x. */
 static void bound_rounding(const wg_point *point, jacobian *j) {
+    j->each = point->unit * (double)(8 + j->reals);
     for (int64_t i = 0; i < j->outputs; i++) {
         const double *row = j->analytic + i * j->columns;
         double size = fabs(j->value[i]);
@@ -85,7 +87,7 @@ static void bound_rounding(const wg_point *point, jacobian *j) {
             for (int64_t k = 0; k < count; k++, row++)
                 size += isfinite(*row) ? fabs(wg_point_get(point, input, k) * *row) : 0;
         }
-        j->error[i] = point->unit * (double)(8 + j->reals) * size;
+        j->error[i] = j->each * size;
     }
 }
 
@@ -179,15 +181,24 @@ static void compare(wg_check *check, const wg_difference *d, double analytic, do
         compare_at_kink(check, d, error, at);
 }
 
+/* The bound of f's rounding around x; `zero`: all of the input's gradient is, so that f does not move. */
+static double rounding_of(const wg_point *point, const jacobian *j, int64_t i, bool zero) {
+    const wg_difference *d = &j->column[i];
+    if (zero) return 4 * point->unit * fmax(d->size, fabs(j->value[i]));
+    return wg_difference_error(d, j->value[i], j->error[i], j->each);
+}
+
 /* Looks again at what disagrees, at shorter steps. */
 static int look_again(wg_check *check, wg_point *point, jacobian *j, int input, int64_t element, int64_t i,
-                      double analytic, double error) {
+                      double analytic, bool zero) {
     enum { TIMES = 2 };
     wg_difference *d = &j->column[i];
     for (int time = 0; time < TIMES && d->verdict == WG_SMOOTH && isfinite(analytic); time++) {
+        const double error = rounding_of(point, j, i, zero);
         if (fabs(analytic - d->derivative) <= smooth_tolerance(check, d, analytic, error)) break;
-        const int status = wg_difference_shorten(point, input, element, i, j->value[i], j->error[i],
-                                                 check->options.tolerance, d, j->scratch, &check->error);
+        const int status =
+            wg_difference_shorten(point, input, element, i, j->value[i], j->error[i], j->each,
+                                  check->options.tolerance, d, j->scratch, &check->error);
         if (status) return status;
     }
     return WG_OK;
@@ -202,17 +213,16 @@ static int check_input(wg_check *check, wg_point *point, jacobian *j, int input,
     at.input = input + check->first_input;
     for (int64_t element = 0; element < count; element++) {
         const int status =
-            wg_difference_column(point, input, element, j->value, j->error, check->options.tolerance,
-                                 j->column, j->scratch, &check->error);
+            wg_difference_column(point, input, element, j->value, j->error, j->each,
+                                 check->options.tolerance, j->column, j->scratch, &check->error);
         if (status) return status;
         at.input_element = element;
         for (int64_t i = 0; i < j->outputs; i++) {
-            const double error = zero ? 4 * point->unit * fabs(j->value[i]) : j->error[i];
             const double analytic = j->analytic[i * j->columns + first + element];
-            const int again = look_again(check, point, j, input, element, i, analytic, error);
+            const int again = look_again(check, point, j, input, element, i, analytic, zero);
             if (again) return again;
             at.output_element = i;
-            compare(check, &j->column[i], analytic, error, &at);
+            compare(check, &j->column[i], analytic, rounding_of(point, j, i, zero), &at);
         }
     }
     return WG_OK;
