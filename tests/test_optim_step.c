@@ -343,6 +343,25 @@ START_TEST(a_plateau_lowers_the_rate_when_the_loss_does_not_fall) {
 }
 END_TEST
 
+/* Losses are shown, and the rates after them, of a patience of 2. */
+static void assert_plateau(const double *losses, const double *rates, int count) {
+    wg_optimizer *sgd = wg_sgd(model, 1);
+    wg_plateau plateau = {.factor = 0.5, .patience = 2};
+    for (int i = 0; i < count; i++) {
+        wg_plateau_show(&plateau, sgd, losses[i]);
+        ck_assert_double_eq(wg_learning_rate(sgd), rates[i]);
+    }
+    wg_optimizer_free(sgd);
+}
+
+START_TEST(a_plateau_of_losses_that_are_no_numbers_lowers_the_rate_and_an_infinite_one_can_fall) {
+    assert_plateau((const double[]){NAN, NAN, NAN, 5, 5, 5, 5}, (const double[]){1, 1, 0.5, 0.5, 0.5, 0.5, 0.25},
+                   7);
+    assert_plateau((const double[]){INFINITY, 9, 8, 7, 6, 5}, (const double[]){1, 1, 1, 1, 1, 1}, 6);
+    assert_plateau((const double[]){-1, -1.00005, -1.00005, -1.00005}, (const double[]){1, 1, 1, 0.5}, 4);
+}
+END_TEST
+
 START_TEST(schedules_refuse_what_they_cannot_use) {
     wg_optimizer *sgd = wg_sgd(model, 0.5);
     ck_assert_int_eq(wg_set_schedule(sgd, WG_COSINE), WG_ERROR_ATTRIBUTE);
@@ -501,7 +520,8 @@ END_TEST
 WG_MODEL_SUITE(
     "optim/step", the_line_falls_to_its_floor, the_exponential_rate_falls_by_its_decay_over_each_period,
     the_rate_of_inverse_time_is_one_over_one_plus_time, one_cycle_goes_up_and_down,
-    a_plateau_lowers_the_rate_when_the_loss_does_not_fall, a_group_has_its_own_rate_and_decay,
+    a_plateau_lowers_the_rate_when_the_loss_does_not_fall,
+    a_plateau_of_losses_that_are_no_numbers_lowers_the_rate_and_an_infinite_one_can_fall, a_group_has_its_own_rate_and_decay,
     a_group_set_again_is_changed, groups_refuse_what_they_cannot_use, averages_and_parameters_change_places,
     without_averages_there_is_nothing_to_swap, only_what_the_loss_reaches_is_touched,
     what_is_reached_through_stop_gradient_alone_is_not_touched, frozen_parameters_keep_their_bits,

@@ -197,8 +197,8 @@ typedef struct wg_schedule_options {
 WG_API int wg_set_schedule(wg_optimizer *optimizer, wg_schedule schedule, const wg_schedule_options *options);
 
 /* Lowers the learning rate when a loss, or whatever else should fall, does not: to be shown a value now and then, after
- * each epoch, say. After more than `patience` values in a row that are not below (1 - threshold) times the least so
- * far the rate is multiplied by `factor`, down to `least`, and the count begins anew. Belongs to the program:
+ * each epoch, say. After more than `patience` values in a row that are not below the least so far by the share
+ * `threshold` of its size the rate is multiplied by `factor`, down to `least`, and the count begins anew. Belongs to the program:
  * {.factor = 0.5}, say; what is 0 has its default. */
 typedef struct wg_plateau {
     double factor;    /* default 0.1 */

@@ -114,9 +114,11 @@ bool wg_plateau_show(wg_plateau *plateau, wg_optimizer *optimizer, double value)
     if (!plateau || !optimizer) return false;
     const double threshold = wg_option_or(plateau->threshold, 1e-4),
                  factor = wg_option_or(plateau->factor, 0.1);
-    /* Of a least below 0 the threshold is taken off, not added. */
-    if (!plateau->begun || value < plateau->best - threshold * fabs(plateau->best)) {
-        plateau->begun = !isnan(value);
+    /* By a share of the least's size: of one below 0 it is taken off, not added. An infinite one is no
+     * measure. */
+    const double share = isfinite(plateau->best) ? threshold * fabs(plateau->best) : 0;
+    if (!isnan(value) && (!plateau->begun || value < plateau->best - share)) {
+        plateau->begun = true;
         plateau->best = value;
         plateau->waited = 0;
         return false;
