@@ -88,6 +88,26 @@ START_TEST(a_region_says_what_is_wrong_with_it) {
 }
 END_TEST
 
+static bool evaluates;
+static void not_only_recording(wg_tape *on, const wg_var *x, wg_var y, wg_var dy, wg_var *gradients,
+                               void *context) {
+    (void)on, (void)y, (void)context;
+    if (evaluates) gradients[0] = wg_eval(dy) == WG_OK ? dy : WG_NONE;
+    else gradients[0] = wg_mul(dy, wg_grad(wg_sum(wg_square(x[0]), WG_ALL_AXES), x[0]));
+}
+
+START_TEST(a_backward_function_that_differentiates_or_evaluates_is_an_error) {
+    wg_var x = F64(3, 1, 2, 3), w = number(2);
+    for (int i = 0; i < 2; i++) {
+        evaluates = i;
+        wg_grad(wg_sum(wg_own_gradient(WG_VARS(x), times_captured, not_only_recording, &w), WG_ALL_AXES), x);
+        assert_error(tape, WG_ERROR_GRADIENT,
+                     "own_gradient: its backward function differentiates or evaluates; it may only record");
+        assert_values(wg_grad(wg_sum(wg_square(x), WG_ALL_AXES), x), 0, 2, 4, 6);
+    }
+}
+END_TEST
+
 static void assert_report(bool differentiable, wg_var y, wg_var x, const char *part) {
     char report[512] = "unwritten";
     ck_assert_int_eq(wg_differentiable(y, x, report, sizeof report), differentiable);
@@ -120,5 +140,6 @@ START_TEST(what_stands_in_the_way_of_a_gradient_is_listed) {
 END_TEST
 
 WG_TAPE_SUITE("tape/gradient_control", a_scaled_gradient_leaves_the_value, a_gradient_goes_straight_through,
+              a_backward_function_that_differentiates_or_evaluates_is_an_error,
               a_region_has_the_gradient_that_the_program_records, a_region_says_what_is_wrong_with_it,
               what_stands_in_the_way_of_a_gradient_is_listed)

@@ -110,8 +110,8 @@ WG_API size_t wg_type_bytes(const wg_type *type);
 
 /* --- backward: the rule ------------------------------------------------------------------------- */
 
-/* What a backward rule sees. It records ordinary ops and gives each wanted input its cotangent. It
- * leaves to the driver: summing cotangents of several uses, and undoing broadcasting (of an
+/* What a backward rule sees. It records ordinary ops and gives each wanted input its cotangent; it may
+ * neither differentiate nor evaluate. It leaves to the driver: summing cotangents of several uses, and undoing broadcasting (of an
  * elementwise op, a cotangent may have the shape of the output). An input that gets none has
  * gradient zero. */
 typedef struct wg_rule {

@@ -136,8 +136,9 @@ WG_API bool wg_differentiable(wg_var y, wg_var x, char *report, size_t size);
  * it, or is no derivative at all. `forward` records it on `inputs`, a list closed by WG_END_, as it gets them:
  * what it captures beside them has no gradient, and asking for that is an error. `backward` is called whenever
  * the value y is differentiated: from dy it records a gradient of each input, of the input's type, and puts it
- * into gradients[i], which is WG_NONE at first: zero. What it records is differentiated like anything else. The
- * context is handed to both, and must be there until the tape is cleared. At most 62 inputs.
+ * into gradients[i], which is WG_NONE at first: zero. What it records is differentiated like anything else, but it
+ * may neither differentiate nor evaluate itself. The context is handed to both, and must be there until the tape is
+ * cleared. At most 62 inputs.
  *
  *     static wg_var forward(wg_tape *tape, const wg_var *x, void *context) {
  *         return wg_log(wg_add(x[0], x[1]));

@@ -123,7 +123,9 @@ static void apply_rule(wg_tape *tape, uint32_t id, const wg_var *cotangents) {
     const uint32_t scope = tape->scope_now;
     tape->site_now = node.site; /* what the rule records belongs to the line of the op */
     tape->scope_now = node.scope;
+    tape->rule_now = node.op;
     node.op->backward(&rule);
+    tape->rule_now = NULL;
     tape->site_now = 0;
     tape->scope_now = scope;
     if (inputs != few) free(inputs);

@@ -55,6 +55,11 @@ static bool walk_from(wg_tape *tape, uint32_t root, bool stop_at_values) {
 
 bool wg_order(wg_tape *tape, const uint32_t *roots, size_t count, bool stop_at_values) {
     const size_t nodes = tape->nodes.count;
+    if (tape->rule_now) /* its gradient stands on the order of another walk */
+        return wg_tape_fail(tape, WG_ERROR_GRADIENT,
+                            "%s: its backward function differentiates or evaluates; it may only record",
+                            tape->rule_now->name),
+               false;
     tape->order.count = 0;
     if (!WG_TAPE_ROOM(tape, order, nodes) || !WG_RESERVE(&tape->rank.at, &tape->rank.capacity, nodes) ||
         !WG_RESERVE(&tape->stack.at, &tape->stack.capacity, 64))
