@@ -4,6 +4,7 @@
  * for the parabola's ends, where two terms of up to twice the value are subtracted. */
 #include "naive.h"
 #include <math.h>
+#include <stdlib.h>
 
 typedef naive_real element_loss(naive_real d, naive_real end);
 
@@ -186,6 +187,54 @@ static void triplet_margin_loss(naive_call *call) {
     }
 }
 
+/* --- Of angles ---------------------------------------------------------------------------------------- */
+
+/* Of vectors of n numbers: the sum of products over the lengths, of which none counts as less than epsilon.
+ */
+static naive_real cosine(const naive_real *a, const naive_real *b, int64_t n, naive_real epsilon) {
+    naive_real dot = 0, aa = 0, bb = 0;
+    for (int64_t k = 0; k < n; k++) dot += a[k] * b[k], aa += a[k] * a[k], bb += b[k] * b[k];
+    return dot / (fmaxl(sqrtl(aa), epsilon) * fmaxl(sqrtl(bb), epsilon));
+}
+
+static void cosine_similarity(naive_call *call) {
+    wg_type all = naive_broadcast_type(call, call->inputs[0].type.dtype), type = all;
+    const int axis = naive_axis(naive_int(call, "axis", 0), all.rank);
+    const int64_t n = all.extent[axis];
+    naive_real *a = calloc((size_t)n + 1, sizeof *a), *b = calloc((size_t)n + 1, sizeof *b);
+    for (int i = axis; i + 1 < type.rank; i++) type.extent[i] = type.extent[i + 1];
+    type.extent[--type.rank] = 0;
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = (naive_real)(3 * n + 24);
+    for (naive_index i = naive_first(&type); i.more; naive_next(&i)) {
+        int64_t at[WG_MAX_RANK] = {0};
+        for (int j = 0; j < all.rank; j++) at[j] = j < axis ? i.at[j] : j > axis ? i.at[j - 1] : 0;
+        for (at[axis] = 0; at[axis] < n; at[axis]++) {
+            a[at[axis]] = call->inputs[0].value[naive_broadcast_at(&call->inputs[0], at, all.rank)];
+            b[at[axis]] = call->inputs[1].value[naive_broadcast_at(&call->inputs[1], at, all.rank)];
+        }
+        y->value[i.number] = cosine(a, b, n, naive_number(call, "epsilon"));
+        y->size[i.number] = 1; /* of unit vectors the terms are no more together */
+    }
+    free(a);
+    free(b);
+}
+
+static void cosine_embedding_loss(naive_call *call) {
+    const naive_array *a = &call->inputs[0], *b = &call->inputs[1], *target = &call->inputs[2];
+    const int64_t n = a->type.extent[a->type.rank - 1], reduction = naive_int(call, "reduction", 0);
+    const bool each = reduction == WG_NO_REDUCTION;
+    naive_array *y = naive_output(call, 0, each ? target->type : (wg_type){.dtype = a->type.dtype});
+    call->roundings = (naive_real)(target->count + 3 * n + 24);
+    for (int64_t row = 0; row < target->count; row++) {
+        const naive_real c = cosine(a->value + row * n, b->value + row * n, n, 1e-8L), t = target->value[row];
+        const naive_real loss = t == 1 ? 1 - c : t == -1 ? fmaxl(0, c - naive_number(call, "margin")) : 0;
+        const naive_real share = reduction == WG_MEAN ? (naive_real)target->count : 1;
+        y->value[each ? row : 0] += loss / share;
+        y->size[each ? row : 0] += 3 / share;
+    }
+}
+
 const naive_entry naive_losses[] = {
     {"mse_loss", mse_loss},
     {"l1_loss", l1_loss},
@@ -200,5 +249,7 @@ const naive_entry naive_losses[] = {
     {"margin_ranking_loss", margin_ranking_loss},
     {"hinge_embedding_loss", hinge_embedding_loss},
     {"triplet_margin_loss", triplet_margin_loss},
+    {"cosine_similarity", cosine_similarity},
+    {"cosine_embedding_loss", cosine_embedding_loss},
     {NULL, NULL},
 };

@@ -87,9 +87,37 @@ START_TEST(a_weight_must_broadcast_to_x) {
 }
 END_TEST
 
+START_TEST(a_zero_vector_has_cosine_zero_and_a_finite_gradient) {
+    wg_var a = F64(0, 0), b = F64(3, 4), y = wg_cosine_similarity(a, b, 0, .epsilon = 0.5);
+    assert_values(y, 0, 0);
+    assert_values(wg_grad(y, a), 1e-15, 1.2, 1.6);
+    assert_values(wg_grad(y, b), 0, 0, 0);
+    assert_values(wg_cosine_similarity(a, a, 0), 0, 0);
+}
+END_TEST
+
+START_TEST(a_cosine_does_not_overflow) {
+    assert_values(wg_cosine_similarity(F64(3e200, 4e200), F64(4e200, 3e200), 0), 1e-15, 0.96);
+}
+END_TEST
+
+/* Cosines are 1, 1 and 0.6; the last target is neither sign. */
+START_TEST(cosine_embedding_goes_by_the_sign_of_the_target) {
+    wg_var a = wg_array(tape, WG_F64, WG_SHAPE(4, 2), (const double[]){1, 0, 1, 0, 0, 2, 1, 1});
+    wg_var b = wg_array(tape, WG_F64, WG_SHAPE(4, 2), (const double[]){2, 0, 2, 0, 4, 3, 1, 2});
+    wg_var t = F64(1, -1, -1, 0), loss = wg_cosine_embedding_loss(a, b, t, 0.5, .reduction = WG_NO_REDUCTION);
+    assert_values(loss, 1e-15, 0, 0.5, 0.1, 0);
+    assert_values(wg_cosine_embedding_loss(a, b, t, 0.5), 1e-15, 0.15);
+    wg_var none = wg_full(tape, WG_F64, WG_SHAPE(0), 0);
+    assert_values(wg_cosine_embedding_loss(empty(), empty(), none, 0.5, .reduction = WG_SUM), 0, 0);
+    assert_values(wg_cosine_embedding_loss(empty(), empty(), none, 0.5), 0, NAN);
+}
+END_TEST
+
 WG_TAPE_SUITE("ops/losses", bce_with_logits_is_exact_far_out, bce_with_logits_does_not_cancel,
               bce_takes_no_logarithm_below_minus_100, kl_div_of_a_probability_of_zero_is_zero,
               the_focal_loss_of_what_is_certain_is_zero,
               of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number,
               a_triplet_takes_any_norm_and_swaps_to_the_nearer, margins_count_what_is_not_far_enough_apart,
-              a_weight_must_broadcast_to_x)
+              a_weight_must_broadcast_to_x, a_zero_vector_has_cosine_zero_and_a_finite_gradient,
+              a_cosine_does_not_overflow, cosine_embedding_goes_by_the_sign_of_the_target)

@@ -89,6 +89,18 @@ typedef struct wg_triplet_margin_options {
 WG_API wg_var wg_triplet_margin_loss(wg_var anchor, wg_var positive, wg_var negative,
                                      const wg_triplet_margin_options *options);
 
+typedef struct wg_cosine_options {
+    WG_OPTIONS_HEAD;
+    double epsilon WG_DEFAULT_; /* the least length that is divided by; default 1e-8 */
+} wg_cosine_options;
+/* The cosine of the angle between vectors along one axis of what a and b broadcast to, which the result lacks; 0 of
+ * a zero vector. torch.nn.functional.cosine_similarity, whose dim is 1 by default. */
+WG_API wg_var wg_cosine_similarity(wg_var a, wg_var b, int axis, const wg_cosine_options *options);
+/* With that cosine y along the last axis of a and b, of one shape, and a target of it without that axis: 1 - y where
+ * the target is 1, max(0, y - margin) where it is -1, else 0; PyTorch's margin is 0. The target has no gradient. */
+WG_API wg_var wg_cosine_embedding_loss(wg_var a, wg_var b, wg_var target, double margin,
+                                       const wg_loss_options *options);
+
 WG_END_C
 
 #define wg_softmax_cross_entropy(...) WG_AT(wg_softmax_cross_entropy_(__VA_ARGS__, ))
@@ -134,5 +146,11 @@ WG_END_C
 #define wg_triplet_margin_loss_(anchor, positive, negative, ...)                                  \
     (wg_triplet_margin_loss)(anchor, positive, negative,                                          \
                              WG_OPTIONS_(wg_triplet_margin_options, __VA_ARGS__))
+#define wg_cosine_similarity(...) WG_AT(wg_cosine_similarity_(__VA_ARGS__, ))
+#define wg_cosine_similarity_(a, b, axis, ...)                                                    \
+    (wg_cosine_similarity)(a, b, axis, WG_OPTIONS_(wg_cosine_options, __VA_ARGS__))
+#define wg_cosine_embedding_loss(...) WG_AT(wg_cosine_embedding_loss_(__VA_ARGS__, ))
+#define wg_cosine_embedding_loss_(a, b, target, margin, ...)                                      \
+    (wg_cosine_embedding_loss)(a, b, target, margin, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
 
 #endif
