@@ -235,6 +235,30 @@ static void cosine_embedding_loss(naive_call *call) {
     }
 }
 
+/* --- Of classes --------------------------------------------------------------------------------------- */
+
+static void nll_loss(naive_call *call) {
+    const naive_array *x = &call->inputs[0], *targets = &call->inputs[1];
+    const int64_t reduction = naive_int(call, "reduction", 0);
+    const bool each = reduction == WG_NO_REDUCTION,
+               weighted = call->input_count > 2 && call->inputs[2].type.dtype;
+    wg_type type = targets->type;
+    naive_real all = 0;
+    type.dtype = x->type.dtype;
+    naive_array *y = naive_output(call, 0, each ? type : (wg_type){.dtype = type.dtype});
+    call->roundings = (naive_real)(2 * targets->count + 4);
+    for (naive_index i = naive_first(&type); i.more; naive_next(&i)) {
+        const int64_t class = (int64_t)targets->value[i.number];
+        int64_t at[WG_MAX_RANK] = {i.at[0], class};
+        for (int j = 1; j < type.rank; j++) at[j + 1] = i.at[j];
+        if (class < 0 || class == naive_int(call, "ignore_index", 0)) continue;
+        const naive_real w = weighted ? call->inputs[2].value[class] : 1;
+        naive_add(y, each ? i.number : 0, -w * x->value[naive_at(&x->type, at)]);
+        all += w;
+    }
+    if (reduction == WG_MEAN) y->value[0] /= all, y->size[0] /= all;
+}
+
 const naive_entry naive_losses[] = {
     {"mse_loss", mse_loss},
     {"l1_loss", l1_loss},
@@ -251,5 +275,6 @@ const naive_entry naive_losses[] = {
     {"triplet_margin_loss", triplet_margin_loss},
     {"cosine_similarity", cosine_similarity},
     {"cosine_embedding_loss", cosine_embedding_loss},
+    {"nll_loss", nll_loss},
     {NULL, NULL},
 };

@@ -114,10 +114,44 @@ START_TEST(cosine_embedding_goes_by_the_sign_of_the_target) {
 }
 END_TEST
 
+static wg_var labels(int64_t count, const int64_t *of) { return wg_array(tape, WG_I64, WG_SHAPE(count), of); }
+
+START_TEST(nll_loss_counts_what_is_not_ignored) {
+    wg_var x = wg_array(tape, WG_F64, WG_SHAPE(3, 2), (const double[]){0.5, 9, 9, 3, NAN, 7}), w = F64(1, 2);
+    wg_var t = labels(3, (const int64_t[]){0, 1, -1});
+    assert_values(wg_nll_loss(x, t, w, .reduction = WG_NO_REDUCTION), 0, -0.5, -6, 0);
+    assert_values(wg_nll_loss(x, t, w), 1e-15, -6.5 / 3);
+    assert_values(wg_grad(wg_nll_loss(x, t, w), x), 1e-15, -1. / 3, 0, 0, -2. / 3, 0, 0);
+    assert_values(wg_nll_loss(x, t, WG_NONE, .ignore_index = 1), 0, -0.5);
+}
+END_TEST
+
+START_TEST(nll_loss_of_ignored_targets_has_no_mean_and_the_sum_zero) {
+    wg_var x = wg_array(tape, WG_F64, WG_SHAPE(2, 2), (const double[]){1, 2, 3, 4});
+    wg_var t = labels(2, (const int64_t[]){-1, -7}), none = labels(0, (const int64_t[]){0});
+    assert_values(wg_nll_loss(x, t, WG_NONE), 0, NAN);
+    assert_values(wg_nll_loss(x, t, WG_NONE, .reduction = WG_SUM), 0, 0);
+    assert_values(wg_grad(wg_nll_loss(x, t, WG_NONE, .reduction = WG_SUM), x), 0, 0, 0, 0, 0);
+    assert_values(wg_nll_loss(empty(), none, WG_NONE), 0, NAN);
+    assert_values(wg_nll_loss(empty(), none, WG_NONE, .reduction = WG_SUM), 0, 0);
+}
+END_TEST
+
+START_TEST(nll_loss_refuses_a_class_that_is_not_there) {
+    wg_var x = wg_array(tape, WG_F64, WG_SHAPE(1, 2), (const double[]){1, 2});
+    ck_assert_int_eq(wg_eval(wg_nll_loss(x, labels(1, (const int64_t[]){2}), WG_NONE)), WG_ERROR_INDEX);
+    assert_error(tape, WG_ERROR_INDEX, "2");
+    wg_nll_loss(x, labels(2, (const int64_t[]){0, 1}), WG_NONE);
+    assert_error(tape, WG_ERROR_SHAPE, "nll_loss: x is [1, 2], targets are [2]");
+}
+END_TEST
+
 WG_TAPE_SUITE("ops/losses", bce_with_logits_is_exact_far_out, bce_with_logits_does_not_cancel,
               bce_takes_no_logarithm_below_minus_100, kl_div_of_a_probability_of_zero_is_zero,
               the_focal_loss_of_what_is_certain_is_zero,
               of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number,
               a_triplet_takes_any_norm_and_swaps_to_the_nearer, margins_count_what_is_not_far_enough_apart,
               a_weight_must_broadcast_to_x, a_zero_vector_has_cosine_zero_and_a_finite_gradient,
-              a_cosine_does_not_overflow, cosine_embedding_goes_by_the_sign_of_the_target)
+              a_cosine_does_not_overflow, cosine_embedding_goes_by_the_sign_of_the_target,
+              nll_loss_counts_what_is_not_ignored, nll_loss_of_ignored_targets_has_no_mean_and_the_sum_zero,
+              nll_loss_refuses_a_class_that_is_not_there)

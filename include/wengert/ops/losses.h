@@ -101,6 +101,18 @@ WG_API wg_var wg_cosine_similarity(wg_var a, wg_var b, int axis, const wg_cosine
 WG_API wg_var wg_cosine_embedding_loss(wg_var a, wg_var b, wg_var target, double margin,
                                        const wg_loss_options *options);
 
+typedef struct wg_class_loss_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_;   /* WG_MEAN */
+    int64_t ignore_index WG_DEFAULT_; /* a class that does not count, such as 255; 0: only negative ones do not */
+} wg_class_loss_options;
+/* Of logarithms of probabilities x [N, C, …] and class indices [N, …] (i32, i64, u8): -w[t] x[n, t, …], w being an
+ * optional weight [C] (WG_NONE). The mean divides by the weights of what counts, and is NaN where nothing does; a
+ * negative index never does. An index that is not below C is an error of the run. The op's ignore_index is -100 by
+ * default, and class 0 can be named there (wg_apply_named), or be given the weight 0. torch.nn.functional.nll_loss,
+ * ONNX NegativeLogLikelihoodLoss. */
+WG_API wg_var wg_nll_loss(wg_var x, wg_var targets, wg_var weight, const wg_class_loss_options *options);
+
 WG_END_C
 
 #define wg_softmax_cross_entropy(...) WG_AT(wg_softmax_cross_entropy_(__VA_ARGS__, ))
@@ -152,5 +164,8 @@ WG_END_C
 #define wg_cosine_embedding_loss(...) WG_AT(wg_cosine_embedding_loss_(__VA_ARGS__, ))
 #define wg_cosine_embedding_loss_(a, b, target, margin, ...)                                      \
     (wg_cosine_embedding_loss)(a, b, target, margin, WG_OPTIONS_(wg_loss_options, __VA_ARGS__))
+#define wg_nll_loss(...) WG_AT(wg_nll_loss_(__VA_ARGS__, ))
+#define wg_nll_loss_(x, targets, weight, ...)                                                     \
+    (wg_nll_loss)(x, targets, weight, WG_OPTIONS_(wg_class_loss_options, __VA_ARGS__))
 
 #endif
