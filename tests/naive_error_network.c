@@ -175,7 +175,17 @@ static naive_real target(const propagation *p, int input, int64_t n, int64_t c, 
     return targets->type.rank == 2 ? targets->value[at] : targets->value[at] == (naive_real)c;
 }
 
+/* Is it more than logits [N, C] and targets, logits being input `first`? */
+static bool is_extended(const propagation *p, int first) {
+    return p->call->inputs[first].type.rank != 2 || p->call->input_count > first + 2 ||
+           naive_number(p->call, "label_smoothing") != 0 || naive_int(p->call, "ignore_index", 0) >= 0;
+}
+
 void naive_error_cross_entropy(propagation *p) {
+    if (is_extended(p, 0)) {
+        naive_error_one_at_a_time(p);
+        return;
+    }
     const naive_array *x = &p->call->inputs[0];
     const int64_t classes = x->type.extent[1];
     for (int64_t n = 0; n < p->outputs[0]->count; n++) {
@@ -196,6 +206,10 @@ void naive_error_cross_entropy(propagation *p) {
 
 /* dy (P s - p) with P = sum p: each factor with its error. */
 void naive_error_cross_entropy_grad(propagation *p) {
+    if (is_extended(p, 1)) {
+        naive_error_one_at_a_time(p);
+        return;
+    }
     const naive_array *dy = &p->call->inputs[0], *x = &p->call->inputs[1];
     const int64_t classes = x->type.extent[1];
     for (int64_t n = 0; n < dy->count; n++) {

@@ -54,47 +54,68 @@ static void along_axis(naive_call *call, bool logarithm) {
 static void softmax(naive_call *call) { along_axis(call, false); }
 static void log_softmax(naive_call *call) { along_axis(call, true); }
 
-/* p[n, c], one-hot for class indices: nowhere 1 for a negative one. */
-static naive_real probability(const naive_array *targets, int64_t n, int64_t c, int64_t classes) {
-    return targets->type.rank == 2 ? targets->value[n * classes + c] : targets->value[n] == (naive_real)c;
+/* The row that element i of the logits x is part of: its first element, the step to the next, and c. */
+static int64_t row_of(const naive_array *x, int64_t i, int64_t *first, int64_t *step, int64_t *c) {
+    const int64_t classes = x->type.extent[1];
+    *step = 1;
+    for (int k = 2; k < x->type.rank; k++) *step *= x->type.extent[k];
+    *c = i / *step % classes;
+    *first = i - *c * *step;
+    return *first / (*step * classes) * *step + *first % *step;
 }
 
-/* The loss of row n: -sum_c p[n, c] log softmax(logits[n])[c]. */
-static void row_loss(const naive_array *logits, const naive_array *targets, int64_t n, naive_real *loss,
-                     naive_real *size) {
-    const int64_t classes = logits->type.extent[1];
-    const naive_real *x = logits->value + n * classes;
-    const row_facts f = facts(x, classes, 1);
-    for (int64_t c = 0; c < classes; c++) {
-        const naive_real p = probability(targets, n, c, classes);
-        if (p == 0) continue;
-        *loss -= p * (x[c] - f.most - f.log_sum);
-        *size += fabsl(p) * (fabsl(x[c] - f.most) + fabsl(f.log_sum) + f.spread + 1);
+/* w[c] ((1 - e) p[c] + e / C) of element i of the logits x, input `first`: p is one-hot for class indices,
+ * and all of it is 0 for one that is ignored. */
+static naive_real share(const naive_call *call, int first, int64_t i) {
+    const naive_array *x = &call->inputs[first], *targets = x + 1, *weight = x + 2;
+    int64_t start, step, c;
+    const int64_t row = row_of(x, i, &start, &step, &c);
+    const naive_real smoothing = naive_number(call, "label_smoothing");
+    naive_real p;
+    if (targets->type.rank == x->type.rank) {
+        p = targets->value[i];
+    } else {
+        const naive_real class = targets->value[row];
+        if (class < 0 || class == (naive_real)naive_int(call, "ignore_index", 0)) return 0;
+        p = class == (naive_real)c;
     }
+    const naive_real w = call->input_count > first + 2 && weight->type.dtype ? weight->value[c] : 1;
+    return w * ((1 - smoothing) * p + smoothing / (naive_real)x->type.extent[1]);
 }
 
 static void softmax_cross_entropy(naive_call *call) {
-    const naive_array *logits = &call->inputs[0], *targets = &call->inputs[1];
-    naive_array *y = naive_output(call, 0, (wg_type){logits->type.dtype, 1, {logits->type.extent[0]}});
-    call->roundings = (naive_real)(2 * logits->type.extent[1] + 8);
-    for (int64_t n = 0; n < y->count; n++) row_loss(logits, targets, n, &y->value[n], &y->size[n]);
+    const naive_array *x = &call->inputs[0];
+    wg_type type = x->type;
+    for (int i = 1; i + 1 < type.rank; i++) type.extent[i] = type.extent[i + 1];
+    type.extent[--type.rank] = 0;
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = (naive_real)(2 * x->type.extent[1] + 12);
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t first, step, c;
+        const int64_t row = row_of(x, i, &first, &step, &c);
+        const row_facts f = facts(x->value + first, x->type.extent[1], step);
+        const naive_real q = share(call, 0, i), d = x->value[i] - f.most;
+        if (q == 0) continue;
+        y->value[row] -= q * (d - f.log_sum);
+        y->size[row] += fabsl(q) * (fabsl(d) + fabsl(f.log_sum) + f.spread + 1);
+    }
 }
 
-/* dy[n] times the derivative of that loss for logits[n, c]: dy (sum_k p[k] softmax[c] - p[c]). */
+/* dy[n] times the derivative of that loss for logits[n, c]: dy (sum_k q[k] softmax[c] - q[c]). */
 static void softmax_cross_entropy_grad(naive_call *call) {
-    const naive_array *dy = &call->inputs[0], *logits = &call->inputs[1], *targets = &call->inputs[2];
-    const int64_t classes = logits->type.extent[1];
-    naive_array *g = naive_output(call, 0, logits->type);
-    call->roundings = (naive_real)(2 * classes + 12);
+    const naive_array *dy = &call->inputs[0], *x = &call->inputs[1];
+    const int64_t classes = x->type.extent[1];
+    naive_array *g = naive_output(call, 0, x->type);
+    call->roundings = (naive_real)(2 * classes + 16);
     for (int64_t i = 0; i < g->count; i++) {
-        const int64_t n = i / classes, c = i % classes;
-        const row_facts f = facts(logits->value + n * classes, classes, 1);
-        const naive_real d = logits->value[i] - f.most, s = expl(d - f.log_sum);
+        int64_t first, step, c;
+        const int64_t row = row_of(x, i, &first, &step, &c);
+        const row_facts f = facts(x->value + first, classes, step);
+        const naive_real d = x->value[i] - f.most, s = expl(d - f.log_sum), q = share(call, 1, i);
         naive_real mass = 0;
-        for (int64_t k = 0; k < classes; k++) mass += probability(targets, n, k, classes);
-        const naive_real p = probability(targets, n, c, classes),
-                         size = mass * s * (1 + fabsl(d) + f.spread) + p;
-        set(g, i, dy->value[n] * (mass * s - p), fabsl(dy->value[n]) * size);
+        for (int64_t k = 0; k < classes; k++) mass += share(call, 1, first + k * step);
+        set(g, i, dy->value[row] * (mass * s - q),
+            fabsl(dy->value[row]) * (mass * s * (1 + fabsl(d) + f.spread) + q));
     }
 }
 

@@ -146,6 +146,60 @@ START_TEST(nll_loss_refuses_a_class_that_is_not_there) {
 }
 END_TEST
 
+static wg_var logits_of_images(void) { /* [2, 3, 2] */
+    return wg_array(tape, WG_F64, WG_SHAPE(2, 3, 2),
+                    (const double[]){0.5, -1, 2, 0.25, 1, -2, 3, 0, 1, -1, 0.5, 0.75});
+}
+
+/* The numbers are those of PyTorch 1.13. */
+START_TEST(cross_entropy_of_classes_is_weighted_and_smoothed) {
+    wg_var x = logits_of_images(), w = F64(1, 2, 0.5);
+    wg_var t = wg_reshape(labels(4, (const int64_t[]){0, 2, -1, 1}), WG_SHAPE(2, 2));
+    wg_var loss = wg_softmax_cross_entropy(x, t, .weight = w, .label_smoothing = 0.25);
+    assert_values(loss, 1e-15, 1.974197856037734);
+    assert_values(wg_grad(loss, x), 1e-15, -0.19635583834342604, 0.015397448380505057, 0.13944396405111978,
+                  0.08922673164782188, 0.056911874292306264, -0.10462418002832695, 0, 0.1230835805592166, 0,
+                  -0.42215152304336556, 0, 0.2990679424841489);
+    loss = wg_softmax_cross_entropy(x, t, .weight = w, .label_smoothing = 0.25, .reduction = WG_NO_REDUCTION);
+    assert_values(loss, 1e-14, 1.7753841501124425, 1.2621150729381494, 0, 3.8721932730814763);
+}
+END_TEST
+
+START_TEST(cross_entropy_of_probabilities_is_weighted_and_smoothed) {
+    wg_var x = logits_of_images(), w = F64(1, 2, 0.5);
+    wg_var p = wg_array(tape, WG_F64, WG_SHAPE(2, 3, 2),
+                        (const double[]){.2, .3, .3, .3, .5, .4, .1, 1, .6, 0, .3, 0});
+    wg_var loss = wg_softmax_cross_entropy(x, p, .weight = w, .label_smoothing = 0.25);
+    assert_values(loss, 1e-15, 1.6230407543450773);
+    assert_values(wg_grad(loss, x), 1e-15, -0.020496567458315715, -0.019620614717322276, 0.015405953412340084,
+                  0.04639792857133894, 0.005090614045975625, -0.02677731385401669, 0.24363165150307986,
+                  -0.13360573663411945, -0.22833768647697772, -0.014175920152874935, -0.015293965026102165,
+                  0.1477816567869944);
+}
+END_TEST
+
+START_TEST(cross_entropy_of_ignored_targets_has_no_mean_and_gradient_zero) {
+    wg_var x = wg_array(tape, WG_F64, WG_SHAPE(2, 2), (const double[]){1, NAN, 3, 4}), w = F64(1, 2);
+    wg_var t = labels(2, (const int64_t[]){-1, 1}), none = labels(0, (const int64_t[]){0});
+    wg_var sum = wg_softmax_cross_entropy(x, t, .weight = w, .reduction = WG_SUM, .ignore_index = 1);
+    assert_values(wg_softmax_cross_entropy(x, t, .weight = w, .ignore_index = 1), 0, NAN);
+    assert_values(sum, 0, 0);
+    assert_values(wg_grad(sum, x), 0, 0, 0, 0, 0);
+    assert_values(wg_softmax_cross_entropy(empty(), none), 0, NAN);
+    assert_values(wg_softmax_cross_entropy(empty(), none, .reduction = WG_SUM, .label_smoothing = 0.5), 0, 0);
+}
+END_TEST
+
+START_TEST(a_class_of_weight_zero_costs_nothing_however_unlikely) {
+    wg_var x = F64(0, -INFINITY), t = labels(1, (const int64_t[]){1});
+    x = wg_reshape(x, WG_SHAPE(1, 2));
+    wg_var loss = wg_softmax_cross_entropy(x, t, .weight = F64(1, 0), .reduction = WG_SUM);
+    assert_values(loss, 0, 0);
+    wg_softmax_cross_entropy(x, t, .weight = F64(1, 0, 2));
+    assert_error(tape, WG_ERROR_SHAPE, "softmax_cross_entropy: logits are f64[1, 2], the weight is f64[3]");
+}
+END_TEST
+
 WG_TAPE_SUITE("ops/losses", bce_with_logits_is_exact_far_out, bce_with_logits_does_not_cancel,
               bce_takes_no_logarithm_below_minus_100, kl_div_of_a_probability_of_zero_is_zero,
               the_focal_loss_of_what_is_certain_is_zero,
@@ -154,4 +208,7 @@ WG_TAPE_SUITE("ops/losses", bce_with_logits_is_exact_far_out, bce_with_logits_do
               a_weight_must_broadcast_to_x, a_zero_vector_has_cosine_zero_and_a_finite_gradient,
               a_cosine_does_not_overflow, cosine_embedding_goes_by_the_sign_of_the_target,
               nll_loss_counts_what_is_not_ignored, nll_loss_of_ignored_targets_has_no_mean_and_the_sum_zero,
-              nll_loss_refuses_a_class_that_is_not_there)
+              nll_loss_refuses_a_class_that_is_not_there, cross_entropy_of_classes_is_weighted_and_smoothed,
+              cross_entropy_of_probabilities_is_weighted_and_smoothed,
+              cross_entropy_of_ignored_targets_has_no_mean_and_gradient_zero,
+              a_class_of_weight_zero_costs_nothing_however_unlikely)

@@ -10,11 +10,16 @@ typedef enum wg_reduction { WG_MEAN = 0, WG_SUM, WG_NO_REDUCTION } wg_reduction;
 typedef struct wg_cross_entropy_options {
     WG_OPTIONS_HEAD;
     wg_reduction reduction WG_DEFAULT_;
+    wg_var weight WG_DEFAULT_;          /* [C], of classes; default: none */
+    double label_smoothing WG_DEFAULT_; /* e: targets are p (1 - e) + e / C in the place of p; 0 … 1 */
+    int64_t ignore_index WG_DEFAULT_;   /* as in wg_class_loss_options */
 } wg_cross_entropy_options;
-/* logits [N, C]; targets: class indices [N] (i32, i64, u8), or probabilities [N, C] of the logits'
- * dtype. loss[n] = -sum_c p[n, c] log softmax(logits[n])[c]. A negative index is ignored: loss 0, and
- * not counted in the mean. A mean over no rows is NaN, as in PyTorch. */
-WG_API wg_var wg_softmax_cross_entropy(wg_var logits, wg_var targets, const wg_cross_entropy_options *options);
+/* logits [N, C, …]; targets: class indices [N, …] (i32, i64, u8), or probabilities [N, C, …] of the logits'
+ * dtype. loss[n, …] = -sum_c w[c] p[n, c, …] log softmax(logits[n, :, …])[c]. A negative index is ignored:
+ * loss 0, and not counted in the mean, which divides by the weights of the classes that are, but of
+ * probabilities by the number of rows. A mean over no rows is NaN. All as in PyTorch's cross_entropy. */
+WG_API wg_var wg_softmax_cross_entropy(wg_var logits, wg_var targets,
+                                       const wg_cross_entropy_options *options);
 
 typedef struct wg_loss_options {
     WG_OPTIONS_HEAD;
@@ -93,24 +98,25 @@ typedef struct wg_cosine_options {
     WG_OPTIONS_HEAD;
     double epsilon WG_DEFAULT_; /* the least length that is divided by; default 1e-8 */
 } wg_cosine_options;
-/* The cosine of the angle between vectors along one axis of what a and b broadcast to, which the result lacks; 0 of
- * a zero vector. torch.nn.functional.cosine_similarity, whose dim is 1 by default. */
+/* The cosine of the angle between vectors along one axis of what a and b broadcast to, which the result
+ * lacks; 0 of a zero vector. torch.nn.functional.cosine_similarity, whose dim is 1 by default. */
 WG_API wg_var wg_cosine_similarity(wg_var a, wg_var b, int axis, const wg_cosine_options *options);
-/* With that cosine y along the last axis of a and b, of one shape, and a target of it without that axis: 1 - y where
- * the target is 1, max(0, y - margin) where it is -1, else 0; PyTorch's margin is 0. The target has no gradient. */
+/* With that cosine y along the last axis of a and b, of one shape, and a target of it without that axis:
+ * 1 - y where the target is 1, max(0, y - margin) where it is -1, else 0; PyTorch's margin is 0. The target
+ * has no gradient. */
 WG_API wg_var wg_cosine_embedding_loss(wg_var a, wg_var b, wg_var target, double margin,
                                        const wg_loss_options *options);
 
 typedef struct wg_class_loss_options {
     WG_OPTIONS_HEAD;
-    wg_reduction reduction WG_DEFAULT_;   /* WG_MEAN */
-    int64_t ignore_index WG_DEFAULT_; /* a class that does not count, such as 255; 0: only negative ones do not */
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN */
+    int64_t ignore_index WG_DEFAULT_;   /* a class that does not count, such as 255; default: none */
 } wg_class_loss_options;
-/* Of logarithms of probabilities x [N, C, …] and class indices [N, …] (i32, i64, u8): -w[t] x[n, t, …], w being an
- * optional weight [C] (WG_NONE). The mean divides by the weights of what counts, and is NaN where nothing does; a
- * negative index never does. An index that is not below C is an error of the run. The op's ignore_index is -100 by
- * default, and class 0 can be named there (wg_apply_named), or be given the weight 0. torch.nn.functional.nll_loss,
- * ONNX NegativeLogLikelihoodLoss. */
+/* Of logarithms of probabilities x [N, C, …] and class indices [N, …] (i32, i64, u8): -w[t] x[n, t, …], w
+ * being an optional weight [C] (WG_NONE). The mean divides by the weights of what counts, and is NaN where
+ * nothing does; a negative index never does. An index that is not below C is an error of the run. The op's
+ * ignore_index is -100 by default, and class 0 can be named there (wg_apply_named), or be given the weight 0.
+ * torch.nn.functional.nll_loss, ONNX NegativeLogLikelihoodLoss. */
 WG_API wg_var wg_nll_loss(wg_var x, wg_var targets, wg_var weight, const wg_class_loss_options *options);
 
 WG_END_C
