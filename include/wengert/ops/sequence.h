@@ -6,6 +6,16 @@
 
 WG_BEGIN_C
 
+typedef struct wg_embedding_options {
+    WG_OPTIONS_HEAD;
+    int64_t padding_index WG_DEFAULT_; /* a row that gets no gradient; negative: from the back. Default: none */
+    bool has_padding WG_DEFAULT_;      /* there is one, also where padding_index is 0 */
+} wg_embedding_options;
+/* Rows of weight [V, D] by indices (i32 or i64, any shape): [indices', D]; D may be several axes, or none.
+ * Negative indices count from the back, as in ONNX Gather (PyTorch refuses them); one out of range fails the
+ * run, naming it and V. PyTorch's max_norm and scale_grad_by_freq are not there. */
+WG_API wg_var wg_embedding(wg_var weight, wg_var indices, const wg_embedding_options *options);
+
 typedef struct wg_attention_options {
     WG_OPTIONS_HEAD;
     bool is_causal WG_DEFAULT_; /* query i sees keys 0 … i, counted from the first of both */
@@ -24,6 +34,9 @@ WG_API wg_var wg_scaled_dot_product_attention(wg_var q, wg_var k, wg_var v, wg_v
 
 WG_END_C
 
+#define wg_embedding(...) WG_AT(wg_embedding_(__VA_ARGS__, ))
+#define wg_embedding_(weight, indices, ...)                                                        \
+    (wg_embedding)(weight, indices, WG_OPTIONS_(wg_embedding_options, __VA_ARGS__))
 #define wg_scaled_dot_product_attention(...) WG_AT(wg_scaled_dot_product_attention_(__VA_ARGS__, ))
 #define wg_scaled_dot_product_attention_(q, k, v, mask, ...)                                       \
     (wg_scaled_dot_product_attention)(q, k, v, mask, WG_OPTIONS_(wg_attention_options, __VA_ARGS__))
