@@ -21,7 +21,8 @@ static int infer(wg_infer *infer) {
     if (weight->rank - 1 + indices->rank > WG_MAX_RANK)
         return wg_infer_fail(infer, WG_ERROR_SHAPE,
                              "the weight is %s, the indices are %s; the result would have more than %d axes",
-                             wg_infer_shape_text(infer, weight), wg_infer_shape_text(infer, indices), WG_MAX_RANK);
+                             wg_infer_shape_text(infer, weight), wg_infer_shape_text(infer, indices),
+                             WG_MAX_RANK);
     wg_type *y = &infer->outputs[0];
     *y = *indices;
     y->dtype = weight->dtype;
@@ -34,7 +35,8 @@ static wg_var padding_of(const wg_var *inputs, const embedding_attributes *a) {
     wg_type type = wg_type_of(inputs[1]);
     for (int i = wg_type_of(inputs[0]).rank; i > 1; i--) type.extent[type.rank++] = 1;
     const wg_shape shape = wg_shape_of(&type);
-    return (wg_reshape)(embedding_is_padding(inputs[1], a->padding_index, wg_type_of(inputs[0]).extent[0]), &shape);
+    const int64_t rows = wg_type_of(inputs[0]).extent[0];
+    return (wg_reshape)(embedding_is_padding(inputs[1], a->padding_index, rows), &shape);
 }
 
 static wg_var expand(wg_tape *tape, const wg_var *inputs, const void *attributes) {

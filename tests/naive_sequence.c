@@ -151,7 +151,55 @@ static void attention_grad(naive_call *call) {
     }
 }
 
+/* --- Places -------------------------------------------------------------------------------------------- */
+
+static void rotary_embedding(naive_call *call) {
+    const naive_array *x = &call->inputs[0], *c = &call->inputs[1], *s = &call->inputs[2];
+    naive_array *y = naive_output(call, 0, x->type);
+    const int last = x->type.rank - 1;
+    const int64_t half = c->type.extent[c->type.rank - 1];
+    const bool interleaved = naive_bool(call, "interleaved");
+    call->roundings = 3;
+    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
+        const int64_t e = i.at[last];
+        if (e >= 2 * half) {
+            naive_set(y, i.number, x->value[i.number]);
+            continue;
+        }
+        const int64_t pair = interleaved ? e / 2 : e % half;
+        const bool second = interleaved ? e % 2 : e >= half;
+        const int64_t other = i.number + (interleaved ? 1 : half) * (second ? -1 : 1);
+        int64_t at[WG_MAX_RANK];
+        for (int axis = 0; axis < last; axis++) at[axis] = i.at[axis];
+        at[last] = pair;
+        const int64_t angle = naive_broadcast_at(c, at, x->type.rank);
+        naive_add(y, i.number, x->value[i.number] * c->value[angle]);
+        naive_add(y, i.number, (second ? 1 : -1) * x->value[other] * s->value[angle]);
+    }
+}
+
+/* An angle is a product of f64 numbers, off by a few of its own roundings, of which f32 shows none. */
+static void rotary_table(naive_call *call) {
+    const naive_array *ids = &call->inputs[0];
+    const int64_t half = naive_int(call, "half", 0);
+    wg_type type = ids->type;
+    type.dtype = naive_dtype(call, "dtype");
+    type.extent[type.rank++] = half;
+    naive_array *c = naive_output(call, 0, type), *s = naive_output(call, 1, type);
+    call->roundings = 4;
+    for (int64_t i = 0; i < c->count; i++) {
+        const naive_real frequency =
+            powl(naive_number(call, "base"), -(naive_real)(i % half) / (naive_real)half);
+        const naive_real angle = ids->value[i / half] * frequency;
+        c->value[i] = cosl(angle);
+        s->value[i] = sinl(angle);
+        c->size[i] = s->size[i] = 1 + (type.dtype == WG_F64 ? 4 * fabsl(angle) : 0);
+    }
+}
+
 const naive_entry naive_sequence[] = {
+    {"rotary_embedding", rotary_embedding},
+    {"rotary_table", rotary_table},
     {"scaled_dot_product_attention", attend},
     {"attention_grad", attention_grad},
     {NULL, NULL},

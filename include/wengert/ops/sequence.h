@@ -8,13 +8,27 @@ WG_BEGIN_C
 
 typedef struct wg_embedding_options {
     WG_OPTIONS_HEAD;
-    int64_t padding_index WG_DEFAULT_; /* a row that gets no gradient; negative: from the back. Default: none */
+    int64_t padding_index WG_DEFAULT_; /* a row without gradient; negative: from the back. Default: none */
     bool has_padding WG_DEFAULT_;      /* there is one, also where padding_index is 0 */
 } wg_embedding_options;
 /* Rows of weight [V, D] by indices (i32 or i64, any shape): [indices', D]; D may be several axes, or none.
  * Negative indices count from the back, as in ONNX Gather (PyTorch refuses them); one out of range fails the
  * run, naming it and V. PyTorch's max_norm and scale_grad_by_freq are not there. */
 WG_API wg_var wg_embedding(wg_var weight, wg_var indices, const wg_embedding_options *options);
+
+typedef struct wg_rotary_options {
+    WG_OPTIONS_HEAD;
+    double base WG_DEFAULT_;        /* default 1e4: pair i of R/2 turns by id base^(-2i / R) radians */
+    int64_t rotary_dim WG_DEFAULT_; /* R, how many numbers of a row are turned, the first; default: all */
+    bool interleaved WG_DEFAULT_;   /* pairs are x[2i] and x[2i + 1], not x[i] and x[i + R/2] */
+    int64_t heads WG_DEFAULT_;      /* x is [N, L, heads E], not [N, heads, L, E]; ONNX's num_heads */
+    wg_var cos WG_DEFAULT_, sin WG_DEFAULT_; /* ONNX's caches instead of a base: [M, R/2], of which
+                               position_ids picks rows; or without those [L, R/2] or [N, L, R/2] */
+} wg_rotary_options;
+/* x [N, .., L, E] or [L, E], each place's rows turned by its position_id: [L] or [N, L] of i32 or i64, or
+ * WG_NONE for 0, 1, …, L - 1. ONNX RotaryEmbedding, but that angles need no cache: they are computed in
+ * f64. */
+WG_API wg_var wg_rotary_embedding(wg_var x, wg_var position_ids, const wg_rotary_options *options);
 
 typedef struct wg_attention_options {
     WG_OPTIONS_HEAD;
@@ -37,6 +51,9 @@ WG_END_C
 #define wg_embedding(...) WG_AT(wg_embedding_(__VA_ARGS__, ))
 #define wg_embedding_(weight, indices, ...)                                                        \
     (wg_embedding)(weight, indices, WG_OPTIONS_(wg_embedding_options, __VA_ARGS__))
+#define wg_rotary_embedding(...) WG_AT(wg_rotary_embedding_(__VA_ARGS__, ))
+#define wg_rotary_embedding_(x, position_ids, ...)                                                 \
+    (wg_rotary_embedding)(x, position_ids, WG_OPTIONS_(wg_rotary_options, __VA_ARGS__))
 #define wg_scaled_dot_product_attention(...) WG_AT(wg_scaled_dot_product_attention_(__VA_ARGS__, ))
 #define wg_scaled_dot_product_attention_(q, k, v, mask, ...)                                       \
     (wg_scaled_dot_product_attention)(q, k, v, mask, WG_OPTIONS_(wg_attention_options, __VA_ARGS__))
