@@ -135,6 +135,14 @@ typedef struct wg_grid_sample_options {
  * [N, D', H', W', 3]. Gradients to both. */
 WG_API wg_var wg_grid_sample(wg_var x, wg_var grid, const wg_grid_sample_options *options);
 
+typedef struct wg_affine_grid_options {
+    WG_OPTIONS_HEAD;
+    bool align_corners WG_DEFAULT_; /* as that of wg_grid_sample */
+} wg_affine_grid_options;
+/* theta [N, 2, 3] and WG_SHAPE(H, W), or [N, 3, 4] and WG_SHAPE(D, H, W), give the grid of wg_grid_sample,
+ * [N, H, W, 2] or [N, D, H, W, 3]. */
+WG_API wg_var wg_affine_grid(wg_var theta, const wg_shape *extents, const wg_affine_grid_options *options);
+
 WG_END_C
 
 #define wg_conv2d(...) WG_AT(wg_conv2d_(__VA_ARGS__, ))
@@ -175,6 +183,9 @@ WG_END_C
 #define wg_interpolate_(x, extents, ...) (wg_interpolate)(x, extents, WG_OPTIONS_(wg_interpolate_options, __VA_ARGS__))
 #define wg_grid_sample(...) WG_AT(wg_grid_sample_(__VA_ARGS__, ))
 #define wg_grid_sample_(x, grid, ...) (wg_grid_sample)(x, grid, WG_OPTIONS_(wg_grid_sample_options, __VA_ARGS__))
+#define wg_affine_grid(...) WG_AT(wg_affine_grid_(__VA_ARGS__, ))
+#define wg_affine_grid_(theta, extents, ...)                                                       \
+    (wg_affine_grid)(theta, extents, WG_OPTIONS_(wg_affine_grid_options, __VA_ARGS__))
 #define wg_pool_(function, x, ...) (function)(x, WG_OPTIONS_(wg_pool_options, __VA_ARGS__))
 #define wg_avg_pool2d(...) WG_AT(wg_avg_pool2d_(__VA_ARGS__, ))
 #define wg_avg_pool2d_(x, ...) (wg_avg_pool2d)(x, WG_OPTIONS_(wg_pool2d_options, __VA_ARGS__))
