@@ -143,6 +143,20 @@ typedef struct wg_affine_grid_options {
  * [N, H, W, 2] or [N, D, H, W, 3]. */
 WG_API wg_var wg_affine_grid(wg_var theta, const wg_shape *extents, const wg_affine_grid_options *options);
 
+/* --- Boxes ----------------------------------------------------------------------------------------- */
+
+typedef struct wg_non_max_suppression_options {
+    WG_OPTIONS_HEAD;
+    double score_threshold WG_DEFAULT_; /* only higher scores take part; default: all. 0: WG_ZERO */
+    bool center_point_box WG_DEFAULT_;  /* boxes are x, y of the middle, width, height; default: y, x, y, x of corners */
+} wg_non_max_suppression_options;
+/* boxes [N, boxes, 4] and scores [N, classes, boxes]: of each image and class the best boxes that share no more than
+ * iou_threshold (0 … 1) of what they cover with a better one. Gives [N · classes · min(max_boxes_per_class, boxes), 3]
+ * in i64: rows (image, class, box) in the order in which they are selected, then rows of -1, where ONNX's result ends;
+ * wg_output(y, 1) is how many are selected. No gradient. */
+WG_API wg_var wg_non_max_suppression(wg_var boxes, wg_var scores, int64_t max_boxes_per_class, double iou_threshold,
+                                     const wg_non_max_suppression_options *options);
+
 WG_END_C
 
 #define wg_conv2d(...) WG_AT(wg_conv2d_(__VA_ARGS__, ))
@@ -186,6 +200,10 @@ WG_END_C
 #define wg_affine_grid(...) WG_AT(wg_affine_grid_(__VA_ARGS__, ))
 #define wg_affine_grid_(theta, extents, ...)                                                       \
     (wg_affine_grid)(theta, extents, WG_OPTIONS_(wg_affine_grid_options, __VA_ARGS__))
+#define wg_non_max_suppression(...) WG_AT(wg_non_max_suppression_(__VA_ARGS__, ))
+#define wg_non_max_suppression_(boxes, scores, most, threshold, ...)                               \
+    (wg_non_max_suppression)(boxes, scores, most, threshold,                                       \
+                             WG_OPTIONS_(wg_non_max_suppression_options, __VA_ARGS__))
 #define wg_pool_(function, x, ...) (function)(x, WG_OPTIONS_(wg_pool_options, __VA_ARGS__))
 #define wg_avg_pool2d(...) WG_AT(wg_avg_pool2d_(__VA_ARGS__, ))
 #define wg_avg_pool2d_(x, ...) (wg_avg_pool2d)(x, WG_OPTIONS_(wg_pool2d_options, __VA_ARGS__))
