@@ -6,14 +6,11 @@
  * with o and i standing for all axes before and after, j for all axes of the indices. Negative indices
  * count from the back. The two are each other's transposes, and so each other's rules. */
 #include "rows.h"
+#include "scatter.h"
 
 typedef struct gather_attributes {
     int64_t axis;
 } gather_attributes;
-
-typedef struct gather_grad_attributes {
-    int64_t axis, extent;
-} gather_grad_attributes;
 
 /* The row that index number j names, -1 with a failure of the run if there is none. */
 WG_INLINE int64_t row_of(const wg_call *call, int64_t j, int64_t extent) {

@@ -14,6 +14,10 @@ typedef struct nd_index_attributes {
     int64_t batch_dims;
 } nd_index_attributes;
 
+typedef struct gather_grad_attributes {
+    int64_t axis, extent;
+} gather_grad_attributes;
+
 typedef struct scatter_rows_attributes {
     int64_t reduction;
 } scatter_rows_attributes;

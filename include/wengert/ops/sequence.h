@@ -16,6 +16,20 @@ typedef struct wg_embedding_options {
  * run, naming it and V. PyTorch's max_norm and scale_grad_by_freq are not there. */
 WG_API wg_var wg_embedding(wg_var weight, wg_var indices, const wg_embedding_options *options);
 
+typedef enum wg_bag_mode { WG_BAG_SUM = 0, WG_BAG_MEAN, WG_BAG_MAX } wg_bag_mode;
+typedef struct wg_embedding_bag_options {
+    WG_OPTIONS_HEAD;
+    wg_bag_mode mode WG_DEFAULT_;      /* default: sum (PyTorch's: mean) */
+    wg_var offsets WG_DEFAULT_;        /* [B], i32 or i64: where bags of indices [N] begin, rising from 0 */
+    bool include_last_offset WG_DEFAULT_;   /* offsets are [B + 1], and the last one ends the last bag */
+    wg_var per_sample_weights WG_DEFAULT_;  /* of the indices' shape, times the rows; of sums only */
+    int64_t padding_index WG_DEFAULT_; /* a row that is in no bag; negative: from the back. Default: none */
+    bool has_padding WG_DEFAULT_;      /* there is one, also where padding_index is 0 */
+} wg_embedding_bag_options;
+/* Of weight [V, D] the rows that indices [B, L] name, those of each bag made one: [B, D]. An empty bag gives
+ * 0. The first offset counts as 0, and offsets that fall as if they were sorted. torch.nn.EmbeddingBag. */
+WG_API wg_var wg_embedding_bag(wg_var weight, wg_var indices, const wg_embedding_bag_options *options);
+
 typedef struct wg_rotary_options {
     WG_OPTIONS_HEAD;
     double base WG_DEFAULT_;        /* default 1e4: pair i of R/2 turns by id base^(-2i / R) radians */
@@ -51,6 +65,9 @@ WG_END_C
 #define wg_embedding(...) WG_AT(wg_embedding_(__VA_ARGS__, ))
 #define wg_embedding_(weight, indices, ...)                                                        \
     (wg_embedding)(weight, indices, WG_OPTIONS_(wg_embedding_options, __VA_ARGS__))
+#define wg_embedding_bag(...) WG_AT(wg_embedding_bag_(__VA_ARGS__, ))
+#define wg_embedding_bag_(weight, indices, ...)                                                    \
+    (wg_embedding_bag)(weight, indices, WG_OPTIONS_(wg_embedding_bag_options, __VA_ARGS__))
 #define wg_rotary_embedding(...) WG_AT(wg_rotary_embedding_(__VA_ARGS__, ))
 #define wg_rotary_embedding_(x, position_ids, ...)                                                 \
     (wg_rotary_embedding)(x, position_ids, WG_OPTIONS_(wg_rotary_options, __VA_ARGS__))
