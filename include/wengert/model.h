@@ -179,6 +179,39 @@ WG_API wg_recurrent wg_lstm_layer(wg_model *model, const char *name, wg_var x, i
 WG_API wg_recurrent wg_gru_layer(wg_model *model, const char *name, wg_var x, int64_t hidden_size,
                                  const wg_recurrent_layer_options *options);
 
+typedef struct wg_embedding_layer_options {
+    WG_OPTIONS_HEAD;
+    wg_dtype dtype WG_DEFAULT_;        /* of the weight: f32 (the default) or f64 */
+    wg_init init WG_DEFAULT_;          /* of the weight; default WG_INIT_NORMAL */
+    int64_t padding_index WG_DEFAULT_; /* as in wg_embedding, and so is the next; the row starts as any
+                                          other (PyTorch: with zeros) */
+    bool has_padding WG_DEFAULT_;
+} wg_embedding_layer_options;
+
+/* wg_embedding of indices, i32 or i64, in a parameter "NAME.weight" [rows, columns]. */
+WG_API wg_var wg_embedding_layer(wg_model *model, const char *name, wg_var indices, int64_t rows,
+                                 int64_t columns, const wg_embedding_layer_options *options);
+
+typedef struct wg_multihead_attention_layer_options {
+    WG_OPTIONS_HEAD;
+    wg_var key WG_DEFAULT_;        /* [.., S, F]; default: the query, which is self-attention */
+    wg_var value WG_DEFAULT_;      /* [.., S, G]; default: the key */
+    wg_var mask WG_DEFAULT_;       /* broadcasts to [.., heads, L, S]: true where a query sees a key (PyTorch:
+                                      false), or numbers that are added */
+    int64_t kv_heads WG_DEFAULT_;  /* of keys and values; default: heads, which must be a multiple of it */
+    bool is_causal WG_DEFAULT_;    /* query i sees keys 0 … i */
+    bool no_bias WG_DEFAULT_;
+    double dropout WG_DEFAULT_;    /* of the weights of attention, in training mode */
+    wg_init init WG_DEFAULT_;      /* of the weights; default WG_GLOROT_UNIFORM. Biases start with zeros */
+} wg_multihead_attention_layer_options;
+
+/* wg_multi_head_attention of linear projections of query [.., L, E], key and value, projected once more:
+ * [.., L, E]. Parameters are those of wg_linear "NAME.q_proj" [E, E], "NAME.k_proj" and "NAME.v_proj"
+ * [E kv_heads / heads, F or G], and "NAME.out_proj" [E, E]. PyTorch's MultiheadAttention with batch_first,
+ * whose in_proj_weight is the first three one above the other. */
+WG_API wg_var wg_multihead_attention_layer(wg_model *model, const char *name, wg_var query, int64_t heads,
+                                           const wg_multihead_attention_layer_options *options);
+
 /* Where a random op draws from that is met under this name, within the tape's scope: the model's seed and
  * step. Met twice on one tape the same path is an error; open a scope.
  *     wg_var noise = wg_normal(wg_model_draw(model, tape, "noise"), WG_SHAPE(64, 16), 0, 1); */
@@ -238,6 +271,14 @@ WG_END_C
 #define wg_rnn_layer(...) wg_recurrent_at_(wg_rnn_layer_(__VA_ARGS__, ), __FILE__, __LINE__)
 #define wg_rnn_layer_(model, name, x, hidden_size, ...)                                             \
     (wg_rnn_layer)(model, name, x, hidden_size, WG_OPTIONS_(wg_recurrent_layer_options, __VA_ARGS__))
+#define wg_embedding_layer(...) WG_AT(wg_embedding_layer_(__VA_ARGS__, ))
+#define wg_embedding_layer_(model, name, indices, rows, columns, ...)                              \
+    (wg_embedding_layer)(model, name, indices, rows, columns,                                      \
+                         WG_OPTIONS_(wg_embedding_layer_options, __VA_ARGS__))
+#define wg_multihead_attention_layer(...) WG_AT(wg_multihead_attention_layer_(__VA_ARGS__, ))
+#define wg_multihead_attention_layer_(model, name, query, heads, ...)                              \
+    (wg_multihead_attention_layer)(model, name, query, heads,                                      \
+                                   WG_OPTIONS_(wg_multihead_attention_layer_options, __VA_ARGS__))
 #define wg_dropout(...) WG_AT((wg_dropout)(__VA_ARGS__))
 #define wg_dropout1d(...) WG_AT((wg_dropout1d)(__VA_ARGS__))
 #define wg_dropout2d(...) WG_AT((wg_dropout2d)(__VA_ARGS__))

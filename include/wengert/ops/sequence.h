@@ -2,6 +2,7 @@
 #ifndef WENGERT_OPS_SEQUENCE_H
 #define WENGERT_OPS_SEQUENCE_H
 
+#include <wengert/ops/random.h>
 #include <wengert/tape.h>
 
 WG_BEGIN_C
@@ -60,6 +61,20 @@ typedef struct wg_attention_options {
 WG_API wg_var wg_scaled_dot_product_attention(wg_var q, wg_var k, wg_var v, wg_var mask,
                                               const wg_attention_options *options);
 
+typedef struct wg_multi_head_options {
+    WG_OPTIONS_HEAD;
+    int64_t kv_heads WG_DEFAULT_; /* default: as many as heads, which must be a multiple of it */
+    bool is_causal WG_DEFAULT_;   /* this and the scale as in wg_scaled_dot_product_attention */
+    double scale WG_DEFAULT_;
+    double dropout WG_DEFAULT_;   /* of the weights of attention, whose memory is then L S; 0: none */
+    wg_draw draw WG_DEFAULT_;     /* what dropout draws from; without it none is dropped */
+} wg_multi_head_options;
+/* wg_scaled_dot_product_attention of heads side by side: q [.., L, heads E], k [.., S, kv_heads E], v [.., S,
+ * kv_heads D] give y [.., L, heads D]. The mask may be WG_NONE, and broadcasts to [.., heads, L, S]. ONNX
+ * Attention of three axes; PyTorch's MultiheadAttention is wg_multihead_attention_layer of model.h. */
+WG_API wg_var wg_multi_head_attention(wg_var q, wg_var k, wg_var v, wg_var mask, int64_t heads,
+                                      const wg_multi_head_options *options);
+
 WG_END_C
 
 #define wg_embedding(...) WG_AT(wg_embedding_(__VA_ARGS__, ))
@@ -74,5 +89,8 @@ WG_END_C
 #define wg_scaled_dot_product_attention(...) WG_AT(wg_scaled_dot_product_attention_(__VA_ARGS__, ))
 #define wg_scaled_dot_product_attention_(q, k, v, mask, ...)                                       \
     (wg_scaled_dot_product_attention)(q, k, v, mask, WG_OPTIONS_(wg_attention_options, __VA_ARGS__))
+#define wg_multi_head_attention(...) WG_AT(wg_multi_head_attention_(__VA_ARGS__, ))
+#define wg_multi_head_attention_(q, k, v, mask, heads, ...)                                        \
+    (wg_multi_head_attention)(q, k, v, mask, heads, WG_OPTIONS_(wg_multi_head_options, __VA_ARGS__))
 
 #endif
