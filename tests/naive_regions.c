@@ -85,6 +85,100 @@ static void non_max_suppression(naive_call *call) {
     free(left);
 }
 
+/* --- roi_align ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t low, high;
+    naive_real at, weight[2]; /* of low and high; 0 outside */
+} sample_place;
+
+/* Samples of a window along axis `axis` (0: rows) of box r. */
+static int64_t samples_of(const naive_call *call, int64_t r, int axis, int64_t window, naive_real *start,
+                          naive_real *step) {
+    const naive_real *box = call->inputs[1].value + 4 * r, scale = naive_number(call, "spatial_scale");
+    const bool aligned = naive_bool(call, "aligned");
+    const naive_real from = box[1 - axis] * scale - (aligned ? 0.5L : 0);
+    const naive_real to = box[3 - axis] * scale - (aligned ? 0.5L : 0);
+    const naive_real wide =
+        (aligned ? to - from : fmaxl(to - from, 1)) / (naive_real)naive_int(call, "output", axis);
+    const int64_t ratio = naive_int(call, "sampling_ratio", 0),
+                  many = ratio ? ratio : (int64_t)fmaxl(ceill(wide), 0);
+    *start = from + (naive_real)window * wide;
+    *step = many ? wide / (naive_real)many : 0;
+    return many;
+}
+
+static sample_place look(naive_real at, int64_t extent) {
+    sample_place s = {.at = at};
+    if (at < -1 || at > (naive_real)extent) return s;
+    const naive_real inside = fminl(fmaxl(at, 0), (naive_real)(extent - 1));
+    s.low = (int64_t)floorl(inside);
+    s.high = s.low + 1 < extent ? s.low + 1 : s.low;
+    s.weight[1] = inside - (naive_real)s.low;
+    s.weight[0] = 1 - s.weight[1];
+    return s;
+}
+
+/* One window of one channel: what pixels of v count for how much, in `part`, all zeros before; `size` bounds
+ * what is rounded. x says what the largest is. */
+static void weigh(const naive_call *call, int64_t r, const int64_t *window, const int64_t *extent,
+                  const naive_real *x, naive_real *part, naive_real *size) {
+    naive_real start[2], step[2], most = -INFINITY, winning = 0;
+    int64_t winner = 0;
+    const int64_t rows = samples_of(call, r, 0, window[0], &start[0], &step[0]);
+    const int64_t columns = samples_of(call, r, 1, window[1], &start[1], &step[1]);
+    const bool maximum = naive_bool(call, "maximum");
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) {
+            const sample_place v = look(start[0] + ((naive_real)i + 0.5L) * step[0], extent[0]);
+            const sample_place h = look(start[1] + ((naive_real)j + 0.5L) * step[1], extent[1]);
+            const naive_real share = maximum ? 1 : 1 / (naive_real)(rows * columns);
+            for (int k = 0; k < 4; k++) {
+                const int64_t at = (k / 2 ? v.high : v.low) * extent[1] + (k % 2 ? h.high : h.low);
+                const naive_real weight = v.weight[k / 2] * h.weight[k % 2];
+                size[at] += share * (4 + fabsl(v.at) + fabsl(h.at));
+                if (!maximum) part[at] += weight * share;
+                if (maximum && weight * x[at] > most) most = weight * x[at], winner = at, winning = weight;
+            }
+        }
+    if (maximum && rows * columns > 0) part[winner] = winning;
+}
+
+/* Forth (x and v to y) or back (dy to dx). */
+static void each_window(naive_call *call, bool back) {
+    const int64_t *in = call->inputs[0].type.extent, boxes = call->inputs[1].type.extent[0], c_count = in[1];
+    const int64_t output[] = {naive_int(call, "output", 0), naive_int(call, "output", 1)};
+    const int64_t images = back ? naive_int(call, "size", 0) : in[0];
+    const int64_t extent[] = {back ? naive_int(call, "size", 1) : in[2],
+                              back ? naive_int(call, "size", 2) : in[3]};
+    const int64_t pixels = extent[0] * extent[1], windows = output[0] * output[1];
+    const wg_dtype dtype = call->inputs[0].type.dtype;
+    naive_array *to = naive_output(
+        call, 0,
+        back ? (wg_type){.dtype = dtype, .rank = 4, .extent = {images, c_count, extent[0], extent[1]}}
+             : (wg_type){.dtype = dtype, .rank = 4, .extent = {boxes, c_count, output[0], output[1]}});
+    const naive_real *x = call->inputs[call->input_count > 3 ? 3 : 0].value, *from = call->inputs[0].value;
+    naive_real *part = calloc((size_t)pixels + 1, sizeof *part),
+               *size = calloc((size_t)pixels + 1, sizeof *size);
+    call->roundings = 40;
+    for (int64_t place = 0; place < boxes * c_count * windows; place++) {
+        const int64_t r = place / windows / c_count, c = place / windows % c_count, w = place % windows;
+        const int64_t plane = ((int64_t)call->inputs[2].value[r] * c_count + c) * pixels;
+        for (int64_t k = 0; k < pixels; k++) part[k] = size[k] = 0;
+        weigh(call, r, (int64_t[]){w / output[1], w % output[1]}, extent, x + plane, part, size);
+        for (int64_t k = 0; k < pixels; k++) {
+            const int64_t at = back ? plane + k : place;
+            const naive_real value = from[back ? place : plane + k];
+            to->value[at] += part[k] * value;
+            to->size[at] += size[k] * fabsl(value);
+        }
+    }
+    free(part);
+    free(size);
+}
+static void roi_align(naive_call *call) { each_window(call, false); }
+static void roi_align_grad(naive_call *call) { each_window(call, true); }
+
 /* Nothing is said unless all inputs are exact. */
 void naive_error_all_or_nothing(propagation *p) {
     bool known = true;
@@ -96,4 +190,5 @@ void naive_error_all_or_nothing(propagation *p) {
 
 const naive_entry naive_regions[] = {
     {"affine_grid", affine_grid},    {"non_max_suppression", non_max_suppression}, {"roi_align", roi_align},
+    {"roi_align_gather", roi_align}, {"roi_align_grad", roi_align_grad},           {NULL, NULL},
 };

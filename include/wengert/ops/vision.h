@@ -145,6 +145,19 @@ WG_API wg_var wg_affine_grid(wg_var theta, const wg_shape *extents, const wg_aff
 
 /* --- Boxes ----------------------------------------------------------------------------------------- */
 
+typedef struct wg_roi_align_options {
+    WG_OPTIONS_HEAD;
+    double spatial_scale WG_DEFAULT_; /* pixels of x by units of boxes; default 1 */
+    int sampling_ratio WG_DEFAULT_;   /* samples of a window each way; 0: as many as it has pixels, rounded up */
+    bool aligned WG_DEFAULT_;         /* boxes less half a pixel, ONNX's half_pixel (its default; torchvision's not) */
+    bool maximum WG_DEFAULT_;         /* the largest weighted pixel, as ONNX's mode "max", instead of the mean */
+} wg_roi_align_options;
+/* x [N, C, H, W] pooled over boxes [boxes, 4] of corners (x1, y1, x2, y2) in the images batch [boxes], i32 or i64,
+ * each into WG_SHAPE(H', W') windows (NULL: one): gives [boxes, C, H', W']. A gradient to x; none passes the boxes, as
+ * in torchvision, and asking for it is an error. WG_ERROR_INDEX at run time where there is no such image. */
+WG_API wg_var wg_roi_align(wg_var x, wg_var boxes, wg_var batch, const wg_shape *extents,
+                           const wg_roi_align_options *options);
+
 typedef struct wg_non_max_suppression_options {
     WG_OPTIONS_HEAD;
     double score_threshold WG_DEFAULT_; /* only higher scores take part; default: all. 0: WG_ZERO */
@@ -200,6 +213,9 @@ WG_END_C
 #define wg_affine_grid(...) WG_AT(wg_affine_grid_(__VA_ARGS__, ))
 #define wg_affine_grid_(theta, extents, ...)                                                       \
     (wg_affine_grid)(theta, extents, WG_OPTIONS_(wg_affine_grid_options, __VA_ARGS__))
+#define wg_roi_align(...) WG_AT(wg_roi_align_(__VA_ARGS__, ))
+#define wg_roi_align_(x, boxes, batch, extents, ...)                                               \
+    (wg_roi_align)(x, boxes, batch, extents, WG_OPTIONS_(wg_roi_align_options, __VA_ARGS__))
 #define wg_non_max_suppression(...) WG_AT(wg_non_max_suppression_(__VA_ARGS__, ))
 #define wg_non_max_suppression_(boxes, scores, most, threshold, ...)                               \
     (wg_non_max_suppression)(boxes, scores, most, threshold,                                       \
