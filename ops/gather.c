@@ -114,6 +114,10 @@ static int infer_grad(wg_infer *infer) {
                              wg_infer_text(infer, dy));
     wg_type dx = {.dtype = dy->dtype, .rank = dy->rank - indices->rank + 1};
     int status = infer_indices(infer);
+    if (dx.rank > WG_MAX_RANK)
+        return wg_infer_fail(infer, WG_ERROR_SHAPE,
+                             "dy is %s, the indices are %s; the result would have more than %d axes",
+                             wg_infer_shape_text(infer, dy), wg_infer_shape_text(infer, indices), WG_MAX_RANK);
     if (status || (status = wg_infer_axis(infer, &a->axis, dx.rank > 0 ? dx.rank : 0))) return status;
     for (int i = 0; i < indices->rank; i++)
         if (dy->extent[a->axis + i] != indices->extent[i])
