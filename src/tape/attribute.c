@@ -35,12 +35,27 @@ static double number_of(const wg_attribute *attribute, const void *attributes, i
                                                : ((const double *)(const void *)at)[index];
 }
 
+/* What is wrong with a list, whatever the op makes of it; NULL: nothing. */
+static const char *list_fault(const wg_attribute *a, const void *attributes) {
+    const void *at = (const char *)attributes + a->offset;
+    if (a->kind == WG_ATTRIBUTE_SHAPE) {
+        const int rank = ((const wg_type *)at)->rank;
+        return rank < 0 || rank > WG_MAX_RANK ? "has more axes than 8, or less than none" : NULL;
+    }
+    if (a->kind != WG_ATTRIBUTE_AXES) return NULL;
+    for (int i = 0; i <= WG_MAX_RANK; i++)
+        if (((const wg_axes *)at)->axis[i] == INT_MIN) return NULL;
+    return "has no end: INT_MIN closes it";
+}
+
 int wg_attributes_check(wg_tape *tape, const wg_op *op, const void *attributes) {
     for (const wg_attribute *a = op->attributes; a && a->name; a++) {
         if (a->kind == WG_ATTRIBUTE_TEXT &&
             !memchr((const char *)attributes + a->offset, 0, wg_attribute_size(a)))
             return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: %s is longer than %zu characters", op->name,
                                 a->name, wg_attribute_size(a) - 1);
+        const char *fault = list_fault(a, attributes);
+        if (fault) return wg_tape_fail(tape, WG_ERROR_ATTRIBUTE, "%s: %s %s", op->name, a->name, fault);
         if (!a->bounded || (a->kind != WG_ATTRIBUTE_INT && a->kind != WG_ATTRIBUTE_REAL)) continue;
         const int count = a->count ? a->count : 1;
         for (int i = 0; i < count; i++) {
