@@ -186,6 +186,13 @@ static wg_var append(const pending *p) {
     return wg_var_of(tape, id);
 }
 
+/* An error in what the op is composed of is the op's: its name comes first. */
+static void name_in_error(wg_tape *tape, const wg_op *op) {
+    char text[sizeof tape->error.message];
+    memcpy(text, tape->error.message, sizeof text);
+    snprintf(tape->error.message, sizeof tape->error.message, "%.80s: %.900s", op->name, text);
+}
+
 /* What the op is composed of, recorded on inputs that its shape rule has accepted. */
 static wg_var record_expansion(const pending *p) {
     wg_tape *tape = p->tape;
@@ -197,6 +204,7 @@ static wg_var record_expansion(const pending *p) {
     inputs[p->count] = (wg_var)WG_END_;
     const wg_var result = p->op->expand(tape, inputs, p->attributes);
     if (inputs != few) free(inputs);
+    if (tape->error.status) return name_in_error(tape, p->op), wg_invalid(tape);
     if (!wg_is_on(tape, result))
         return wg_fail(tape, WG_ERROR_TAPE, "%s: its expansion is no var of this tape", p->op->name);
     wg_type type;
