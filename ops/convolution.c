@@ -105,8 +105,20 @@ static int infer_axes(wg_infer *infer, int axes) {
     a->auto_pad = WG_PAD_AS_GIVEN;
     return WG_OK;
 }
+/* Taps in depth are recorded one after the other. */
+static int infer_depth(wg_infer *infer) {
+    enum { MOST_TAPS = 4096 };
+    const wg_type *weight = &infer->inputs[1];
+    if (weight->rank != 5 || weight->extent[2] <= MOST_TAPS) return WG_OK;
+    return wg_infer_fail(infer, WG_ERROR_SHAPE, "weight is %s; its axis 2 may have an extent up to %d",
+                         wg_infer_shape_text(infer, weight), MOST_TAPS);
+}
+
 static int infer_1d(wg_infer *infer) { return infer_axes(infer, 1); }
-static int infer_3d(wg_infer *infer) { return infer_axes(infer, 3); }
+static int infer_3d(wg_infer *infer) {
+    const int status = infer_axes(infer, 3);
+    return status ? status : infer_depth(infer);
+}
 
 /* The rows of a transpose's axis and its padding, or 0. */
 static int64_t transposed_extent(convolution_attributes *a, int axes, int i, int64_t in, int64_t taps) {
@@ -148,7 +160,10 @@ static int infer_transposed(wg_infer *infer, int axes) {
 }
 static int infer_transposed_1d(wg_infer *infer) { return infer_transposed(infer, 1); }
 static int infer_transposed_2d(wg_infer *infer) { return infer_transposed(infer, 2); }
-static int infer_transposed_3d(wg_infer *infer) { return infer_transposed(infer, 3); }
+static int infer_transposed_3d(wg_infer *infer) {
+    const int status = infer_transposed(infer, 3);
+    return status ? status : infer_depth(infer);
+}
 
 /* --- Expansions ----------------------------------------------------------------------------------------- */
 

@@ -38,6 +38,7 @@ static const network rnn_network = {1, 1}, lstm_network = {4, 2}, gru_network = 
 
 /* Places of the inputs; c0 is only the lstm's, and lengths stand behind the states. */
 enum { X, WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH, H0, MOST_INPUTS = 8 };
+enum { MOST_STEPS = 1 << 20 };
 
 /* --- Shape rule ------------------------------------------------------------------------------------ */
 
@@ -94,9 +95,11 @@ static int infer(wg_infer *infer, const network *net) {
     infer->outputs[0] = *x;
     infer->outputs[0].extent[2] = directions * size;
     int64_t *steps = &infer->outputs[0].extent[a->batch_first ? 1 : 0];
-    if (!__builtin_add_overflow(*steps, net->states, steps)) return WG_OK;
-    return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s; it has too many steps",
-                         wg_infer_shape_text(infer, x));
+    if (*steps > MOST_STEPS)
+        return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s; it may have %d steps, as each is recorded",
+                             wg_infer_shape_text(infer, x), MOST_STEPS);
+    *steps += net->states;
+    return WG_OK;
 }
 static int infer_rnn(wg_infer *i) { return infer(i, &rnn_network); }
 static int infer_lstm(wg_infer *i) { return infer(i, &lstm_network); }
