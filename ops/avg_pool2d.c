@@ -62,9 +62,11 @@ WG_INLINE void add_to_image(const real *dy, const real *scale, int64_t at, int64
 
 /* Every tap of every window of a row: adds the image to the windows y, or the windows dy to the image. */
 WG_INLINE void each_tap(const pool_geometry *g, const window_row *row, const real *from, const real *scale, real *to) {
+    int64_t v0, v1;
+    pool_taps_of_row(g, &v0, &v1);
     for (int64_t w = row->first[0]; w < row->last[0]; w++)
         for (int64_t u = row->first[1]; u < row->last[1]; u++)
-            for (int64_t v = 0; v < g->kernel[2]; v++) {
+            for (int64_t v = v0; v < v1; v++) {
                 const int64_t line = (row->start[0] + w * g->dilation[0]) * g->in[1] + row->start[1] + u * g->dilation[1];
                 int64_t first, last;
                 const int64_t at = line * g->in[2] + windows_of_tap(g, v, &first, &last), stride = g->stride[2];

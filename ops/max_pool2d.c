@@ -80,7 +80,8 @@ static bool pool_plane_2x2(const real *x, const int64_t in[2], int64_t row_strid
 
 /* The windows of one row of outputs, whose first taps lie in layer `above` and row `top`. */
 static void pool_row(const pool_geometry *g, const real *x, int64_t above, int64_t top, real *y, int32_t *index) {
-    int64_t w0, w1, u0, u1;
+    int64_t w0, w1, u0, u1, v0, v1;
+    pool_taps_of_row(g, &v0, &v1);
     pool_taps(above, g->kernel[0], g->dilation[0], g->in[0], &w0, &w1);
     pool_taps(top, g->kernel[1], g->dilation[1], g->in[1], &u0, &u1);
     const int64_t width = g->in[2], stride = g->stride[2], count = g->out[2];
@@ -92,7 +93,7 @@ static void pool_row(const pool_geometry *g, const real *x, int64_t above, int64
     }
     for (int64_t w = w0; w < w1; w++)
         for (int64_t u = u0; u < u1; u++)
-            for (int64_t v = 0; v < g->kernel[2]; v++) {
+            for (int64_t v = v0; v < v1; v++) {
                 const int64_t shift = v * g->dilation[2] - g->front[2]; /* column of window j: j stride + shift */
                 const int64_t first = shift < 0 ? (-shift + stride - 1) / stride : 0;
                 const int64_t columns = width > shift ? (width - shift - 1) / stride + 1 : 0;

@@ -44,6 +44,14 @@ WG_INLINE void pool_taps(int64_t start, int64_t kernel, int64_t dilation, int64_
     *last = reached < kernel ? reached : kernel;
 }
 
+/* Taps first … last - 1 of the last axis lie in the image for one window of a row at least: a kernel may be much
+ * larger than that. */
+WG_INLINE void pool_taps_of_row(const pool_geometry *g, int64_t *first, int64_t *last) {
+    int64_t ignored;
+    pool_taps((g->out[2] - 1) * g->stride[2] - g->front[2], g->kernel[2], g->dilation[2], g->in[2], first, &ignored);
+    pool_taps(-g->front[2], g->kernel[2], g->dilation[2], g->in[2], &ignored, last);
+}
+
 /* A unit is a plane (or row, or volume) [n, c]. */
 WG_INLINE int64_t pool_units(const wg_call *call) {
     return call->inputs[0].type.extent[0] * call->inputs[0].type.extent[1];
