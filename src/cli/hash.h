@@ -9,7 +9,7 @@
 
 /* --- Models: hash_models.c -------------------------------------------------------------------------- */
 
-enum { HASH_MODELS = 2, HASH_HIDDEN = 6 };
+enum { HASH_MODELS = 4, HASH_HIDDEN = 6 };
 
 /* What a model records: the loss, and values on the way to it. */
 typedef struct hash_network {

@@ -1,4 +1,4 @@
-/* hash_models — the two small networks that `wengert hash` trains, and the data that it trains them on.
+/* hash_models — the small networks that `wengert hash` trains, and the data that it trains them on.
  *
  * Small, and still they meet what could tell machines apart: sums longer than a block, groups, windows that
  * overlap the border, a last batch that is not full, random zeros, clipping, roots and powers in the update.
@@ -53,9 +53,63 @@ static wg_optimizer *cnn_optimizer(wg_model *model) {
     return optimizer;
 }
 
+/* Attention and a perceptron, what goes into each normalized and what comes out added. */
+static wg_var record_transformer_block(wg_model *m, wg_var x, const char *scope, bool is_causal) {
+    wg_scope(x.tape, scope);
+    wg_var y = wg_multihead_attention_layer(m, "attention", wg_layer_norm_layer(m, "norm1", x, -1), 4,
+                                            .kv_heads = 2, .is_causal = is_causal, .dropout = 0.1);
+    x = wg_add(x, wg_dropout(m, "drop1", y, 0.1));
+    y = wg_gelu(wg_linear(m, "fc1", wg_layer_norm_layer(m, "norm2", x, -1), 48));
+    x = wg_add(x, wg_dropout(m, "drop2", wg_linear(m, "fc2", y, 24), 0.1));
+    wg_scope_end(x.tape);
+    return x;
+}
+
+static wg_var record_transformer(wg_model *m, wg_var x, hash_network *network) {
+    begin_layers(network, x);
+    x = record_transformer_block(m, wg_linear(m, "in", x, 24), "block1", true);
+    end_layers(network, x);
+    x = keep(network, record_transformer_block(m, keep(network, x), "block2", false));
+    x = keep(network, wg_rms_norm_layer(m, "norm", wg_mean(x, WG_AXES(1)), -1));
+    return wg_linear(m, "out", x, CLASSES);
+}
+
+static wg_optimizer *transformer_optimizer(wg_model *model) {
+    return wg_adamw(model, 2e-3, .clip_norm = 1.0);
+}
+
+static wg_var convolve(wg_model *m, const char *scope, wg_var x, int64_t channels, int kernel, int stride) {
+    wg_scope(x.tape, scope);
+    x = wg_conv2d_layer(m, "conv", x, channels, .kernel = kernel, .stride = stride, .padding = kernel / 2,
+                        .no_bias = true);
+    x = wg_batch_norm_layer(m, "norm", x);
+    wg_scope_end(x.tape);
+    return x;
+}
+
+/* Two blocks, the second of which makes the image smaller. */
+static wg_var record_resnet(wg_model *m, wg_var x, hash_network *network) {
+    x = wg_relu(convolve(m, "stem", x, 8, 3, 1));
+    wg_var y = keep(network, wg_relu(convolve(m, "block1a", x, 8, 3, 1)));
+    x = keep(network, wg_relu(wg_add(x, convolve(m, "block1b", y, 8, 3, 1))));
+    y = wg_relu(convolve(m, "block2a", x, 16, 3, 2));
+    y = convolve(m, "block2b", y, 16, 3, 1);
+    x = keep(network, wg_relu(wg_add(y, convolve(m, "block2c", x, 16, 1, 2))));
+    begin_layers(network, x);
+    x = wg_tanh(wg_linear(m, "fc1", wg_tanh(wg_flatten(x, 1)), 32));
+    end_layers(network, x);
+    return wg_linear(m, "fc2", x, CLASSES);
+}
+
+static wg_optimizer *resnet_optimizer(wg_model *model) {
+    return wg_sgd(model, 0.02, .momentum = 0.9, .nesterov = true);
+}
+
 const hash_model hash_models[HASH_MODELS] = {
     {"mlp", {300}, 360, 96, record_mlp, mlp_optimizer},
     {"cnn", {3, 20, 20}, 88, 24, record_cnn, cnn_optimizer},
+    {"transformer", {8, 20}, 40, 12, record_transformer, transformer_optimizer},
+    {"resnet", {3, 10, 10}, 40, 12, record_resnet, resnet_optimizer},
 };
 
 void hash_record(const hash_model *which, wg_model *model, hash_network *network) {
