@@ -62,7 +62,7 @@ static const struct {
     {"transformer block",
      transformer,
      17,
-     4000,
+     20000,
      {S(2, 3, EMBEDDING), S(EMBEDDING), S(EMBEDDING), S(EMBEDDING, EMBEDDING), S(EMBEDDING),
       S(EMBEDDING / HEADS, EMBEDDING), S(EMBEDDING / HEADS), S(EMBEDDING / HEADS, EMBEDDING),
       S(EMBEDDING / HEADS), S(EMBEDDING, EMBEDDING), S(EMBEDDING), S(EMBEDDING), S(EMBEDDING),
@@ -70,12 +70,12 @@ static const struct {
     {"resnet block",
      resnet,
      10,
-     2000,
+     20000,
      {S(2, 2, 4, 4), S(2, 2, 3, 3), S(2), S(2), S(2, 2, 3, 3), S(2), S(2), S(2, 2, 1, 1), S(2), S(2)}},
     {"unet block",
      unet,
      9,
-     2000,
+     20000,
      {S(1, 1, 4, 4), S(2, 1, 3, 3), S(2), S(2, 2, 3, 3), S(2), S(2, 2, 2, 2), S(2), S(2, 4, 3, 3), S(2)}},
 };
 enum { BLOCKS = sizeof blocks / sizeof *blocks };
