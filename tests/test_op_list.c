@@ -19,20 +19,22 @@ static bool is_there(char *word) {
 }
 
 START_TEST(all_ops_of_the_list_are_there) {
-    char line[512];
-    int listed = 0, missing = 0;
+    char line[512], missing[1024] = "";
+    int listed = 0;
     FILE *list = fopen(source_path("tests/op_list.txt"), "r");
     ck_assert_ptr_nonnull(list);
     while (fgets(line, sizeof line, list)) {
         char *rest = line;
         for (char *word; *line != '#' && (word = strtok_r(rest, " \n", &rest)); listed++)
-            if (!is_there(word)) printf("%s%s", missing++ ? " " : "missing: ", word);
+            if (!is_there(word)) {
+                const size_t length = strlen(missing);
+                snprintf(missing + length, sizeof missing - length, " %s", word);
+            }
     }
     fclose(list);
-    if (missing) printf("\n");
-    printf("%d listed, %d missing\n", listed, missing);
+    printf("%d listed\n", listed);
     ck_assert_int_gt(listed, 200);
-    ck_assert_int_eq(missing, 0);
+    ck_assert_str_eq(missing, "");
 }
 END_TEST
 

@@ -335,7 +335,7 @@ START_TEST(axes_that_transpose_refuses) {
     wg_transpose(ones(2, 3), WG_AXES(0, 2));
     assert_error(tape, WG_ERROR_AXIS, "transpose: axis 2 is out of range: [2, 3] has axes -2 to 1");
     wg_transpose(ones(2, 3), &(const wg_axes){{0, 0, 0, 0, 0, 0, 0, 0, 0}});
-    assert_error(tape, WG_ERROR_AXIS, "transpose: 9 axes are named");
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "transpose: axes has no end: INT_MIN closes it");
 }
 END_TEST
 
