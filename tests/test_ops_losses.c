@@ -200,6 +200,70 @@ START_TEST(a_class_of_weight_zero_costs_nothing_however_unlikely) {
 }
 END_TEST
 
+static wg_var targets_of_two(void) {
+    return wg_array(tape, WG_I64, WG_SHAPE(2, 2), (const int64_t[]){1, 1, 2, 9});
+}
+
+/* Two sequences, of 4 and 3 steps; the targets of the first are alike. The numbers are those of PyTorch 1.13.
+ */
+START_TEST(ctc_is_what_pytorch_makes_of_it) {
+    wg_var z = wg_array(tape, WG_F64, WG_SHAPE(4, 2, 3),
+                        (const double[]){.5, -1, 2,  0,   1,  -.5, 1, .25, -.75, 2, 0, 1,
+                                         -1, .5, .5, .75, -2, 0,   0, .1,  -.3,  1, 1, 2});
+    wg_var x = wg_log_softmax(z, 2), of_x = labels(2, (const int64_t[]){4, 3});
+    wg_var t = targets_of_two(), of_t = labels(2, (const int64_t[]){2, 1}),
+           loss = wg_ctc_loss(x, t, of_x, of_t);
+    assert_values(loss, 1e-15, 1.9392949500503454);
+    assert_values(wg_grad(loss, z), 1e-15, 0.00017763281855056806, -0.19657689146586943, 0.19639925864731886,
+                  -0.14451589274466656, 0.31426585960588116, -0.1697499668612146, -0.04474613618960569,
+                  0.018355019536365643, 0.026391116653240048, 0.055849585328882796, 0.04501528658519023,
+                  -0.10086487191407303, -0.04890800388781683, -0.06354605052675166, 0.11245405441456849,
+                  0.018251904105805416, 0.02080586267395064, -0.03905776677975605, 0.004239208469288008,
+                  -0.06931484514276268, 0.06507563667347467, 0, 0, 0);
+    wg_var each = wg_ctc_loss(x, t, of_x, of_t, .reduction = WG_NO_REDUCTION);
+    assert_values(each, 1e-14, 4.489198632943504, 1.6339905836289386);
+    assert_values(wg_ctc_loss(x, t, of_x, of_t, .reduction = WG_SUM), 1e-14, 6.123189216572443);
+}
+END_TEST
+
+/* Too few steps for equal targets: no alignment. No step, no target: one, of nothing. */
+START_TEST(ctc_without_an_alignment_is_infinite_and_has_gradient_zero) {
+    wg_var x = wg_full(tape, WG_F64, WG_SHAPE(2, 2, 3), -1), t = targets_of_two();
+    wg_var of_x = labels(2, (const int64_t[]){2, 0}), of_t = labels(2, (const int64_t[]){2, 0});
+    wg_var loss = wg_ctc_loss(x, t, of_x, of_t, .reduction = WG_NO_REDUCTION);
+    assert_values(loss, 0, INFINITY, 0);
+    assert_values(wg_grad(wg_sum(loss, WG_ALL_AXES), x), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    assert_values(wg_ctc_loss(x, t, of_x, of_t, .zero_infinity = true), 0, 0);
+}
+END_TEST
+
+START_TEST(ctc_of_blanks_alone_and_of_no_batch) {
+    wg_var x = wg_array(tape, WG_F64, WG_SHAPE(2, 1, 2), (const double[]){-1, -2, -3, -4});
+    wg_var none = wg_full(tape, WG_I64, WG_SHAPE(1, 0), 0), of_x = labels(1, (const int64_t[]){2});
+    wg_var loss = wg_ctc_loss(x, none, of_x, labels(1, (const int64_t[]){0}));
+    assert_values(loss, 1e-15, 4);
+    assert_values(wg_grad(loss, x), 1e-15, -1, 0, -1, 0);
+    wg_var nobody = wg_full(tape, WG_I64, WG_SHAPE(0), 0),
+           nothing = wg_full(tape, WG_F64, WG_SHAPE(2, 0, 3), 0);
+    wg_var no_targets = wg_full(tape, WG_I64, WG_SHAPE(0, 2), 0);
+    assert_values(wg_ctc_loss(nothing, no_targets, nobody, nobody), 0, NAN);
+    assert_values(wg_ctc_loss(nothing, no_targets, nobody, nobody, .reduction = WG_SUM), 0, 0);
+}
+END_TEST
+
+START_TEST(ctc_refuses_blanks_as_targets_and_lengths_that_are_too_long) {
+    wg_var x = wg_full(tape, WG_F64, WG_SHAPE(4, 2, 3), -1), t = targets_of_two();
+    wg_var of_x = labels(2, (const int64_t[]){4, 4}), of_t = labels(2, (const int64_t[]){2, 1});
+    ck_assert_int_eq(wg_eval(wg_ctc_loss(x, t, of_x, of_t, .blank = 1)), WG_ERROR_INDEX);
+    assert_error(tape, WG_ERROR_INDEX,
+                 "target 0 of entry 0 is 1; it must be one of 3 classes, not the blank, 1");
+    ck_assert_int_eq(wg_eval(wg_ctc_loss(x, t, labels(2, (const int64_t[]){4, 5}), of_t)), WG_ERROR_INDEX);
+    assert_error(tape, WG_ERROR_INDEX, "entry 1 has 5 steps of 4 and 1 targets of 2");
+    wg_ctc_loss(x, t, of_x, of_t, .blank = 3);
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "blank is 3; x has 3 classes");
+}
+END_TEST
+
 WG_TAPE_SUITE("ops/losses", bce_with_logits_is_exact_far_out, bce_with_logits_does_not_cancel,
               bce_takes_no_logarithm_below_minus_100, kl_div_of_a_probability_of_zero_is_zero,
               the_focal_loss_of_what_is_certain_is_zero,
@@ -211,4 +275,6 @@ WG_TAPE_SUITE("ops/losses", bce_with_logits_is_exact_far_out, bce_with_logits_do
               nll_loss_refuses_a_class_that_is_not_there, cross_entropy_of_classes_is_weighted_and_smoothed,
               cross_entropy_of_probabilities_is_weighted_and_smoothed,
               cross_entropy_of_ignored_targets_has_no_mean_and_gradient_zero,
-              a_class_of_weight_zero_costs_nothing_however_unlikely)
+              a_class_of_weight_zero_costs_nothing_however_unlikely, ctc_is_what_pytorch_makes_of_it,
+              ctc_without_an_alignment_is_infinite_and_has_gradient_zero, ctc_of_blanks_alone_and_of_no_batch,
+              ctc_refuses_blanks_as_targets_and_lengths_that_are_too_long)

@@ -119,6 +119,19 @@ typedef struct wg_class_loss_options {
  * torch.nn.functional.nll_loss, ONNX NegativeLogLikelihoodLoss. */
 WG_API wg_var wg_nll_loss(wg_var x, wg_var targets, wg_var weight, const wg_class_loss_options *options);
 
+typedef struct wg_ctc_options {
+    WG_OPTIONS_HEAD;
+    wg_reduction reduction WG_DEFAULT_; /* WG_MEAN: of losses over the number of targets, at least 1, of each */
+    int64_t blank WG_DEFAULT_;          /* the class that stands for none; default 0 */
+    bool zero_infinity WG_DEFAULT_;     /* 0 in the place of an infinite loss */
+} wg_ctc_options;
+/* -log of the probability that x [T, N, C], logarithms of probabilities, gives the targets [N, S]: of the first
+ * input_lengths[n] steps, and the first target_lengths[n] targets, which are classes other than the blank. Whole
+ * numbers are i32 or i64; one that is out of range is an error of the run. Infinite where there are too few steps;
+ * there the gradient is 0. torch.nn.functional.ctc_loss, whose gradient is right only behind a log_softmax. */
+WG_API wg_var wg_ctc_loss(wg_var x, wg_var targets, wg_var input_lengths, wg_var target_lengths,
+                          const wg_ctc_options *options);
+
 WG_END_C
 
 #define wg_softmax_cross_entropy(...) WG_AT(wg_softmax_cross_entropy_(__VA_ARGS__, ))
@@ -173,5 +186,8 @@ WG_END_C
 #define wg_nll_loss(...) WG_AT(wg_nll_loss_(__VA_ARGS__, ))
 #define wg_nll_loss_(x, targets, weight, ...)                                                     \
     (wg_nll_loss)(x, targets, weight, WG_OPTIONS_(wg_class_loss_options, __VA_ARGS__))
+#define wg_ctc_loss(...) WG_AT(wg_ctc_loss_(__VA_ARGS__, ))
+#define wg_ctc_loss_(x, targets, input_lengths, target_lengths, ...)                               \
+    (wg_ctc_loss)(x, targets, input_lengths, target_lengths, WG_OPTIONS_(wg_ctc_options, __VA_ARGS__))
 
 #endif
