@@ -17,6 +17,18 @@
 #include <string.h>
 #include <wengert.h>
 
+/* Under a sanitizer everything takes many times as long; a test that walks much walks less there. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define UNDER_SANITIZER 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNDER_SANITIZER 1
+#endif
+#endif
+#ifndef UNDER_SANITIZER
+#define UNDER_SANITIZER 0
+#endif
+
 /* Runs the tests under Check and prints its result; the exit status of main. No test at all is a failure. */
 int suite_run(const char *name, SFun setup, SFun teardown, const TTest *const *tests, int count);
 

@@ -10,12 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { GRAPHS = 60 };
-#else
-enum { GRAPHS = 300 };
-#endif
-enum { FEWEST_FAULTS = 20, SAMPLE_SEED = 7 };
+enum { GRAPHS = UNDER_SANITIZER ? 60 : 300, FEWEST_FAULTS = 20, SAMPLE_SEED = 7 };
 
 /* A random graph recorded on a tape of its own. */
 typedef struct recorded {

@@ -9,11 +9,7 @@
 #include <stdlib.h>
 
 #ifndef FUZZ_GRAPHS
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FUZZ_GRAPHS 80
-#else
-#define FUZZ_GRAPHS 300
-#endif
+#define FUZZ_GRAPHS (UNDER_SANITIZER ? 80 : 300)
 #endif
 
 enum { FIRST_SEED = 1, REPORTS = 3, DISABLED_SIZE = 512, SEARCHED_GRAPHS = 300 };
