@@ -2,12 +2,15 @@
  * k, m is a constant to derivatives, and 1
  * (logsumexp: 0) where it is beyond 2^126 (f64: 2^1022).
  *
- *     var:        y[k] = sum_r (x[k, r] - mean_k)² / max(0, n - correction)     two passes: large means do no harm
+ *     var:        y[k] = sum_r (d[k, r] - mean_k(d))² / max(0, n - correction),  d = x - m,  m = mean_k(x) as rounded
  *     std:        y[k] = sqrt(var[k]);  its gradient is 0 where y is 0, as in PyTorch
  *     norm:       y[k] = m (sum_r (|x[k, r]| / m)^p)^(1/p),  m = max_r |x[k, r]|     no power overflows
  *                 p = inf: max_r |x|, p = -inf: min_r |x|, p = 0: how many are not 0
  *     logsumexp:  y[k] = m + log(sum_r exp(x[k, r] - m)),  m = max_r x[k, r]
  *     any, all:   is an element (are all) not 0?
+ *
+ * The mean of many equal numbers may be off by a few units in the last place, that of the differences d, which are then
+ * equal and have few digits, is not: so equal numbers have variance 0, and large means do no harm.
  *
  * The gradient of norm is 0 where all elements are (torch.linalg.vector_norm), and for every element that is 0 where
  * p < 1 makes its slope infinite. Where the largest counts alone, the first of equals gets the gradient; PyTorch
@@ -78,7 +81,8 @@ static wg_var var_expand(wg_tape *tape, const wg_var *inputs, const void *attrib
     const var_attributes *a = attributes;
     const wg_type type = wg_type_of(inputs[0]);
     const double divisor = (double)count_of(&type, &a->axes) - a->correction;
-    wg_var off = wg_sub(inputs[0], wg_mean(inputs[0], &a->axes, .keepdims = true));
+    wg_var m = wg_stop_gradient(wg_mean(inputs[0], &a->axes, .keepdims = true)), d = wg_sub(inputs[0], m);
+    wg_var off = wg_sub(d, wg_mean(d, &a->axes, .keepdims = true));
     wg_var sum = wg_sum(wg_square(off), &a->axes, .keepdims = a->keepdims);
     return wg_div(sum, wg_scalar(tape, divisor > 0 ? divisor : 0));
 }
