@@ -93,7 +93,7 @@ static void backward(wg_rule *rule) {
     }
     if (wg_rule_wants(rule, 1)) {
         wg_var mass = row_total(weighted(smoothed(logits, targets, a), weight));
-        wg_rule_set(rule, 1, wg_mul(wg_mul(column(dy), mass), wg_mul(s, wg_sub(v, t))));
+        wg_rule_set(rule, 1, wg_scale_cotangent(wg_mul(column(dy), mass), wg_mul(s, wg_sub(v, t))));
     }
     wg_var of_shares = wg_mul(column(dy), wg_sub(t, v));
     if (wg_rule_wants(rule, 2)) {
@@ -101,7 +101,7 @@ static void backward(wg_rule *rule) {
         wg_rule_set(rule, 2, weighted(a->label_smoothing == 0 ? of_shares : wg_mul(of_shares, rest), weight));
     }
     if (rule->input_count > 3 && wg_rule_wants(rule, 3))
-        wg_rule_set(rule, 3, class_total(wg_mul(of_shares, smoothed(logits, targets, a))));
+        wg_rule_set(rule, 3, class_total(wg_scale_cotangent(smoothed(logits, targets, a), of_shares)));
 }
 
 static int64_t units(const wg_call *call) { return wg_type_count(&call->inputs[0].type); }
