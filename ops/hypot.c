@@ -47,10 +47,10 @@ WG_BINARY(logaddexp, logaddexp_of(a, b))
 /* Through 1 where y is 0: the branch not taken makes no NaN. */
 static void hypot_backward(wg_rule *rule) {
     wg_var y = rule->outputs[0], dy = rule->cotangents[0], zero = wg_scalar(rule->tape, 0);
-    wg_var divisor = wg_where(wg_equal(y, zero), wg_scalar(rule->tape, 1), y);
+    wg_var none = wg_equal(y, zero), divisor = wg_where(none, wg_scalar(rule->tape, 1), y);
     for (int i = 0; i < 2; i++)
         if (wg_rule_wants(rule, i))
-            wg_rule_set(rule, i, wg_scale_cotangent(dy, wg_div(rule->inputs[i], divisor)));
+            wg_rule_set(rule, i, wg_scale_cotangent(dy, wg_where(none, zero, wg_div(rule->inputs[i], divisor))));
 }
 
 /* The product of the signs, not the sign of the product, which may be lost as 0. */

@@ -1,13 +1,14 @@
-/* scale_cotangent — y = a b where a is not 0, else 0, whatever b is
+/* scale_cotangent — y = a b, and 0 where a or b is 0, whatever the other is
  *
- * With cotangent dy:  da = dy b,  db = dy a,  both by the same rule: 0 where dy is 0.
+ * With cotangent dy:  da = dy b,  db = dy a,  both by the same rule.
  *
  * The one product in the rules of elementwise ops. 0 · ∞ would be NaN: an element whose cotangent is 0, as on
- * the untaken branch of where, would spoil the whole gradient. */
+ * the untaken branch of where, would spoil the whole gradient. Where the slope b is 0 it is the same: sqrt(sum x²)
+ * has gradient 0 at 0; and at second order it is b that is the cotangent which was 0 at first. */
 #include "op.h"
 
 #if WG_IS_REAL
-WG_BINARY(scale_cotangent, a == 0 ? 0 : a * b)
+WG_BINARY(scale_cotangent, ((a == 0) | (b == 0)) ? 0 : a * b)
 #endif
 
 #ifdef WG_RULES
@@ -24,7 +25,7 @@ static void samples(wg_sampler *s) {
 }
 
 const wg_op wg_op_scale_cotangent = {
-    .name = "scale_cotangent", .formula = "y = a == 0 ? 0 : a * b",
+    .name = "scale_cotangent", .formula = "y = a == 0 or b == 0 ? 0 : a * b",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_HELPER, .linear_in = 1 << 0 | 1 << 1,
     .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(scale_cotangent), .backward = backward,
     .samples = samples,

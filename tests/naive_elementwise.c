@@ -65,7 +65,7 @@ static naive_real truncated(naive_real a, naive_real b) { return truncl(a / b); 
 static naive_real larger(naive_real a, naive_real b) { return isnan(a) || a >= b ? a : b; }
 static naive_real smaller(naive_real a, naive_real b) { return isnan(a) || a <= b ? a : b; }
 static naive_real where_positive(naive_real a, naive_real b) { return b <= 0 ? 0 : a; }
-static naive_real times_unless_zero(naive_real a, naive_real b) { return a == 0 ? 0 : a * b; }
+static naive_real times_unless_zero(naive_real a, naive_real b) { return a == 0 || b == 0 ? 0 : a * b; }
 static naive_real eq(naive_real a, naive_real b) { return a == b; }
 static naive_real ne(naive_real a, naive_real b) { return a != b; }
 static naive_real lt(naive_real a, naive_real b) { return a < b; }

@@ -50,10 +50,10 @@ ELEMENT_RULE(quotient) {
     return least <= 0 ? INFINITY : (a.e[0] + fabsl(y) * a.e[1]) / least;
 }
 
-/* 0 if a is surely 0, whatever b. */
+/* 0 if either is surely 0, whatever the other. */
 ELEMENT_RULE(scale_cotangent) {
     UNUSED;
-    if (a.x[0] == 0 && a.e[0] == 0) return 0;
+    if ((a.x[0] == 0 && a.e[0] == 0) || (a.x[1] == 0 && a.e[1] == 0)) return 0;
     return a.e[0] * (fabsl(a.x[1]) + a.e[1]) + fabsl(a.x[0]) * a.e[1];
 }
 

@@ -128,8 +128,8 @@ typedef struct wg_rule {
 WG_API bool wg_rule_wants(const wg_rule *rule, int input); /* is that input's cotangent asked for? */
 WG_API void wg_rule_set(wg_rule *rule, int input, wg_var cotangent);
 
-/* cotangent · factor, and 0 where the cotangent is 0, even if the factor is infinite or NaN: how a rule of
- * an elementwise op multiplies, so that an element that does not matter never makes NaN. */
+/* cotangent · factor, and 0 where either is 0, even if the other is infinite or NaN: how a rule of an elementwise
+ * op multiplies, so that an element that does not matter never makes NaN. */
 WG_API wg_var wg_scale_cotangent(wg_var cotangent, wg_var factor);
 
 /* --- cost --------------------------------------------------------------------------------------- */
