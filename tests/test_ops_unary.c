@@ -79,18 +79,6 @@ START_TEST(small_differences_do_not_cancel) {
 }
 END_TEST
 
-START_TEST(an_element_that_does_not_matter_makes_no_nan) {
-    wg_var x = F64(0, 4), zero = wg_scalar(tape, 0), positive = wg_greater(x, zero);
-    wg_var (*const ops[])(wg_var) = {wg_rsqrt, wg_reciprocal, wg_log2, wg_digamma, wg_lgamma};
-    for (int i = 0; i < 5; i++) {
-        wg_var dx = gradient(wg_where(positive, ops[i](x), zero), x);
-        ck_assert_int_eq(wg_eval(dx), WG_OK);
-        ck_assert_double_eq(wg_tensor_get(wg_value(dx), 0), 0);
-        ck_assert(isfinite(wg_tensor_get(wg_value(dx), 1)) && wg_tensor_get(wg_value(dx), 1) != 0);
-    }
-}
-END_TEST
-
 START_TEST(an_order_of_polygamma_out_of_range_is_refused) {
     ck_assert(!wg_valid(wg_polygamma(F64(1), -1)));
     assert_error(tape, WG_ERROR_ATTRIBUTE, "polygamma");
@@ -102,11 +90,6 @@ END_TEST
 
 START_TEST(activations_and_their_gradients_are_finite_far_from_0) {
     wg_var x = F64(-1e4, 1e4);
-    assert_values(wg_softplus(x, 1, 20), 0, 0, 1e4);
-    assert_values(wg_softplus(x, 1, INFINITY), 0, 0, 1e4);
-    assert_values(gradient(wg_softplus(x, 1, INFINITY), x), 0, 0, 1);
-    assert_values(wg_log_sigmoid(x), 0, -1e4, 0);
-    assert_values(gradient(wg_log_sigmoid(x), x), 0, 1, 0);
     assert_values(wg_silu(x), 0, 0, 1e4);
     assert_values(gradient(wg_silu(x), x), 0, 0, 1);
     assert_values(wg_mish(x), 0, 0, 1e4);
@@ -164,8 +147,7 @@ WG_TAPE_SUITE("ops/unary", whole_numbers_infinities_and_nan_stay_when_rounded, r
               a_zero_that_comes_of_rounding_keeps_the_sign,
               predicates_tell_nan_infinite_and_finite_numbers_apart,
               clip_hands_nan_on_and_has_gradient_one_at_its_bounds, nan_to_num_replaces_what_is_not_finite,
-              small_differences_do_not_cancel, an_element_that_does_not_matter_makes_no_nan,
-              an_order_of_polygamma_out_of_range_is_refused,
+              small_differences_do_not_cancel, an_order_of_polygamma_out_of_range_is_refused,
               activations_and_their_gradients_are_finite_far_from_0,
               activations_of_infinity_and_nan_are_their_limits,
               at_a_kink_the_gradient_is_that_of_the_flat_side, what_does_not_fit_an_activation_is_refused)
