@@ -139,7 +139,25 @@ START_TEST(what_stands_in_the_way_of_a_gradient_is_listed) {
 }
 END_TEST
 
+START_TEST(what_an_op_stops_inside_is_no_obstacle_unless_it_stops_all) {
+    wg_var x = F64(3, 1, 2, 3), w = F64(3, 4, 5, 6);
+    wg_var norm = wg_norm(x, 2, WG_ALL_AXES); /* which divides by the largest as by a constant */
+    assert_report(true, norm, x, "");
+    assert_report(true, wg_std(x, WG_ALL_AXES), x, "");
+    assert_report(false, wg_sum(wg_cast(wg_any(x, WG_ALL_AXES), WG_F64), WG_ALL_AXES), x, ", has none\n");
+    wg_var y = wg_sum(wg_own_gradient(WG_VARS(x), times_captured, none, &w), WG_ALL_AXES);
+    assert_report(true, y, x, "");
+    assert_report(false, y, w, "own_gradient, recorded at ");
+    wg_var both = wg_add(norm, wg_sum(wg_stop_gradient(x), WG_ALL_AXES));
+    char report[512];
+    ck_assert(wg_differentiable(both, x, report, sizeof report));
+    ck_assert_ptr_eq(strchr(report, '\n'), strrchr(report, '\n')); /* one line: that of the program's own */
+    ck_assert_message_contains(report, "stop_gradient, recorded at ");
+}
+END_TEST
+
 WG_TAPE_SUITE("tape/gradient_control", a_scaled_gradient_leaves_the_value, a_gradient_goes_straight_through,
               a_backward_function_that_differentiates_or_evaluates_is_an_error,
               a_region_has_the_gradient_that_the_program_records, a_region_says_what_is_wrong_with_it,
-              what_stands_in_the_way_of_a_gradient_is_listed)
+              what_stands_in_the_way_of_a_gradient_is_listed,
+              what_an_op_stops_inside_is_no_obstacle_unless_it_stops_all)

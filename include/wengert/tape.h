@@ -129,7 +129,8 @@ WG_API wg_connection wg_connection_of(wg_var y, wg_var x);
 
 /* Does a gradient flow from y to x, on any path? Writes what stands in the way into `report`, a line each, cut
  * off after `size` bytes (NULL and 0: nothing is written): "argmax, recorded at main.c:41, has none". A true
- * answer has lines as well, if other paths are cut. Nothing is recorded or run. */
+ * answer has lines as well, if other paths are cut; what an op does inside is no obstacle where the op has a gradient.
+ * Nothing is recorded or run. */
 WG_API bool wg_differentiable(wg_var y, wg_var x, char *report, size_t size);
 
 /* A region with a gradient of the program's own, for what is faster or more accurate than the chain rule makes

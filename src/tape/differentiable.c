@@ -23,10 +23,20 @@ static uint8_t obstacle_at(const wg_tape *tape, size_t at) {
     return worst;
 }
 
+/* Is the node part of something that lets the gradient through as a whole, by another path? What an op is
+ * composed of stops it for reasons of its own, as the largest element that norm divides by. The result comes
+ * after it, and is the first that is no inner node. */
+static bool is_passed(const wg_tape *tape, uint32_t id) {
+    if (!(tape->nodes.at[id].flags & WG_NODE_INNER)) return false;
+    while (id < tape->nodes.count && tape->nodes.at[id].flags & WG_NODE_INNER) id++;
+    const uint32_t place = id < tape->nodes.count ? wg_rank(tape, id) : WG_UNRANKED;
+    return place != WG_UNRANKED && tape->paths.at[place] == PATH_OPEN;
+}
+
 static void list_obstacles(wg_writer *w, const wg_tape *tape, uint32_t x) {
     for (size_t at = 0; at < tape->order.count; at++) {
         const uint8_t after = tape->order.at[at] == x ? PATH_OPEN : obstacle_at(tape, at);
-        if (after == PATH_OPEN) continue;
+        if (after == PATH_OPEN || is_passed(tape, tape->order.at[at])) continue;
         const wg_node *node = &tape->nodes.at[tape->order.at[at]];
         const wg_site site = tape->sites.at[node->site];
         wg_put(w, "%s, recorded at %s:%d, %s\n", node->op->name, site.file ? site.file : "a line not known",

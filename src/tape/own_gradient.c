@@ -71,10 +71,12 @@ wg_var (wg_own_gradient)(const wg_var *inputs, wg_region *forward, wg_region_bac
         if (!inputs[count].tape || !wg_tape_owns(tape, inputs[count], "wg_own_gradient: an input"))
             return wg_fail(tape, WG_ERROR_TAPE, "wg_own_gradient: input %d is no var", count);
         list[count + 1] = inputs[count];
-        held[count] = (wg_stop_gradient)(inputs[count]);
     }
+    const bool within = wg_inner_begin(tape);
+    for (int i = 0; i < count; i++) held[i] = (wg_stop_gradient)(inputs[i]);
     list[count + 1] = held[count] = (wg_var)WG_END_;
     list[0] = forward(tape, held, context);
+    wg_inner_end(tape, within);
     if (!wg_valid(list[0]) || list[0].tape != tape)
         return wg_fail(tape, WG_ERROR_TAPE,
                        "wg_own_gradient: the forward function returned no var of this tape");

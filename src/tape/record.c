@@ -202,11 +202,14 @@ static wg_var record_expansion(const pending *p) {
     for (int i = 0; i < p->count; i++)
         inputs[i] = p->inputs[i] == WG_ABSENT ? WG_NONE : wg_var_of(tape, p->inputs[i]);
     inputs[p->count] = (wg_var)WG_END_;
+    const bool within = wg_inner_begin(tape);
     const wg_var result = p->op->expand(tape, inputs, p->attributes);
+    wg_inner_end(tape, within);
     if (inputs != few) free(inputs);
     if (tape->error.status) return name_in_error(tape, p->op), wg_invalid(tape);
     if (!wg_is_on(tape, result))
         return wg_fail(tape, WG_ERROR_TAPE, "%s: its expansion is no var of this tape", p->op->name);
+    if (!within) tape->nodes.at[result.id].flags &= (uint8_t)~WG_NODE_INNER;
     wg_type type;
     char got[WG_TEXT_SIZE], promised[WG_TEXT_SIZE];
     wg_node_type_to(&type, tape, &tape->nodes.at[result.id]);

@@ -15,7 +15,8 @@
 typedef enum wg_node_flags {
     WG_NODE_WEAK = 1 << 0,     /* a scalar that takes the dtype of what it meets */
     WG_NODE_ADJOINT = 1 << 1,  /* recorded while differentiating */
-    WG_NODE_RECOMPUTE = 1 << 2 /* in a region of which the backward pass is to find nothing in memory */
+    WG_NODE_RECOMPUTE = 1 << 2, /* in a region of which the backward pass is to find nothing in memory */
+    WG_NODE_INNER = 1 << 3      /* of what an op is composed of, before the node that is its result */
 } wg_node_flags;
 
 /* One recorded operation. Its further outputs are the nodes right after it, with `output` 1, 2, …
@@ -167,6 +168,17 @@ const char *wg_scope_text(const wg_tape *tape, uint32_t scope);
 /* Records an op whose inputs are given as node ids (WG_ABSENT: left out). Where a weak scalar is converted,
  * its cast takes its place in `inputs`. */
 wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, uint32_t *inputs, int count);
+
+/* Nodes recorded between the two are inner ones. The first says whether they would be anyway, which the other is to
+ * be told. */
+static inline bool wg_inner_begin(wg_tape *tape) {
+    const bool within = tape->flags_now & WG_NODE_INNER;
+    tape->flags_now |= WG_NODE_INNER;
+    return within;
+}
+static inline void wg_inner_end(wg_tape *tape, bool within) {
+    if (!within) tape->flags_now &= (uint8_t)~WG_NODE_INNER;
+}
 
 /* --- leaf.c: ops without inputs that stand for something outside ------------------------------ */
 
