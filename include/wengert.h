@@ -8,6 +8,7 @@
 #include <wengert/data.h>
 #include <wengert/engine.h>
 #include <wengert/io.h>
+#include <wengert/lbfgs.h>
 #include <wengert/metrics.h>
 #include <wengert/model.h>
 #include <wengert/op.h>

@@ -179,6 +179,39 @@ static int exchange(trained *result) {
     return status;
 }
 
+/* A step of L-BFGS of several evaluations, and where it fails once more on a fresh tape: as if it had not
+ * been. */
+static wg_var valley(wg_tape *tape, void *context) {
+    wg_var x = wg_read(tape, *(wg_state **)context), steep = wg_slice(wg_square(x), 0, 0, 1);
+    return wg_sum(
+        wg_add(wg_square(wg_sub(wg_slice(x, 0, 1, 2), steep)), wg_square(wg_sub(x, wg_scalar(tape, 1)))),
+        WG_ALL_AXES);
+}
+
+static int lbfgs(trained *result) {
+    static const double start[2] = {-1, 2};
+    wg_tensor *begin = wg_tensor_over(WG_F64, WG_SHAPE(2), start, NULL);
+    wg_engine *engine = wg_engine_new(NULL, .threads = 1);
+    wg_state *x = begin ? wg_state_new(begin, NULL) : NULL;
+    wg_optimizer *optimizer =
+        x ? wg_lbfgs_states(&x, 1, .history_size = 2, .max_iter = 4, .max_eval = 20) : NULL;
+    int status = WG_ERROR_MEMORY;
+    for (int attempt = 0; attempt < 2 && status && engine && optimizer; attempt++) {
+        wg_tape *tape = wg_tape_new(.engine = engine);
+        status = wg_lbfgs_step(optimizer, tape, valley, &x, NULL);
+        if (status) states_changed |= memcmp(wg_tensor_data(wg_state_tensor(x)), start, sizeof start) != 0;
+        if (attempt == 1) fresh_tape_failed |= status != WG_OK;
+        wg_tape_free(tape);
+    }
+    result->count = 2;
+    for (int i = 0; i < 2 && status == WG_OK; i++) result->weights[i] = wg_tensor_get(wg_state_tensor(x), i);
+    wg_optimizer_free(optimizer);
+    wg_state_free(x);
+    wg_engine_free(engine);
+    wg_tensor_free(begin);
+    return status;
+}
+
 /* What the plan of a step is like as it is set now. */
 static wg_plan_info exchange_plan(void) {
     static const double numbers[ROWS * WIDE];
@@ -258,6 +291,15 @@ START_TEST(saving_and_loading_survive_each_allocation_that_fails) {
 }
 END_TEST
 
+START_TEST(a_step_of_lbfgs_survives_each_allocation_that_fails) {
+    states_changed = fresh_tape_failed = false;
+    const long calls = fail_each_call(lbfgs, false);
+    ck_assert(!states_changed && !fresh_tape_failed);
+    printf("a step of L-BFGS: %ld calls to the system, each made to fail once\n", calls);
+    ck_assert_int_gt(calls, 100);
+}
+END_TEST
+
 START_TEST(every_way_of_planning_survives_each_allocation_that_fails) {
     const wg_plan_info whole = exchange_plan();
     const setting settings[] = {{0}, {.region = true}, {.budget = whole.peak - 1}};
@@ -277,5 +319,6 @@ START_TEST(every_way_of_planning_survives_each_allocation_that_fails) {
 }
 END_TEST
 
-WG_SUITE("faults/training", every_way_of_planning_survives_each_allocation_that_fails,
+WG_SUITE("faults/training", a_step_of_lbfgs_survives_each_allocation_that_fails,
+         every_way_of_planning_survives_each_allocation_that_fails,
          training_survives_each_allocation_that_fails, saving_and_loading_survive_each_allocation_that_fails)

@@ -89,6 +89,8 @@ typedef struct wg_lion_options {
     WG_OPTIMIZER_OPTIONS;
 } wg_lion_options;
 
+/* L-BFGS, which evaluates the loss itself, is in lbfgs.h. */
+
 /* An optimizer of a model's parameters. NULL: no memory, or no model. An option out of its range makes an
  * optimizer whose every step puts that error on the tape. */
 WG_API wg_optimizer *wg_sgd(wg_model *model, double learning_rate,

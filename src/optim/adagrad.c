@@ -25,7 +25,10 @@ static wg_optimizer describe(double rate, const wg_adagrad_options *given) {
     WG_OPTIONS_READ(wg_adagrad_options, options, given);
     const double eps = wg_option_or(options.eps, 1e-10);
     wg_optimizer adagrad = {
-        .rule = {.name = "adagrad", .memory_count = 1, .memory = {{"sum", false}}, .record = record},
+        .rule = {.name = "adagrad",
+                 .memory_count = 1,
+                 .memory = {{"sum", WG_MEMORY_ALIKE}},
+                 .record = record},
         .numbers = {[EPS] = eps, [INITIAL] = options.initial},
         .rate = rate,
         WG_OPTIMIZER_COMMON(options, 0),

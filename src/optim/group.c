@@ -59,6 +59,7 @@ static wg_group *add(wg_optimizer *optimizer, const char *pattern) {
 int (wg_set_group)(wg_optimizer *optimizer, const char *pattern, const wg_group_options *given) {
     WG_OPTIONS_READ(wg_group_options, options, given);
     if (!optimizer) return WG_ERROR_MEMORY;
+    if (!optimizer->rule.record) return WG_ERROR_UNSUPPORTED;
     const double rate = wg_option_or(options.rate, 1),
                  decay = wg_option_or(options.weight_decay, optimizer->decay);
     if (!pattern || !isfinite(rate) || rate < 0 || !isfinite(decay) || decay < 0) return WG_ERROR_ATTRIBUTE;

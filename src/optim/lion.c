@@ -21,7 +21,7 @@ static wg_optimizer describe(double rate, const wg_lion_options *given) {
     WG_OPTIONS_READ(wg_lion_options, options, given);
     const double beta1 = wg_option_or(options.beta1, 0.9), beta2 = wg_option_or(options.beta2, 0.99);
     wg_optimizer lion = {
-        .rule = {.name = "lion", .memory_count = 1, .memory = {{"mean", false}}, .record = record},
+        .rule = {.name = "lion", .memory_count = 1, .memory = {{"mean", WG_MEMORY_ALIKE}}, .record = record},
         .numbers = {[STEP_SHARE] = 1 - beta1, [MEAN_SHARE] = 1 - beta2},
         .rate = rate,
         WG_OPTIMIZER_COMMON(options, 0),

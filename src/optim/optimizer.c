@@ -20,8 +20,8 @@ static wg_state *new_step(void) {
 }
 
 static void keep_averages(wg_update_rule *rule) {
-    rule->memory[rule->memory_count++] = (wg_memory_kind){"average", false};
-    rule->memory[rule->memory_count++] = (wg_memory_kind){"average_weight", true};
+    rule->memory[rule->memory_count++] = (wg_memory_kind){"average", WG_MEMORY_ALIKE};
+    rule->memory[rule->memory_count++] = (wg_memory_kind){"average_weight", WG_MEMORY_SCALAR};
 }
 
 static wg_optimizer *new_optimizer(const wg_optimizer *like) {
@@ -98,7 +98,15 @@ void wg_slot_free(wg_slot *slot) {
 }
 
 wg_type wg_memory_type(const wg_update_rule *rule, int k, const wg_type *parameter) {
-    return rule->memory[k].is_scalar ? (wg_type){.dtype = WG_F64} : *parameter;
+    switch (rule->memory[k].form) {
+    case WG_MEMORY_SCALAR:
+        return (wg_type){.dtype = WG_F64};
+    case WG_MEMORY_ROWS:
+        return (wg_type){
+            .dtype = parameter->dtype, .rank = 2, .extent = {rule->rows, wg_type_count(parameter)}};
+    default:
+        return *parameter;
+    }
 }
 
 void wg_optimizer_free(wg_optimizer *optimizer) {
@@ -108,6 +116,7 @@ void wg_optimizer_free(wg_optimizer *optimizer) {
     wg_groups_free(optimizer);
     free(optimizer->slots);
     free(optimizer->vars);
+    free(optimizer->products);
     free(optimizer);
 }
 

@@ -6,7 +6,7 @@
 #include "io/parcel.h"
 #include <wengert/optim.h>
 
-enum { WG_MEMORY_MAX = 6, WG_NUMBER_MAX = 4 };
+enum { WG_MEMORY_MAX = 6, WG_NUMBER_MAX = 6 };
 
 /* A parameter, what is remembered of its past gradients, and its part in the update being recorded. A slot
  * without a state waits: its memory was loaded before its parameter was met. */
@@ -35,16 +35,20 @@ typedef struct wg_update_record {
     wg_var shrink, shrink_as[2];      /* what clipping by norm multiplies gradients by */
 } wg_update_record;
 
+/* An f64 scalar, or of the parameter's type, or as many of those as the rule has rows. All begin with zeros.
+ */
+typedef enum wg_memory_form { WG_MEMORY_ALIKE, WG_MEMORY_SCALAR, WG_MEMORY_ROWS } wg_memory_form;
 typedef struct wg_memory_kind {
     const char *name;
-    bool is_scalar; /* an f64 scalar; else of the parameter's type. All begin with zeros */
+    wg_memory_form form;
 } wg_memory_kind;
 
-/* A kind of optimizer. `record` fills in slot->next from w (the parameter), g (its gradient, of the same
- * dtype) and memory (its memory's vars). */
+/* A kind of optimizer. Without `record` it has a step of its own. `record` fills in slot->next from w (the
+ * parameter), g (its gradient, of the same dtype) and memory (its memory's vars). */
 typedef struct wg_update_rule {
     const char *name;
     int memory_count;
+    int64_t rows;
     wg_memory_kind memory[WG_MEMORY_MAX];
     void (*record)(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g, const wg_var *memory);
 } wg_update_rule;
@@ -69,8 +73,10 @@ struct wg_optimizer {
     size_t slot_count, slot_capacity;
     wg_var *vars; /* scratch: inputs of a gradient, then the gradients */
     size_t var_capacity;
-    wg_var pending; /* the loss accumulated last; without a tape: none since the last update */
-    wg_error error; /* of the options; every step says it */
+    wg_var pending;        /* the loss accumulated last; without a tape: none since the last update */
+    wg_error error;        /* of the options; every step says it */
+    double *products;      /* lbfgs_history.c: of its pairs; NULL: not looked at yet */
+    bool products_are_old; /* other pairs have been loaded since */
 };
 
 /* Coefficient number `index` of the rule, the learning rate, and the weight decay (which is not 0) as scalars
@@ -114,6 +120,11 @@ wg_var wg_schedule_rate(wg_tape *tape, const wg_schedule_plan *schedule, double 
  */
 wg_slot *wg_slot_insert(wg_optimizer *optimizer, size_t place);
 void wg_slot_free(wg_slot *slot);
+
+/* step.c: makes a slot's memory, all zeros, when it is first updated: all of it, or none. What was
+ * accumulated and not yet taken is forgotten. */
+bool wg_slot_make_memory(const wg_update_rule *rule, wg_slot *slot);
+void wg_optimizer_forget(wg_optimizer *optimizer);
 
 /* The type of memory k of a parameter of that type. */
 wg_type wg_memory_type(const wg_update_rule *rule, int k, const wg_type *parameter);

@@ -273,6 +273,7 @@ void wg_optimizer_commit(wg_optimizer_change *change) {
     }
     wg_state_set(optimizer->step, change->step, NULL);
     optimizer->rate = change->rate;
+    optimizer->products_are_old = true;
 }
 
 void wg_optimizer_discard(wg_optimizer_change *change) {

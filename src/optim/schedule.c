@@ -98,6 +98,7 @@ static bool is_usable(wg_schedule schedule, const wg_schedule_options *options) 
 int (wg_set_schedule)(wg_optimizer *optimizer, wg_schedule schedule, const wg_schedule_options *given) {
     WG_OPTIONS_READ(wg_schedule_options, options, given);
     if (!optimizer) return WG_ERROR_MEMORY;
+    if (!optimizer->rule.record) return WG_ERROR_UNSUPPORTED;
     if (schedule == WG_STEPWISE || schedule == WG_EXPONENTIAL || schedule == WG_INVERSE_TIME)
         options.decay = wg_option_or(options.decay, 0.1);
     if (schedule == WG_EXPONENTIAL && options.period == 0) options.period = 1;

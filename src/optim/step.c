@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <wengert/ops.h>
 
-static void forget(wg_optimizer *optimizer) {
+void wg_optimizer_forget(wg_optimizer *optimizer) {
     for (size_t i = 0; i < optimizer->slot_count; i++) optimizer->slots[i].gradient = WG_NONE;
     optimizer->pending = WG_NONE;
 }
@@ -106,7 +106,7 @@ static bool may_accumulate(wg_optimizer *optimizer, wg_var loss) {
     } else if (optimizer->error.status) {
         wg_fail(loss.tape, optimizer->error.status, "%s", optimizer->error.message);
     } else if (pending.tape && (pending.tape != loss.tape || pending.epoch != loss.epoch)) {
-        forget(optimizer);
+        wg_optimizer_forget(optimizer);
         wg_fail(loss.tape, WG_ERROR_STALE,
                 "%s: gradients accumulated before are lost: wg_update must follow on the same tape, before "
                 "it is cleared",
@@ -123,7 +123,7 @@ int (wg_accumulate)(wg_optimizer *optimizer, wg_var loss) {
         wg_guard((wg_check_finite)(loss));
         optimizer->pending = loss;
     }
-    if (optimizer && wg_tape_status(loss.tape)) forget(optimizer);
+    if (optimizer && wg_tape_status(loss.tape)) wg_optimizer_forget(optimizer);
     return wg_tape_status(loss.tape);
 }
 
@@ -203,8 +203,7 @@ static wg_var norm_factor(const wg_optimizer *optimizer, wg_tape *tape) {
     return (wg_div)(limit, (wg_maximum)(norm, limit));
 }
 
-/* Makes a slot's memory, all zeros, when it is first updated: all of it, or none. */
-static bool make_memory(const wg_update_rule *rule, wg_slot *slot) {
+bool wg_slot_make_memory(const wg_update_rule *rule, wg_slot *slot) {
     const wg_type parameter = wg_tensor_type(wg_state_tensor(slot->state));
     if (slot->memory[0]) return true;
     bool good = true;
@@ -238,7 +237,7 @@ static void record_slot(wg_update_record *update, wg_slot *slot) {
     const wg_update_rule *rule = &update->optimizer->rule;
     const wg_dtype dtype = wg_type_of(slot->gradient).dtype;
     wg_var memory[WG_MEMORY_MAX], g = slot->gradient;
-    if (!make_memory(rule, slot)) {
+    if (!wg_slot_make_memory(rule, slot)) {
         wg_fail(update->tape, WG_ERROR_MEMORY, "%s: out of memory for \"%s\"", rule->name, slot->path);
         return;
     }
@@ -293,6 +292,9 @@ int (wg_update)(wg_optimizer *optimizer) {
         wg_fail(tape, WG_ERROR_STALE,
                 "%s: gradients accumulated before are lost: their tape has been cleared",
                 optimizer->rule.name);
+    } else if (!optimizer->rule.record) {
+        wg_fail(tape, WG_ERROR_UNSUPPORTED, "%s: it updates by a step of its own, wg_%s_step",
+                optimizer->rule.name, optimizer->rule.name);
     } else if (!isfinite(optimizer->rate) || optimizer->rate < 0) {
         wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: the learning rate is %g; it must be finite and at least 0",
                 optimizer->rule.name, optimizer->rate);
@@ -305,7 +307,7 @@ int (wg_update)(wg_optimizer *optimizer) {
         record_update(optimizer, tape);
         wg_scope_end(tape);
     }
-    forget(optimizer);
+    wg_optimizer_forget(optimizer);
     return wg_tape_status(tape);
 }
 
