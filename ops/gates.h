@@ -44,5 +44,31 @@ static inline int gate_infer(wg_infer *infer, int input, const char *name, int64
         wg_infer_shape_text(infer, type), wg_infer_shape_text(infer, state), (long long)count);
 }
 
+/* A unit is a row; so many operations for each element of the state. */
+static inline int64_t gate_units(const wg_call *call) { return call->outputs[0].type.extent[0]; }
+static inline wg_cost gate_cost(const wg_call *call, const wg_type *state, double flops) {
+    return (wg_cost){flops * (double)wg_type_count(state), wg_call_bytes(call)};
+}
+
+/* Cases of a cell with `count` gates: each size with four kinds of numbers. */
+enum { GATE_CASES = 32 };
+typedef struct gate_case {
+    wg_shape state, gates;
+} gate_case;
+static inline gate_case gate_case_at(int i, int64_t count) {
+    static const int64_t sizes[][2] = {{1, 1}, {2, 2}, {3, 1}, {1, 5}, {2, 1}, {0, 3}, {2, 0}, {1, 3}};
+    const int64_t rows = sizes[i / 4][0], columns = sizes[i / 4][1];
+    return (gate_case){{{rows, columns, INT64_MIN}}, {{rows, count * columns, INT64_MIN}}};
+}
+static inline wg_sample_input gate_input(const wg_shape *shape, int which) {
+    static const wg_sample_input values[] = {{.values = WG_NORMAL},
+                                             {.values = WG_UNIFORM, .low = -2, .high = 2},
+                                             {.values = WG_TIES},
+                                             {.values = WG_ALL_EQUAL, .low = 0.5}};
+    wg_sample_input input = values[which % 4];
+    input.shape = shape;
+    return input;
+}
+
 #endif
 #endif

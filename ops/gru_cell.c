@@ -143,31 +143,15 @@ static void backward_of_grad(wg_rule *rule) {
     if (wg_rule_wants(rule, 2)) wg_rule_set(rule, 2, wg_concat(1, of_r, of_z, of_m));
 }
 
-static int64_t units(const wg_call *call) { return call->outputs[0].type.extent[0]; }
-static wg_cost cost_of(const wg_call *call, const wg_type *state, double flops) {
-    return (wg_cost){flops * (double)wg_type_count(state), wg_call_bytes(call)};
-}
-static wg_cost cost(const wg_call *call) { return cost_of(call, &call->outputs[0].type, 80); }
-static wg_cost cost_of_grad(const wg_call *call) { return cost_of(call, &call->outputs[2].type, 100); }
+static wg_cost cost(const wg_call *call) { return gate_cost(call, &call->outputs[0].type, 80); }
+static wg_cost cost_of_grad(const wg_call *call) { return gate_cost(call, &call->outputs[2].type, 100); }
 
-static const int64_t cell_sizes[][2] = {{1, 1}, {2, 2}, {3, 1}, {1, 5}, {2, 1}, {0, 3}, {2, 0}, {1, 3}};
-static const wg_sample_input cell_values[] = {{.values = WG_NORMAL},
-                                              {.values = WG_UNIFORM, .low = -3, .high = 3},
-                                              {.values = WG_TIES},
-                                              {.values = WG_ALL_EQUAL, .low = 0.5}};
-static wg_sample_input cell_input(const wg_shape *shape, int which) {
-    wg_sample_input input = cell_values[which % 4];
-    input.shape = shape;
-    return input;
-}
 static void samples_with(wg_sampler *s, bool of_grad) {
-    for (int i = 0; i < 32; i++) {
-        const int64_t *size = cell_sizes[i / 4];
-        const wg_shape *state = WG_SHAPE(size[0], size[1]), *gates = WG_SHAPE(size[0], 3 * size[1]);
-        if (of_grad)
-            WG_SAMPLE(s, NULL, {.shape = state}, cell_input(gates, i), cell_input(gates, i / 2),
-                      cell_input(state, i));
-        else WG_SAMPLE(s, NULL, cell_input(gates, i), cell_input(gates, i / 2), cell_input(state, i));
+    for (int i = 0; i < GATE_CASES; i++) {
+        const gate_case c = gate_case_at(i, 3);
+        const wg_sample_input x = gate_input(&c.gates, i), g = gate_input(&c.gates, i / 2);
+        if (of_grad) WG_SAMPLE(s, NULL, {.shape = &c.state}, x, g, gate_input(&c.state, i));
+        else WG_SAMPLE(s, NULL, x, g, gate_input(&c.state, i));
     }
 }
 static void samples(wg_sampler *s) { samples_with(s, false); }
@@ -183,7 +167,7 @@ const wg_op wg_op_gru_cell = {
     .forward = WG_FORWARD(gru_cell),
     .backward = backward,
     .expand = expand,
-    .units = units,
+    .units = gate_units,
     .cost = cost,
     .samples = samples,
 };
@@ -199,7 +183,7 @@ const wg_op wg_op_gru_cell_grad = {
     .forward = WG_FORWARD(gru_cell_grad),
     .backward = backward_of_grad,
     .expand = expand_grad,
-    .units = units,
+    .units = gate_units,
     .cost = cost_of_grad,
     .samples = samples_of_grad,
 };

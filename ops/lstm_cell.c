@@ -153,39 +153,20 @@ static void backward_of_grad(wg_rule *rule) {
     if (wg_rule_wants(rule, 3)) wg_rule_set(rule, 3, wg_add(wg_mul(e, uf), wg_mul(C, t.f)));
 }
 
-static int64_t units(const wg_call *call) { return call->outputs[0].type.extent[0]; }
-static wg_cost cost(const wg_call *call) {
-    return (wg_cost){130 * (double)wg_type_count(&call->outputs[1].type), wg_call_bytes(call)};
-}
-static wg_cost cost_of_grad(const wg_call *call) {
-    return (wg_cost){155 * (double)wg_type_count(&call->outputs[1].type), wg_call_bytes(call)};
-}
+static wg_cost cost(const wg_call *call) { return gate_cost(call, &call->outputs[1].type, 130); }
+static wg_cost cost_of_grad(const wg_call *call) { return gate_cost(call, &call->outputs[1].type, 155); }
 
-static const int64_t cell_sizes[][2] = {{1, 1}, {2, 2}, {3, 1}, {1, 5}, {2, 1}, {0, 3}, {2, 0}, {1, 3}};
-static const wg_sample_input cell_values[] = {{.values = WG_NORMAL},
-                                              {.values = WG_UNIFORM, .low = -2, .high = 2},
-                                              {.values = WG_TIES},
-                                              {.values = WG_ALL_EQUAL, .low = 0.5}};
-static wg_sample_input cell_input(const wg_shape *shape, int which) {
-    wg_sample_input input = cell_values[which % 4];
-    input.shape = shape;
-    return input;
-}
-static void samples(wg_sampler *s) {
-    for (int i = 0; i < 32; i++) {
-        const int64_t *size = cell_sizes[i / 4];
-        WG_SAMPLE(s, NULL, cell_input(WG_SHAPE(size[0], 4 * size[1]), i),
-                  cell_input(WG_SHAPE(size[0], size[1]), i));
+static void samples_with(wg_sampler *s, bool of_grad) {
+    for (int i = 0; i < GATE_CASES; i++) {
+        const gate_case c = gate_case_at(i, 4);
+        if (of_grad)
+            WG_SAMPLE(s, NULL, gate_input(&c.state, i / 2), {.shape = &c.state}, gate_input(&c.gates, i),
+                      gate_input(&c.state, i));
+        else WG_SAMPLE(s, NULL, gate_input(&c.gates, i), gate_input(&c.state, i));
     }
 }
-static void samples_of_grad(wg_sampler *s) {
-    for (int i = 0; i < 32; i++) {
-        const int64_t *size = cell_sizes[i / 4];
-        const wg_shape *state = WG_SHAPE(size[0], size[1]);
-        WG_SAMPLE(s, NULL, cell_input(state, i / 2), {.shape = state},
-                  cell_input(WG_SHAPE(size[0], 4 * size[1]), i), cell_input(state, i));
-    }
-}
+static void samples(wg_sampler *s) { samples_with(s, false); }
+static void samples_of_grad(wg_sampler *s) { samples_with(s, true); }
 
 const wg_op wg_op_lstm_cell = {
     .name = "lstm_cell",
@@ -197,7 +178,7 @@ const wg_op wg_op_lstm_cell = {
     .forward = WG_FORWARD(lstm_cell),
     .backward = backward,
     .expand = expand,
-    .units = units,
+    .units = gate_units,
     .cost = cost,
     .samples = samples,
 };
@@ -212,7 +193,7 @@ const wg_op wg_op_lstm_cell_grad = {
     .forward = WG_FORWARD(lstm_cell_grad),
     .backward = backward_of_grad,
     .expand = expand_grad,
-    .units = units,
+    .units = gate_units,
     .cost = cost_of_grad,
     .samples = samples_of_grad,
 };
