@@ -190,23 +190,12 @@ static size_t workspace(const wg_call *call) {
 static wg_cost cost(const wg_call *call) { return cost_cubic(call, 2.0 / 3); }
 static wg_cost cost_of_cofactor(const wg_call *call) { return cost_cubic(call, 2.0 / 3 + 2); }
 
-#define S(...) {{__VA_ARGS__, INT64_MIN}}
-static void samples(wg_sampler *s) {
-    static const wg_shape cases[] = {S(1, 1), S(2, 2), S(3, 3), S(4, 4), S(5, 5), S(0, 0), S(2, 2, 2),
-                                     S(3, 1, 1), S(2, 3, 3), S(0, 2, 2), S(2, 0, 0), S(2, 1, 2, 2),
-                                     S(1, 1, 2, 1, 1, 1, 2, 2)};
-    for (int i = 0; i < (int)(sizeof cases / sizeof *cases); i++)
-        WG_SAMPLE(s, NULL, {.shape = &cases[i], .values = WG_INVERTIBLE});
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(4, 4), .values = WG_DOMINANT});
-}
-#undef S
-
 #define OP(of, says, onnx_name, torch_name, count, further, shape_rule, cost_rule)                         \
     const wg_op wg_op_##of = {                                                                             \
         .name = #of, .formula = says, .onnx = onnx_name, .torch = torch_name, .inputs = 1, .outputs = count, \
         .flags = WG_EVEN_UNITS | WG_EVEN_READS | further, .infer = shape_rule, .forward = WG_FORWARD(of),  \
         .backward = of##_backward, .units = units, .workspace = workspace, .cost = cost_rule,              \
-        .samples = samples,                                                                                \
+        .samples = samples_of_squares,                                                                     \
     }
 OP(det, "y = det a", "Det", "linalg.det", 1, 0, infer, cost);
 OP(slogdet, "sign of det a, log |det a|", NULL, "linalg.slogdet", 2, 0, infer, cost);

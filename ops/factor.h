@@ -7,7 +7,7 @@
 #ifndef WG_OPS_FACTOR_H
 #define WG_OPS_FACTOR_H
 
-#include "op.h"
+#include "batches.h"
 #include "kernels/cpu/vector.h"
 
 /* --- One matrix --------------------------------------------------------------------------------------- */
@@ -224,11 +224,6 @@ static inline int infer_batches(wg_infer *infer, int a_kept, int b_kept, wg_type
     return WG_OK;
 }
 
-static inline wg_var reshape_to(wg_var x, const wg_type *type) {
-    const wg_shape shape = wg_shape_of(type);
-    return (wg_reshape)(x, &shape);
-}
-
 /* x with `added` axes of extent 1 at the end. */
 static inline wg_var with_axes(wg_var x, int added) {
     wg_type type = wg_type_of(x);
@@ -244,23 +239,24 @@ static inline wg_var transposed(wg_var x) {
     return (wg_transpose)(x, &axes);
 }
 
-/* dx summed over the axes before the last two along which an operand of this type was broadcast. */
-static inline wg_var unbroadcast(wg_var dx, const wg_type *operand) {
-    const wg_type full = wg_type_of(dx);
-    const int added = full.rank - operand->rank;
-    wg_axes axes;
-    int count = 0;
-    for (int i = 0; i < full.rank - 2; i++)
-        if (i < added || (operand->extent[i - added] == 1 && full.extent[i] != 1)) axes.axis[count++] = i;
-    axes.axis[count] = INT_MIN;
-    return count ? reshape_to((wg_sum)(dx, &axes, NULL), operand) : dx;
-}
-
 /* Of each matrix so many operations times n³. */
 static inline wg_cost cost_cubic(const wg_call *call, double operations) {
     const wg_type *a = &call->inputs[0].type;
     const double n = (double)matrix_columns(a);
     return (wg_cost){operations * n * n * n * (double)matrix_count(a, 2), wg_call_bytes(call)};
+}
+
+/* Cases of an op that takes invertible matrices alone. */
+static inline void samples_of_squares(wg_sampler *s) {
+#define EXTENTS(...) {{__VA_ARGS__, INT64_MIN}}
+    static const wg_shape cases[] = {
+        EXTENTS(1, 1),    EXTENTS(2, 2),    EXTENTS(3, 3),    EXTENTS(4, 4),       EXTENTS(5, 5),
+        EXTENTS(0, 0),    EXTENTS(2, 2, 2), EXTENTS(3, 1, 1), EXTENTS(2, 3, 3),    EXTENTS(0, 2, 2),
+        EXTENTS(2, 0, 0), EXTENTS(2, 1, 2, 2), EXTENTS(1, 1, 2, 1, 1, 1, 2, 2)};
+#undef EXTENTS
+    for (int i = 0; i < (int)(sizeof cases / sizeof *cases); i++)
+        WG_SAMPLE(s, NULL, {.shape = &cases[i], .values = WG_INVERTIBLE});
+    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(4, 4), .values = WG_DOMINANT});
 }
 
 #endif

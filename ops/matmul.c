@@ -9,7 +9,7 @@
  * The order of the sum is part of the definition: runs of WG_K_BLOCK products are each a chain of
  * fused multiply-adds from zero, in order of k; the runs' sums are added in order. Whole numbers wrap
  * around. */
-#include "op.h"
+#include "batches.h"
 #include "kernels/cpu/blocks.h"
 
 typedef wg_matmul_attributes matmul_attributes;
@@ -110,11 +110,6 @@ static wg_var multiply(wg_var a, bool transpose_a, wg_var b, bool transpose_b) {
                                                    .transpose_a = transpose_a, .transpose_b = transpose_b});
 }
 
-static wg_var reshape_to(wg_var x, const wg_type *type) {
-    const wg_shape shape = wg_shape_of(type);
-    return (wg_reshape)(x, &shape);
-}
-
 /* The type of a matrix that a vector stands for: [1, k] left, [k, 1] right. */
 static wg_type as_matrix(wg_type type, bool left) {
     if (type.rank != 1) return type;
@@ -130,18 +125,6 @@ static wg_var joined_rows(wg_var x) {
     for (int i = 0; i < type.rank - 1; i++) joined.extent[0] *= type.extent[i];
     joined.extent[1] = type.extent[type.rank - 1];
     return reshape_to(x, &joined);
-}
-
-/* Sums dx over the batch axes along which an operand of this type was broadcast. */
-static wg_var unbroadcast(wg_var dx, const wg_type *operand) {
-    const wg_type full = wg_type_of(dx);
-    const int added = full.rank - operand->rank;
-    wg_axes axes;
-    int count = 0;
-    for (int i = 0; i < full.rank - 2; i++)
-        if (i < added || (operand->extent[i - added] == 1 && full.extent[i] != 1)) axes.axis[count++] = i;
-    axes.axis[count] = INT_MIN;
-    return count ? reshape_to((wg_sum)(dx, &axes, NULL), operand) : dx;
 }
 
 static void backward(wg_rule *rule) {

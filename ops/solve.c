@@ -138,14 +138,6 @@ static void samples_of_solve(wg_sampler *s) {
     for (int i = 0; i < (int)(sizeof cases / sizeof *cases); i++)
         WG_SAMPLE(s, NULL, {.shape = &cases[i][0], .values = WG_INVERTIBLE}, {.shape = &cases[i][1]});
 }
-static void samples_of_inverse(wg_sampler *s) {
-    static const wg_shape cases[] = {S(1, 1), S(2, 2), S(3, 3), S(4, 4), S(5, 5), S(0, 0), S(2, 2, 2),
-                                     S(3, 1, 1), S(2, 3, 3), S(0, 2, 2), S(2, 0, 0), S(2, 1, 2, 2),
-                                     S(1, 1, 2, 1, 1, 1, 2, 2)};
-    for (int i = 0; i < (int)(sizeof cases / sizeof *cases); i++)
-        WG_SAMPLE(s, NULL, {.shape = &cases[i], .values = WG_INVERTIBLE});
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(4, 4), .values = WG_DOMINANT});
-}
 #undef S
 
 const wg_op wg_op_solve = {
@@ -158,7 +150,7 @@ const wg_op wg_op_inverse = {
     .name = "inverse", .formula = "y = a^-1", .torch = "linalg.inv",
     .inputs = 1, .outputs = 1, .flags = WG_CAN_FAIL | WG_EVEN_UNITS | WG_EVEN_READS, .infer = infer_inverse,
     .forward = WG_FORWARD(inverse), .backward = inverse_backward, .units = units_of_inverse,
-    .workspace = workspace, .cost = cost_of_inverse, .samples = samples_of_inverse,
+    .workspace = workspace, .cost = cost_of_inverse, .samples = samples_of_squares,
 };
 
 wg_var (wg_solve)(wg_var a, wg_var b) { return WG_RECORD(&wg_op_solve, NULL, a, b); }

@@ -3,6 +3,7 @@
 #define WG_TESTS_IO_SUITE_H
 
 #include "suite.h"
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,6 +39,16 @@ static inline void assert_elements(const wg_tensor *tensor, const double *expect
     ck_assert_ptr_nonnull(tensor);
     ck_assert_int_eq(wg_tensor_count(tensor), count);
     for (int i = 0; i < count; i++) ck_assert_double_eq(wg_tensor_get(tensor, i), expected[i]);
+}
+
+/* Below the folder that the test has to itself. */
+static inline int files_in_folder(void) {
+    int count = 0;
+    DIR *folder = opendir(temporary_path(""));
+    ck_assert_ptr_nonnull(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));) count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
 }
 
 #endif

@@ -3,7 +3,6 @@
  * loaded. */
 #include "faults.h"
 #include "checkpoint_suite.h"
-#include <dirent.h>
 
 #define ck_assert_ok(call) ck_assert_msg((call) == WG_OK, "%s", error.message)
 
@@ -13,15 +12,6 @@ static char older[20000], newer[20000], found[20000];
 static size_t older_size, newer_size;
 
 static void name_file(void) { snprintf(path, sizeof path, "%s", temporary_path("run.checkpoint")); }
-
-static int files_in_folder(void) {
-    int count = 0;
-    DIR *folder = opendir(temporary_path(""));
-    ck_assert_ptr_nonnull(folder);
-    for (const struct dirent *entry; (entry = readdir(folder));) count += entry->d_name[0] != '.';
-    closedir(folder);
-    return count;
-}
 
 static training walked(const way *as, int steps) {
     training t;

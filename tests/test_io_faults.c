@@ -3,7 +3,6 @@
  * an error or the right result, nothing leaks, and the file is the old one or the new one. */
 #include "faults.h"
 #include "io_suite.h"
-#include <dirent.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -131,15 +130,6 @@ static int number_written(void) {
     wg_tensor_free(tensor);
     wg_safetensors_close(file);
     return number;
-}
-
-static int files_in_folder(void) {
-    int count = 0;
-    DIR *folder = opendir(temporary_path(""));
-    ck_assert_ptr_nonnull(folder);
-    for (const struct dirent *entry; (entry = readdir(folder));) count += entry->d_name[0] != '.';
-    closedir(folder);
-    return count;
 }
 
 /* Only the last call, which tells the folder, can fail with the new file in place; it says so. */

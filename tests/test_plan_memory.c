@@ -1,6 +1,7 @@
 /* What a plan says before it runs is what is measured afterwards: the arena's high-water mark to the byte.
  * And what states will hold is written where it belongs, when all that reads the old content is over. */
 #include "run/evaluation.h"
+#include "countdown.h"
 #include "suite.h"
 #include <math.h>
 #include <stdio.h>
@@ -188,15 +189,6 @@ START_TEST(what_cannot_be_bound_is_an_error) {
     wg_tensor_free(other);
 }
 END_TEST
-
-typedef struct countdown {
-    int asked, stop_at;
-} countdown;
-
-static bool count_down(void *context) {
-    countdown *c = context;
-    return ++c->asked == c->stop_at;
-}
 
 /* Wherever the program says stop, the weights are as before; and the step can be done after all. */
 START_TEST(a_stopped_step_changes_nothing) {

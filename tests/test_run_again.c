@@ -1,4 +1,5 @@
 /* wg_rerun: after a stop, after errors, with other inputs, with values that were kept. */
+#include "countdown.h"
 #include "tape_suite.h"
 
 #include <stdio.h>
@@ -19,15 +20,6 @@ static wg_tensor *pair(double a, double b) {
 
 static double held(const wg_state *state, int64_t index) {
     return wg_tensor_get(wg_state_tensor(state), index);
-}
-
-typedef struct countdown {
-    int asked, stop_at;
-} countdown;
-
-static bool count_down(void *context) {
-    countdown *c = context;
-    return ++c->asked == c->stop_at;
 }
 
 /* Stopped at every place: each time nothing has changed, and the next rerun does the whole step. */
