@@ -50,6 +50,8 @@ START_TEST(the_tutorials_line_prints_what_it_says) { tutorial("line"); }
 END_TEST
 START_TEST(the_tutorials_network_prints_what_it_says) { tutorial("network"); }
 END_TEST
+START_TEST(the_guides_own_op_passes_the_gradient_check_and_trains) { tutorial("own_op"); }
+END_TEST
 START_TEST(the_readmes_program_prints_what_it_says) { tutorial("readme"); }
 END_TEST
 
@@ -76,7 +78,7 @@ END_TEST
 /* Whoever adds code to a page adds it above. */
 START_TEST(no_code_on_a_page_is_left_out) {
     must_run("cd '%s' && echo *.c *.inc && test \"$(echo *.c *.inc)\" = "
-             "'arrays.c derivative.c errors.c line.c looking.c network.c readme.c times.c"
+             "'arrays.c derivative.c errors.c line.c looking.c network.c own_op.c readme.c times.c"
              " gradient.inc network.inc op.inc op_use.inc training.inc'",
              extracted());
 }
@@ -94,7 +96,8 @@ END_TEST
 
 WG_SUITE("documents", the_tutorials_derivative_prints_what_it_says, the_tutorials_arrays_print_what_it_says,
          the_tutorials_error_reads_as_it_says, the_tutorials_line_prints_what_it_says,
-         the_tutorials_network_prints_what_it_says, the_readmes_program_prints_what_it_says,
-         the_designs_gradient_sample_runs, the_designs_network_sample_trains,
-         the_designs_op_sample_passes_the_gradient_check, the_page_on_looking_inside_explains_draws_and_times,
-         no_code_on_a_page_is_left_out, every_link_leads_to_a_file)
+         the_tutorials_network_prints_what_it_says, the_guides_own_op_passes_the_gradient_check_and_trains,
+         the_readmes_program_prints_what_it_says, the_designs_gradient_sample_runs,
+         the_designs_network_sample_trains, the_designs_op_sample_passes_the_gradient_check,
+         the_page_on_looking_inside_explains_draws_and_times, no_code_on_a_page_is_left_out,
+         every_link_leads_to_a_file)
