@@ -95,6 +95,7 @@ static wg_cost sigmoid_cost(const wg_call *call) { return wg_cost_per_element(ca
 
 const wg_op wg_op_tanh = {
     .name = "tanh", .formula = "y = tanh(x)", .onnx = "Tanh", .torch = "tanh",
+    .gradient = "dx = dy (1 - y^2)",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_same, .forward = WG_FORWARD(tanh), .backward = tanh_backward,
     .cost = tanh_cost, .samples = samples,
@@ -102,6 +103,7 @@ const wg_op wg_op_tanh = {
 
 const wg_op wg_op_sigmoid = {
     .name = "sigmoid", .formula = "y = 1 / (1 + exp(-x))", .onnx = "Sigmoid", .torch = "sigmoid",
+    .gradient = "dx = dy y (1 - y)",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_same, .forward = WG_FORWARD(sigmoid), .backward = sigmoid_backward,
     .cost = sigmoid_cost, .samples = samples,
@@ -109,12 +111,15 @@ const wg_op wg_op_sigmoid = {
 
 const wg_op wg_op_relu = {
     .name = "relu", .formula = "y = max(x, 0)", .onnx = "Relu", .torch = "relu",
+    .gradient = "dx = x <= 0 ? 0 : dy",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_same, .forward = WG_FORWARD(relu), .backward = relu_backward, .samples = relu_samples,
 };
 
 const wg_op wg_op_relu_grad = {
     .name = "relu_grad", .formula = "y = b <= 0 ? 0 : a", .torch = "threshold_backward",
+    .shapes = "a [*], b [*] -> y [*]; b is also taken as relu_mask(b), a bool",
+    .gradient = "da = relu_grad(dy, b), db = 0",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_HELPER, .linear_in = 1 << 0,
     .pack = &wg_op_relu_mask, .packed_input = 1, .packed_dtype = WG_BOOL,
     .infer = relu_grad_infer, .forward = WG_FORWARD(relu_grad), .backward = relu_grad_backward,

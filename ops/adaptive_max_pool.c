@@ -75,6 +75,8 @@ static void sample(wg_sampler *s, int axes) {
     const wg_op wg_op_adaptive_max_pool##axes = {                                                               \
         .name = "adaptive_max_pool" #axes,                                                                      \
         .formula = "y[n, c, i] = max of x[n, c, floor(i in / out) ... ceil((i + 1) in / out) - 1]",             \
+        .shapes = "x [N, C, ...] -> y [N, C, *], index [N, C, *]",                                              \
+        .gradient = "dx[n, c, index[n, c, window]] += dy[n, c, window]",                                        \
         .torch = "adaptive_max_pool" #axes, .inputs = 1, .outputs = 2, .flags = WG_EVEN_UNITS,                  \
         .attributes = attributes_##axes, .attributes_size = sizeof(pool_attributes), .infer = infer_##axes,     \
         .forward = WG_FORWARD(adaptive_max_pool##axes), .backward = pool_backward_by_places,                    \

@@ -78,6 +78,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_affine_grid = {
     .name = "affine_grid", .formula = "grid[n, i, :] = theta[n] (x_i, y_i, 1)", .onnx = "AffineGrid",
+    .shapes = "theta [N, *] -> grid [N, *]; theta [N, 2, 3] to [N, H, W, 2], [N, 3, 4] to [N, D, H, W, 3]",
+    .gradient = "dtheta[n] = sum_i dgrid[n, i, :] (x_i, y_i, 1)^T",
     .torch = "affine_grid", .inputs = 1, .outputs = 1, .linear_in = 1, .attributes = attributes,
     .attributes_size = sizeof(affine_grid_attributes), .infer = infer, .expand = expand, .samples = samples};
 

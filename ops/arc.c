@@ -69,17 +69,18 @@ static void atan2_samples(wg_sampler *s) {
               {.shape = WG_SHAPE(5), .values = WG_UNIFORM, .low = -40, .high = 40});
 }
 
-WG_UNARY_OP(asin, "y = asin(x)", "Asin", "asin", 50, .backward = asin_backward,
-            .samples = asin_samples)
-WG_UNARY_OP(acos, "y = acos(x)", "Acos", "acos", 50, .backward = acos_backward,
-            .samples = asin_samples)
-WG_UNARY_OP(atan, "y = atan(x)", "Atan", "atan", 50, .backward = atan_backward,
-            .samples = atan_samples)
+WG_UNARY_OP(asin, "y = asin(x)", "Asin", "asin", 50, .backward = asin_backward, .samples = asin_samples,
+            .gradient = "dx = dy / sqrt(1 - x^2)")
+WG_UNARY_OP(acos, "y = acos(x)", "Acos", "acos", 50, .backward = acos_backward, .samples = asin_samples,
+            .gradient = "dx = -dy / sqrt(1 - x^2)")
+WG_UNARY_OP(atan, "y = atan(x)", "Atan", "atan", 50, .backward = atan_backward, .samples = atan_samples,
+            .gradient = "dx = dy / (1 + x^2)")
 
 static wg_cost atan2_cost(const wg_call *call) { return wg_cost_per_element(call, 60); }
 
 const wg_op wg_op_atan2 = {
     .name = "atan2", .formula = "y = the angle of (b, a), atan(a / b) for b > 0", .torch = "atan2",
+    .gradient = "da = dy b / (a^2 + b^2), db = -dy a / (a^2 + b^2), 0 at (0, 0)",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(atan2), .backward = atan2_backward,
     .cost = atan2_cost, .samples = atan2_samples,

@@ -73,6 +73,7 @@ static void unary_samples(wg_sampler *s) { wg_sample_unary(s, WG_NORMAL, 0, 0); 
 
 const wg_op wg_op_add = {
     .name = "add", .formula = "y = a + b", .onnx = "Add", .torch = "add",
+    .gradient = "da = dy, db = dy",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(add), .backward = add_backward,
     .samples = binary_samples,
@@ -80,6 +81,7 @@ const wg_op wg_op_add = {
 
 const wg_op wg_op_sub = {
     .name = "sub", .formula = "y = a - b", .onnx = "Sub", .torch = "sub",
+    .gradient = "da = dy, db = -dy",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(sub), .backward = sub_backward,
     .samples = binary_samples,
@@ -87,6 +89,7 @@ const wg_op wg_op_sub = {
 
 const wg_op wg_op_mul = {
     .name = "mul", .formula = "y = a * b", .onnx = "Mul", .torch = "mul",
+    .gradient = "da = dy b, db = dy a",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE, .linear_in = 1 << 0 | 1 << 1,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(mul), .backward = mul_backward,
     .samples = binary_samples,
@@ -94,6 +97,7 @@ const wg_op wg_op_mul = {
 
 const wg_op wg_op_div = {
     .name = "div", .formula = "y = a / b", .onnx = "Div", .torch = "div",
+    .gradient = "da = dy / b, db = -dy y / b",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_INTEGERS_FAIL, .linear_in = 1 << 0,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(div), .backward = div_backward,
     .samples = div_samples,
@@ -101,6 +105,7 @@ const wg_op wg_op_div = {
 
 const wg_op wg_op_neg = {
     .name = "neg", .formula = "y = -x", .onnx = "Neg", .torch = "neg",
+    .gradient = "dx = -dy",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE, .linear_in = 1 << 0,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(neg), .backward = neg_backward,
     .samples = unary_samples,

@@ -187,6 +187,11 @@ static const wg_attribute attributes[] = ATTENTION_ATTRIBUTES;
 const wg_op wg_op_scaled_dot_product_attention = {
     .name = "scaled_dot_product_attention",
     .formula = "y = softmax(scale q k^T + mask) v",
+    .shapes = "q [*], k [*], v [*], mask [*]? -> y [*], lse [*]; q [..., Hq, L, E], k [..., Hkv, S, E], v "
+              "[..., Hkv, S, D] to y [..., Hq, L, D], lse [..., Hq, L]; the mask broadcasts to [..., Hq, L, "
+              "S]",
+    .gradient = "dq = scale ds k, dk = scale ds^T q, dv = p^T dy, dmask = ds, ds[i, j] = p[i, j] (dy[i] "
+                "v[j] - dy[i] y[i] + dlse[i]), p = softmax(scale q k^T + mask)",
     .onnx = "Attention",
     .torch = "scaled_dot_product_attention",
     .inputs = 3,

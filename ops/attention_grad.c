@@ -226,6 +226,11 @@ static const wg_attribute attributes[] = ATTENTION_ATTRIBUTES;
 const wg_op wg_op_attention_grad = {
     .name = "attention_grad",
     .formula = "dq = scale ds k, dk = scale ds^T q, dv = p^T dy, ds = p (dy v^T - d)",
+    .shapes = "dy [*], q [*], k [*], v [*], lse [*], d [*], mask [*]? -> dq [*], dk [*], dv [*]; as those "
+              "of scaled_dot_product_attention, d as lse",
+    .gradient = "with cotangents A, B, C, G = scale (A k^T + q B^T) and W = p ((dy v^T - d) G + dy C^T): "
+                "ddy = p C + (p G) v, d_q = scale (ds B + W k), d_k = scale (ds^T A + W^T q), d_v = (p G)^T "
+                "dy, dlse = -sum W, d_d = -sum p G, dmask = W",
     .inputs = 6,
     .inputs_max = 7,
     .outputs = 3,

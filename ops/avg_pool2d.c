@@ -172,6 +172,8 @@ static void sample_grad(wg_sampler *s, int axes) {
     const wg_op wg_op_avg_pool##axes = {                                                                        \
         .name = "avg_pool" #axes,                                                                               \
         .formula = formula_text,                                                                                \
+        .shapes = "x [N, C, ...] -> y [N, C, *]",                                                               \
+        .gradient = "dx[n, c, h] = sum over the windows that hold h of dy[n, c, window] / their elements",      \
         .onnx = "AveragePool",                                                                                  \
         .torch = "avg_pool" #axes,                                                                              \
         .inputs = 1,                                                                                            \
@@ -191,6 +193,8 @@ static void sample_grad(wg_sampler *s, int axes) {
     const wg_op wg_op_avg_pool##axes##_grad = {                                                                 \
         .name = "avg_pool" #axes "_grad",                                                                       \
         .formula = "dx = the transpose of avg_pool" #axes ", applied to dy",                                    \
+        .shapes = "dy [N, C, *] -> dx [N, C, ...]",                                                             \
+        .gradient = "ddy = the same pooling of ddx",                                                            \
         .inputs = 1,                                                                                            \
         .outputs = 1,                                                                                           \
         .linear_in = 1,                                                                                         \

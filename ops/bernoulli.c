@@ -208,6 +208,7 @@ static void randperm_samples(wg_sampler *s) {
 const wg_op wg_op_bernoulli = {
     .name = "bernoulli",
     .formula = "y = u < p",
+    .shapes = "p [...], step [] -> y [...]",
     .onnx = "Bernoulli",
     .torch = "bernoulli",
     .inputs = 2,
@@ -226,6 +227,7 @@ const wg_op wg_op_bernoulli = {
 const wg_op wg_op_categorical = {
     .name = "categorical",
     .formula = "y = the first k with sum_{j <= k} p[j] > u sum_j p[j]",
+    .shapes = "logits [..., C], step [] -> y [..., num_samples]",
     .onnx = "Multinomial",
     .torch = "multinomial",
     .inputs = 2,
@@ -245,6 +247,7 @@ const wg_op wg_op_categorical = {
 const wg_op wg_op_randperm = {
     .name = "randperm",
     .formula = "y = a random order of 0 … n-1",
+    .shapes = "step [] -> y [n]",
     .torch = "randperm",
     .inputs = 1,
     .outputs = 1,

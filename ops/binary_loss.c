@@ -163,23 +163,37 @@ static void kl_div_samples(wg_sampler *s) {
 
 const wg_op wg_op_bce_loss = {
     .name = "bce_loss", .formula = "y = mean -w (t log x + (1 - t) log(1 - x))", .torch = "binary_cross_entropy",
+    .shapes = "x [...], target [...], weight [*]? -> y [*]; [] but without reduction; the weight broadcasts "
+              "to x",
+    .gradient = "dx = dy w (x - t) / (x (1 - x) n), dt = dy w (log(1 - x) - log x) / n (sum and none: "
+                "without / n), dweight = dy y / w",
     .inputs = 2, .inputs_max = 3, .outputs = 1, .attributes = bce_schema, .attributes_size = sizeof(bce_attributes),
     .infer = infer_weighted, .expand = expand_bce, .samples = bce_samples,
 };
 const wg_op wg_op_bce_with_logits = {
     .name = "bce_with_logits", .formula = "y = mean -w (q t log s(x) + (1 - t) log s(-x)), s the sigmoid",
+    .shapes = "x [...], target [...], weight [*]?, pos_weight [*]? -> y [*]; [] but without reduction; the "
+              "weights broadcast to x",
+    .gradient = "dx = dy w ((1 - t) s(x) - q t s(-x)) / n, dt = -dy w (q log s(x) - log s(-x)) / n (sum and "
+                "none: without / n), dweight and dpos_weight the terms that they multiply",
     .torch = "binary_cross_entropy_with_logits", .inputs = 2, .inputs_max = 4, .outputs = 1,
     .attributes = bce_schema, .attributes_size = sizeof(bce_attributes),
     .infer = infer_weighted, .expand = expand_with_logits, .samples = with_logits_samples,
 };
 const wg_op wg_op_sigmoid_focal_loss = {
     .name = "sigmoid_focal_loss", .formula = "y = mean a m^gamma bce_with_logits(x, t), m = t s(-x) + (1 - t) s(x)",
+    .shapes = "x [...], target [...] -> y [*]; [] but without reduction",
+    .gradient = "dx = dy a m^gamma (db + gamma b dm / m) / n, b = bce_with_logits(x, t), db = s(x) - t, dm "
+                "= (1 - 2 t) s(x) s(-x), dt alike",
     .torch = "torchvision.ops.sigmoid_focal_loss", .inputs = 2, .outputs = 1,
     .attributes = focal_schema, .attributes_size = sizeof(focal_attributes),
     .infer = loss_infer, .expand = expand_focal, .samples = focal_samples,
 };
 const wg_op wg_op_kl_div = {
     .name = "kl_div", .formula = "y = mean t (log t - x)", .torch = "kl_div", .inputs = 2, .outputs = 1,
+    .shapes = "x [...], target [...] -> y [*]; [] but without reduction",
+    .gradient = "dx = -dy t / n, dt = dy (log t + 1 - x) / n; log_target: dx = -dy exp(t) / n, dt = dy "
+                "exp(t) (t - x + 1) / n (sum and none: without / n)",
     .attributes = kl_div_schema, .attributes_size = sizeof(kl_div_attributes),
     .infer = loss_infer, .expand = expand_kl_div, .samples = kl_div_samples,
 };

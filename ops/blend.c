@@ -75,17 +75,23 @@ static void xlogy_samples(wg_sampler *s) {
 
 const wg_op wg_op_lerp = {
     .name = "lerp", .formula = "y = a + t * (b - a)", .torch = "lerp",
+    .shapes = "a [*], b [*], t [*] -> y [*]; they broadcast",
+    .gradient = "da = dy (1 - t), db = dy t, dt = dy (b - a)",
     .inputs = 3, .outputs = 1, .infer = wg_infer_real_broadcast, .expand = lerp_expand, .samples = lerp_samples,
 };
 
 const wg_op wg_op_addcmul = {
     .name = "addcmul", .formula = "y = x + value * a * b", .torch = "addcmul",
+    .shapes = "x [*], a [*], b [*] -> y [*]; they broadcast",
+    .gradient = "dx = dy, da = dy value b, db = dy value a",
     .inputs = 3, .outputs = 1, .attributes = addcmul_schema, .attributes_size = sizeof(addcmul_attributes),
     .infer = wg_infer_real_broadcast, .expand = addcmul_expand, .samples = addcmul_samples,
 };
 
 const wg_op wg_op_xlogy = {
     .name = "xlogy", .formula = "y = a == 0 ? 0 : a * log(b)", .torch = "xlogy",
+    .shapes = "a [*], b [*] -> y [*]; they broadcast",
+    .gradient = "da = dy log(b), db = dy a / b, 0 where a = 0",
     .inputs = 2, .outputs = 1, .infer = wg_infer_real_broadcast, .expand = xlogy_expand, .samples = xlogy_samples,
 };
 

@@ -73,6 +73,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_broadcast_to = {
     .name = "broadcast_to", .formula = "y[..., i, ...] = x[..., 0 or i, ...]", .onnx = "Expand",
+    .shapes = "x [*] -> y [*]; as the attribute says; an extent of x is that of y, or 1",
+    .gradient = "dx = dy summed over the axes along which x was broadcast",
     .torch = "broadcast_to",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(broadcast_to_attributes),

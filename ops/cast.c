@@ -99,6 +99,7 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_cast = {
     .name = "cast", .formula = "y = x as dtype", .onnx = "Cast", .torch = "to",
+    .gradient = "dx = dy as x's dtype, between real dtypes",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE | WG_NAMES_DTYPE,
     .attributes = attributes, .attributes_size = sizeof(cast_attributes),
     .is_identity = wg_is_identity,

@@ -25,6 +25,7 @@ static void samples(wg_sampler *s) { wg_sample_unary(s, WG_NORMAL, 0, 0); }
 
 const wg_op wg_op_check_finite = {
     .name = "check_finite", .formula = "y = x, every element finite",
+    .gradient = "dx = dy",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE | WG_CAN_FAIL, .linear_in = 1 << 0,
     .infer = wg_infer_same, .forward = WG_FORWARD(check_finite), .backward = backward, .samples = samples,
 };

@@ -109,6 +109,9 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_cholesky = {
     .name = "cholesky", .formula = "a = y y^T, y lower triangular", .torch = "linalg.cholesky",
+    .shapes = "a [..., n, n] -> y [..., n, n]",
+    .gradient = "da = Phi(S + S^T), S = y^-T Phi(y^T dy) y^-1, Phi(X): the lower triangle, its diagonal "
+                "halved",
     .inputs = 1, .outputs = 1, .flags = WG_CAN_FAIL | WG_EVEN_UNITS | WG_EVEN_READS,
     .attributes = attributes, .attributes_size = sizeof(cholesky_attributes), .infer = infer,
     .forward = WG_FORWARD(cholesky), .backward = backward, .units = units, .cost = cost, .samples = samples,

@@ -157,6 +157,7 @@ static void clip_grad_samples(wg_sampler *s) {
 
 const wg_op wg_op_clip = {
     .name = "clip", .formula = "y = min(max(x, min), max)", .onnx = "Clip", .torch = "clamp",
+    .gradient = "dx = min <= x <= max ? dy : 0",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .attributes = clip_attribute, .attributes_size = sizeof(clip_attributes),
     .infer = wg_infer_same, .forward = WG_FORWARD(clip), .backward = clip_backward, .samples = clip_samples,
@@ -164,6 +165,7 @@ const wg_op wg_op_clip = {
 
 const wg_op wg_op_nan_to_num = {
     .name = "nan_to_num", .formula = "y = x is NaN ? nan : x is infinite ? posinf or neginf : x",
+    .gradient = "dx = x is finite ? dy : 0",
     .torch = "nan_to_num", .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .attributes = nan_to_num_attribute, .attributes_size = sizeof(nan_to_num_attributes),
     .infer = wg_infer_same, .forward = WG_FORWARD(nan_to_num), .backward = nan_to_num_backward,
@@ -172,6 +174,7 @@ const wg_op wg_op_nan_to_num = {
 
 const wg_op wg_op_clip_grad = {
     .name = "clip_grad", .formula = "y = low <= x <= high ? a : 0", .torch = "clamp_backward",
+    .gradient = "da = clip_grad(dy, x), dx = 0",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_HELPER, .linear_in = 1 << 0,
     .attributes = clip_grad_attribute, .attributes_size = sizeof(clip_grad_attributes),
     .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(clip_grad), .backward = clip_grad_backward,

@@ -98,6 +98,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_concat = {
     .name = "concat", .formula = "y = x_0, x_1, ... one behind the other along an axis", .onnx = "Concat",
+    .shapes = "x [*]... -> y [*]; alike but for the axis, along which extents add up",
+    .gradient = "dx_k = the part of dy that x_k became",
     .torch = "cat",
     .inputs = 1, .inputs_max = -1, .outputs = 1,
     .attributes = attributes, .attributes_size = sizeof(concat_attributes),

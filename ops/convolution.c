@@ -359,24 +359,42 @@ static void samples_transposed_3d(wg_sampler *s) { sample(s, 3, true); }
 
 /* --- Ops ------------------------------------------------------------------------------------------------ */
 
-#define CONVOLUTION(ndim, of_attributes, infer_by, expand_by, samples_by, onnx_name, formula_text)                          \
+#define CONVOLUTION(ndim, of_attributes, infer_by, expand_by, samples_by, onnx_name, formula_text,              \
+                    shapes_text, gradient_text)                                                                 \
     const wg_op wg_op_##ndim = {                                                                                \
         .name = #ndim, .formula = formula_text, .onnx = onnx_name, .torch = #ndim, .inputs = 2, .inputs_max = 3, \
+        .shapes = shapes_text, .gradient = gradient_text,                                                                   \
         .outputs = 1, .attributes = of_attributes, .attributes_size = sizeof(convolution_attributes),           \
         .infer = infer_by, .expand = expand_by, .samples = samples_by}
 CONVOLUTION(conv1d, attributes_1d, infer_1d, expand_1d, samples_1d, "Conv",
-            "y[n, k, i] = sum_{c, u} x[n, c, s i + d u - p] w[k, c, u] + bias[k]");
+            "y[n, k, i] = sum_{c, u} x[n, c, s i + d u - p] w[k, c, u] + bias[k]",
+            "x [N, C, L], weight [K, C / groups, kl], bias [K]? -> y [N, K, L']",
+            "dx[n, c, s i + d u - p] += sum_k dy[n, k, i] w[k, c, u], dw[k, c, u] = sum_{n, i} dy[n, k, i] "
+            "x[n, c, s i + d u - p], dbias[k] = sum dy[:, k]");
 CONVOLUTION(conv3d, attributes_3d, infer_3d, expand_3d, samples_3d, "Conv",
-            "y[n, k, z, i, j] = sum_{c, t, u, v} x[n, c, s z + d t - p, s i + d u - p, s j + d v - p] "
-            "w[k, c, t, u, v] + bias[k]");
+            "y[n, k, z, i, j] = sum_{c, t, u, v} x[n, c, s z + d t - p, s i + d u - p, s j + d v - p] w[k, "
+            "c, t, u, v] + bias[k]",
+            "x [N, C, D, H, W], weight [K, C / groups, kd, kh, kw], bias [K]? -> y [N, K, D', H', W']",
+            "dx[n, c, s o + d t - p] += sum_k dy[n, k, o] w[k, c, t], dw[k, c, t] = sum_{n, o} dy[n, k, o] "
+            "x[n, c, s o + d t - p], o and t places and taps, dbias[k] = sum dy[:, k]");
 CONVOLUTION(conv_transpose1d, transpose_attributes_1d, infer_transposed_1d, expand_transposed_1d,
-            samples_transposed_1d, "ConvTranspose", "y[n, k, s i + d u - p] += x[n, c, i] w[c, k, u]; + bias[k]");
+            samples_transposed_1d, "ConvTranspose",
+            "y[n, k, s i + d u - p] += x[n, c, i] w[c, k, u]; + bias[k]",
+            "x [N, C, L], weight [C, K / groups, kl], bias [K]? -> y [N, K, L']",
+            "dx[n, c, i] = sum_{k, u} dy[n, k, s i + d u - p] w[c, k, u], dw[c, k, u] = sum_{n, i} x[n, c, "
+            "i] dy[n, k, s i + d u - p], dbias[k] = sum dy[:, k]");
 CONVOLUTION(conv_transpose2d, transpose_attributes_2d, infer_transposed_2d, expand_transposed_2d,
             samples_transposed_2d, "ConvTranspose",
-            "y[n, k, s i + d u - p, s j + d v - p] += x[n, c, i, j] w[c, k, u, v]; + bias[k]");
+            "y[n, k, s i + d u - p, s j + d v - p] += x[n, c, i, j] w[c, k, u, v]; + bias[k]",
+            "x [N, C, H, W], weight [C, K / groups, kh, kw], bias [K]? -> y [N, K, H', W']",
+            "dx = conv2d(dy, w), dw = conv2d_grad_weight(x, dy), dbias[k] = sum dy[:, k]");
 CONVOLUTION(conv_transpose3d, transpose_attributes_3d, infer_transposed_3d, expand_transposed_3d,
             samples_transposed_3d, "ConvTranspose",
-            "y[n, k, s z + d t - p, s i + d u - p, s j + d v - p] += x[n, c, z, i, j] w[c, k, t, u, v]; + bias[k]");
+            "y[n, k, s z + d t - p, s i + d u - p, s j + d v - p] += x[n, c, z, i, j] w[c, k, t, u, v]; + "
+            "bias[k]",
+            "x [N, C, D, H, W], weight [C, K / groups, kd, kh, kw], bias [K]? -> y [N, K, D', H', W']",
+            "dx = conv3d(dy, w), dw[c, k, t] = sum_{n, o} x[n, c, o] dy[n, k, s o + d t - p], o and t "
+            "places and taps, dbias[k] = sum dy[:, k]");
 
 /* An option for all axes or one for each; false, with an error on the tape, if both are given. */
 static bool read_each(wg_tape *tape, const char *op, const char *name, int all, const int *each, int axes,

@@ -162,6 +162,8 @@ static void embedding_samples(wg_sampler *s) {
 
 const wg_op wg_op_cosine_similarity = {
     .name = "cosine_similarity", .formula = "y = sum (a / max(|a|, epsilon)) (b / max(|b|, epsilon))",
+    .shapes = "a [*], b [*] -> y [*]; they broadcast; without the axis",
+    .gradient = "da = dy (b / |b| - y a / |a|) / |a|, db alike",
     .torch = "cosine_similarity", .inputs = 2, .outputs = 1,
     .attributes = similarity_schema, .attributes_size = sizeof(similarity_attributes),
     .infer = infer_similarity, .expand = expand_similarity, .samples = similarity_samples,
@@ -169,6 +171,9 @@ const wg_op wg_op_cosine_similarity = {
 const wg_op wg_op_cosine_embedding_loss = {
     .name = "cosine_embedding_loss",
     .formula = "y = mean (t = 1: 1 - cos(a, b), t = -1: max(0, cos(a, b) - margin))",
+    .shapes = "a [..., n], b [..., n], target [...] -> y [*]; [], or [...] without reduction",
+    .gradient = "da = dc (b / |b| - cos a / |a|) / |a|, db alike, dc = -dy / n where t = 1, dy / n where t "
+                "= -1 and cos > margin, else 0, dt = 0 (sum and none: without / n)",
     .torch = "cosine_embedding_loss",
     .inputs = 3,
     .outputs = 1,

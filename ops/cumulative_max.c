@@ -72,14 +72,17 @@ static void samples(wg_sampler *s) {
     WG_SAMPLE(s, &(cumulative_attributes){0}, {.shape = WG_SHAPE(2, 67), .values = WG_DISTINCT});
 }
 
-#define CUMULATIVE(op, text, torch_name)                                                                    \
+#define CUMULATIVE(op, text, shapes_text, gradient_text, torch_name)                                        \
     const wg_op wg_op_##op = {                                                                              \
         .name = #op, .formula = text, .torch = torch_name, .inputs = 1, .outputs = 2,                       \
+        .shapes = shapes_text, .gradient = gradient_text,                                                   \
         .attributes = attributes, .attributes_size = sizeof(cumulative_attributes), .infer = order_infer,   \
         .forward = WG_FORWARD(op), .backward = order_backward, .units = units, .samples = samples,          \
     };                                                                                                      \
     wg_var (wg_##op)(wg_var x, int axis) { return WG_RECORD(&wg_op_##op, &(cumulative_attributes){axis}, x); }
-CUMULATIVE(cumulative_max, "y[i] = max_{j <= i} x[j], index[i] = the last j of it", "cummax")
-CUMULATIVE(cumulative_min, "y[i] = min_{j <= i} x[j], index[i] = the last j of it", "cummin")
+CUMULATIVE(cumulative_max, "y[i] = max_{j <= i} x[j], index[i] = the last j of it",
+           "x [...] -> y [...], index [...]", "dx[j] = sum over i with index[i] = j of dy[i]", "cummax")
+CUMULATIVE(cumulative_min, "y[i] = min_{j <= i} x[j], index[i] = the last j of it",
+           "x [...] -> y [...], index [...]", "dx[j] = sum over i with index[i] = j of dy[i]", "cummin")
 
 #endif

@@ -143,17 +143,26 @@ static void samples_factors(wg_sampler *s) {
         WG_SAMPLE(s, (&(pixel_shuffle_attributes){2}), {.shape = WG_SHAPE(4, 2, 2 * w)});
 }
 
-#define OP(of, says, onnx_name, torch_name, cases)                                                 \
+#define OP(of, says, shapes_text, gradient_text, onnx_name, torch_name, cases)                     \
     const wg_op wg_op_##of = {                                                                     \
         .name = #of, .formula = says, .onnx = onnx_name, .torch = torch_name,                      \
+        .shapes = shapes_text, .gradient = gradient_text,                                          \
         .inputs = 1, .outputs = 1, .linear_in = 1,                                                 \
         .attributes = of##_schema, .attributes_size = sizeof(of##_attributes),                     \
         .infer = infer_##of, .expand = expand_##of, .samples = cases,                              \
     }
-OP(depth_to_space, "y[c, h b + u, w b + v] = x[(u b + v) C' + c, h, w]", "DepthToSpace", NULL, samples_blocks);
-OP(space_to_depth, "y[(u b + v) C + c, h, w] = x[c, h b + u, w b + v]", "SpaceToDepth", NULL, samples_blocks);
-OP(pixel_shuffle, "y[c, h r + u, w r + v] = x[(c r + u) r + v, h, w]", NULL, "pixel_shuffle", samples_factors);
-OP(pixel_unshuffle, "y[(c r + u) r + v, h, w] = x[c, h r + u, w r + v]", NULL, "pixel_unshuffle", samples_factors);
+OP(depth_to_space, "y[c, h b + u, w b + v] = x[(u b + v) C' + c, h, w]",
+   "x [..., C, H, W] -> y [..., C / b b, H b, W b]", "dx = space_to_depth(dy)", "DepthToSpace", NULL,
+   samples_blocks);
+OP(space_to_depth, "y[(u b + v) C + c, h, w] = x[c, h b + u, w b + v]",
+   "x [..., C, H, W] -> y [..., C b b, H / b, W / b]", "dx = depth_to_space(dy)", "SpaceToDepth", NULL,
+   samples_blocks);
+OP(pixel_shuffle, "y[c, h r + u, w r + v] = x[(c r + u) r + v, h, w]",
+   "x [..., C, H, W] -> y [..., C / r r, H r, W r]", "dx = pixel_unshuffle(dy)", NULL, "pixel_shuffle",
+   samples_factors);
+OP(pixel_unshuffle, "y[(c r + u) r + v, h, w] = x[c, h r + u, w r + v]",
+   "x [..., C, H, W] -> y [..., C r r, H / r, W / r]", "dx = pixel_shuffle(dy)", NULL, "pixel_unshuffle",
+   samples_factors);
 
 wg_var (wg_depth_to_space)(wg_var x, int64_t block, const wg_depth_to_space_options *options) {
     WG_READ_OPTIONS(wg_depth_to_space_options, o, options);

@@ -190,16 +190,21 @@ static size_t workspace(const wg_call *call) {
 static wg_cost cost(const wg_call *call) { return cost_cubic(call, 2.0 / 3); }
 static wg_cost cost_of_cofactor(const wg_call *call) { return cost_cubic(call, 2.0 / 3 + 2); }
 
-#define OP(of, says, onnx_name, torch_name, count, further, shape_rule, cost_rule)                         \
+#define OP(of, says, shapes_text, gradient_text, onnx_name, torch_name, count, further, shape_rule,        \
+           cost_rule)                                                                                      \
     const wg_op wg_op_##of = {                                                                             \
         .name = #of, .formula = says, .onnx = onnx_name, .torch = torch_name, .inputs = 1, .outputs = count, \
+        .shapes = shapes_text, .gradient = gradient_text,                                                  \
         .flags = WG_EVEN_UNITS | WG_EVEN_READS | further, .infer = shape_rule, .forward = WG_FORWARD(of),  \
         .backward = of##_backward, .units = units, .workspace = workspace, .cost = cost_rule,              \
         .samples = samples_of_squares,                                                                     \
     }
-OP(det, "y = det a", "Det", "linalg.det", 1, 0, infer, cost);
-OP(slogdet, "sign of det a, log |det a|", NULL, "linalg.slogdet", 2, 0, infer, cost);
-OP(cofactor, "y[i, j] = d det a / d a[i, j]", NULL, NULL, 1, WG_HELPER, infer_cofactor, cost_of_cofactor);
+OP(det, "y = det a", "a [..., n, n] -> y [...]", "da = dy C, C[i, j] = d det a / d a[i, j]", "Det",
+   "linalg.det", 1, 0, infer, cost);
+OP(slogdet, "sign of det a, log |det a|", "a [..., n, n] -> sign [...], log [...]", "da = dlog a^-T", NULL,
+   "linalg.slogdet", 2, 0, infer, cost);
+OP(cofactor, "y[i, j] = d det a / d a[i, j]", "a [..., n, n] -> y [..., n, n]",
+   "da = a^-T (sum(dy y) I - dy^T y)", NULL, NULL, 1, WG_HELPER, infer_cofactor, cost_of_cofactor);
 
 wg_var (wg_det)(wg_var a) { return WG_RECORD(&wg_op_det, NULL, a); }
 wg_var (wg_slogdet)(wg_var a) { return WG_RECORD(&wg_op_slogdet, NULL, a); }

@@ -102,6 +102,8 @@ static void samples_diagonal(wg_sampler *s) {
 
 const wg_op wg_op_diagonal = {
     .name = "diagonal", .formula = "y[..., i] = x[..., i, ..., i + offset, ...]", .torch = "diagonal",
+    .shapes = "x [*] -> y [*]; without axis1 and axis2, the diagonal last",
+    .gradient = "dx[..., i, ..., i + offset, ...] = dy[..., i], else 0",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = diagonal_schema, .attributes_size = sizeof(diagonal_attributes),
     .infer = infer_diagonal, .expand = expand_diagonal, .samples = samples_diagonal,
@@ -133,6 +135,8 @@ static wg_var expand_trace(wg_tape *tape, const wg_var *inputs, const void *attr
 
 const wg_op wg_op_trace = {
     .name = "trace", .formula = "y[...] = sum_i x[..., i, ..., i + offset, ...]", .torch = "trace",
+    .shapes = "x [*] -> y [*]; without axis1 and axis2",
+    .gradient = "dx[..., i, ..., i + offset, ...] = dy[...], else 0",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = trace_schema, .attributes_size = sizeof(trace_attributes),
     .infer = infer_trace, .expand = expand_trace, .samples = samples_diagonal,
@@ -193,6 +197,8 @@ static void samples_diag(wg_sampler *s) {
 
 const wg_op wg_op_diag = {
     .name = "diag", .formula = "y[i, i + k] = x[i], else 0; of a matrix y[i] = x[i, i + k]", .torch = "diag",
+    .shapes = "x [*] -> y [*]; [n] to [n + |k|, n + |k|], a matrix to its diagonal",
+    .gradient = "dx[i] = dy[i, i + k]; of a matrix dx[i, i + k] = dy[i], else 0",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = diag_schema, .attributes_size = sizeof(diag_attributes),
     .infer = infer_diag, .expand = expand_diag, .samples = samples_diag,

@@ -83,7 +83,8 @@ static void samples(wg_sampler *s, int rank) {
 }
 
 /* `spatial` as in infer; `rank` of the samples, 0 for any. */
-#define DROPOUT_OP(op, recorder, how, of_channels, spatial, rank, text, onnx_name)               \
+#define DROPOUT_OP(op, recorder, how, of_channels, spatial, rank, text, shapes_text,               \
+                   gradient_text, onnx_name)                                                       \
     static int op##_infer(wg_infer *i) { return infer(i, spatial); }                               \
     static wg_var op##_expand(wg_tape *tape, const wg_var *inputs, const void *given) {            \
         return how(tape, inputs, given, of_channels);                                              \
@@ -91,6 +92,7 @@ static void samples(wg_sampler *s, int rank) {
     static void op##_samples(wg_sampler *s) { samples(s, rank); }                                  \
     const wg_op wg_op_##op = {                                                                     \
         .name = #op, .formula = text, .onnx = onnx_name, .torch = #op,                             \
+        .shapes = shapes_text, .gradient = gradient_text,                                        \
         .inputs = 2, .outputs = 1, .blocked_inputs = 1 << 1, .attributes = attributes,             \
         .attributes_size = sizeof(dropout_attributes), .infer = op##_infer, .expand = op##_expand, \
         .samples = op##_samples,                                                                   \
@@ -98,12 +100,19 @@ static void samples(wg_sampler *s, int rank) {
     wg_var (recorder)(wg_draw draw, wg_var x, double p) {                                          \
         return WG_RECORD(&wg_op_##op, (&(dropout_attributes){p, draw.key}), x, draw.step);         \
     }
-DROPOUT_OP(dropout, wg_drop, plain, false, -2, 0, "y = x m, m = 0 or 1 / (1 - p)", "Dropout")
-DROPOUT_OP(dropout1d, wg_drop1d, plain, true, 1, 3, "y[n, c, l] = x[n, c, l] m[n, c]", NULL)
-DROPOUT_OP(dropout2d, wg_drop2d, plain, true, 2, 4, "y[n, c, h, w] = x[n, c, h, w] m[n, c]", NULL)
-DROPOUT_OP(dropout3d, wg_drop3d, plain, true, 3, 5, "y[n, c, d, h, w] = x[n, c, d, h, w] m[n, c]", NULL)
-DROPOUT_OP(alpha_dropout, wg_drop_alpha, alpha, false, -2, 0, "y = a (x or s) + b", NULL)
+DROPOUT_OP(dropout, wg_drop, plain, false, -2, 0, "y = x m, m = 0 or 1 / (1 - p)",
+           "x [...], step [] -> y [...]", "dx = dy m", "Dropout")
+DROPOUT_OP(dropout1d, wg_drop1d, plain, true, 1, 3, "y[n, c, l] = x[n, c, l] m[n, c]",
+           "x [N, C, L], step [] -> y [N, C, L]", "dx[n, c, l] = dy[n, c, l] m[n, c]", NULL)
+DROPOUT_OP(dropout2d, wg_drop2d, plain, true, 2, 4, "y[n, c, h, w] = x[n, c, h, w] m[n, c]",
+           "x [N, C, H, W], step [] -> y [N, C, H, W]", "dx[n, c, h, w] = dy[n, c, h, w] m[n, c]", NULL)
+DROPOUT_OP(dropout3d, wg_drop3d, plain, true, 3, 5, "y[n, c, d, h, w] = x[n, c, d, h, w] m[n, c]",
+           "x [N, C, D, H, W], step [] -> y [N, C, D, H, W]", "dx[n, c, d, h, w] = dy[n, c, d, h, w] m[n, c]",
+           NULL)
+DROPOUT_OP(alpha_dropout, wg_drop_alpha, alpha, false, -2, 0, "y = a (x or s) + b",
+           "x [...], step [] -> y [...]", "dx = dy a where x is kept, else 0", NULL)
 DROPOUT_OP(feature_alpha_dropout, wg_drop_feature_alpha, alpha, true, -1, 3,
-           "y = a (x or s) + b, one draw a channel", NULL)
+           "y = a (x or s) + b, one draw a channel", "x [N, C, ...], step [] -> y [N, C, ...]",
+           "dx = dy a where the channel is kept, else 0", NULL)
 
 #endif

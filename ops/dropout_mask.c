@@ -59,6 +59,7 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_dropout_mask = {
     .name = "dropout_mask", .formula = "y = random < p ? 0 : 1 / (1 - p)",
+    .shapes = "x [...], step [] -> y [...]",
     .inputs = 2, .outputs = 1, .flags = WG_STOPS | WG_RANDOM, .blocked_inputs = 1 << 1,
     .attributes = attributes, .attributes_size = sizeof(dropout_mask_attributes),
     .infer = infer, .forward = WG_FORWARD(dropout_mask), .units = draw_units, .cost = cost, .samples = samples,

@@ -352,6 +352,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_einsum = {
     .name = "einsum", .formula = "y[result's indices] = sum of the operands' product over all other indices",
+    .shapes = "x [*]... -> y [*]; as the equation says",
+    .gradient = "dx_k = einsum of dy and all other operands, to x_k's indices",
     .onnx = "Einsum", .torch = "einsum",
     .inputs = 1, .inputs_max = -1, .outputs = 1,
     .attributes = schema, .attributes_size = sizeof(einsum_attributes),

@@ -78,6 +78,9 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_embedding = {
     .name = "embedding", .formula = "y[j] = weight[index[j]]", .onnx = "Gather", .torch = "embedding",
+    .shapes = "weight [V, ...], index [*] -> y [*]; y is the index's axes, then those of weight but the "
+              "first",
+    .gradient = "dweight[r] = sum over j with index[j] = r of dy[j], 0 for the padding",
     .inputs = 2, .outputs = 1, .blocked_inputs = 1 << 1, .linear_in = 1,
     .attributes = schema, .attributes_size = sizeof(embedding_attributes),
     .infer = infer, .expand = expand, .gradient_as = gradient_as, .samples = samples,

@@ -222,6 +222,10 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_embedding_bag = {
     .name = "embedding_bag", .formula = "y[b] = sum over the j in bag b of weight[index[j]]",
+    .shapes = "weight [V, D], index [*], offsets [*]?, per_sample_weights [*]? -> y [*]; index [B, L], or "
+              "with offsets [B] a vector; y [B, D]",
+    .gradient = "dweight[r] = sum over bags b and their j with index[j] = r of s[j] dy[b], ds[j] = dy[b] "
+                "weight[index[j]]; mean: over the bag's count; max: to the first largest",
     .torch = "embedding_bag",
     .inputs = 2, .inputs_max = 4, .outputs = 1, .blocked_inputs = 1 << INDICES | 1 << OFFSETS,
     .attributes = schema, .attributes_size = sizeof(embedding_bag_attributes),

@@ -31,9 +31,9 @@ static void erfc_samples(wg_sampler *s) {
     WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -3, .high = 5});
 }
 
-WG_UNARY_OP(erf, "y = 2 / sqrt(pi) integral of exp(-t²), t = 0 … x", "Erf", "erf", 120, .backward = erf_backward,
-            .samples = erf_samples)
-WG_UNARY_OP(erfc, "y = 1 - erf(x)", NULL, "erfc", 120, .backward = erfc_backward,
-            .samples = erfc_samples)
+WG_UNARY_OP(erf, "y = 2 / sqrt(pi) integral of exp(-t²), t = 0 … x", "Erf", "erf", 120,
+            .backward = erf_backward, .samples = erf_samples, .gradient = "dx = dy exp(-x^2) 2 / sqrt(pi)")
+WG_UNARY_OP(erfc, "y = 1 - erf(x)", NULL, "erfc", 120, .backward = erfc_backward, .samples = erfc_samples,
+            .gradient = "dx = -dy exp(-x^2) 2 / sqrt(pi)")
 
 #endif

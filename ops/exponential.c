@@ -80,17 +80,17 @@ static void log2_samples(wg_sampler *s) {
     WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = 1, .high = 1e6});
 }
 
-WG_UNARY_OP(exp, "y = exp(x)", "Exp", "exp", 25, .backward = exp_backward,
-            .samples = exp_samples)
-WG_UNARY_OP(expm1, "y = exp(x) - 1", NULL, "expm1", 30, .backward = expm1_backward,
-            .samples = expm1_samples)
-WG_UNARY_OP(exp2, "y = 2^x", NULL, "exp2", 30, .backward = exp2_backward,
-            .samples = exp2_samples)
-WG_UNARY_OP(log, "y = log(x)", "Log", "log", 30, .backward = log_backward,
-            .samples = log_samples)
-WG_UNARY_OP(log1p, "y = log(1 + x)", NULL, "log1p", 35, .backward = log1p_backward,
-            .samples = log1p_samples)
-WG_UNARY_OP(log2, "y = log(x) / log(2)", NULL, "log2", 50, .backward = log2_backward,
-            .samples = log2_samples)
+WG_UNARY_OP(exp, "y = exp(x)", "Exp", "exp", 25, .backward = exp_backward, .samples = exp_samples,
+            .gradient = "dx = dy y")
+WG_UNARY_OP(expm1, "y = exp(x) - 1", NULL, "expm1", 30, .backward = expm1_backward, .samples = expm1_samples,
+            .gradient = "dx = dy exp(x)")
+WG_UNARY_OP(exp2, "y = 2^x", NULL, "exp2", 30, .backward = exp2_backward, .samples = exp2_samples,
+            .gradient = "dx = dy y log(2)")
+WG_UNARY_OP(log, "y = log(x)", "Log", "log", 30, .backward = log_backward, .samples = log_samples,
+            .gradient = "dx = dy / x")
+WG_UNARY_OP(log1p, "y = log(1 + x)", NULL, "log1p", 35, .backward = log1p_backward, .samples = log1p_samples,
+            .gradient = "dx = dy / (1 + x)")
+WG_UNARY_OP(log2, "y = log(x) / log(2)", NULL, "log2", 50, .backward = log2_backward, .samples = log2_samples,
+            .gradient = "dx = dy / (x log(2))")
 
 #endif

@@ -60,6 +60,7 @@ static void unary_samples(wg_sampler *s) { wg_sample_unary(s, WG_DISTINCT, 0, 0)
 
 const wg_op wg_op_maximum = {
     .name = "maximum", .formula = "y = max(a, b)", .onnx = "Max", .torch = "maximum",
+    .gradient = "da = a >= b ? dy : 0, db = dy - da",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(maximum), .backward = maximum_backward,
     .expand = maximum_expand,
@@ -68,6 +69,7 @@ const wg_op wg_op_maximum = {
 
 const wg_op wg_op_minimum = {
     .name = "minimum", .formula = "y = min(a, b)", .onnx = "Min", .torch = "minimum",
+    .gradient = "da = a <= b ? dy : 0, db = dy - da",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(minimum), .backward = minimum_backward,
     .expand = minimum_expand,
@@ -76,6 +78,7 @@ const wg_op wg_op_minimum = {
 
 const wg_op wg_op_abs = {
     .name = "abs", .formula = "y = |x|", .onnx = "Abs", .torch = "abs",
+    .gradient = "dx = dy sign(x), 0 at 0",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(abs), .backward = abs_backward,
     .samples = unary_samples,

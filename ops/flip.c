@@ -68,6 +68,8 @@ static void samples_flip(wg_sampler *s) {
 
 const wg_op wg_op_flip = {
     .name = "flip", .formula = "y[..., i, ...] = x[..., n - 1 - i, ...]", .torch = "flip",
+    .shapes = "x [...] -> y [...]",
+    .gradient = "dx = flip(dy)",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = flip_schema, .attributes_size = sizeof(flip_attributes),
     .infer = infer_flip, .expand = expand_flip, .samples = samples_flip,
@@ -147,6 +149,8 @@ static void samples_tile(wg_sampler *s) {
 
 const wg_op wg_op_tile = {
     .name = "tile", .formula = "y[..., i, ...] = x[..., i mod n, ...]", .onnx = "Tile", .torch = "tile",
+    .shapes = "x [*] -> y [*]; extents times repeats",
+    .gradient = "dx = dy summed over the copies",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = tile_schema, .attributes_size = sizeof(tile_attributes),
     .infer = infer_tile, .expand = expand_tile, .samples = samples_tile,
@@ -204,6 +208,8 @@ static void samples_repeat(wg_sampler *s) {
 
 const wg_op wg_op_repeat_interleave = {
     .name = "repeat_interleave", .formula = "y[..., i, ...] = x[..., i / repeats, ...]",
+    .shapes = "x [*] -> y [*]; the axis's extent times repeats",
+    .gradient = "dx = dy summed over the copies",
     .torch = "repeat_interleave",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = repeat_schema, .attributes_size = sizeof(repeat_interleave_attributes),

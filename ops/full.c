@@ -80,6 +80,7 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_full = {
     .name = "full", .formula = "y = value", .onnx = "ConstantOfShape", .torch = "full",
+    .shapes = "-> y [*]; as the attribute says",
     .inputs = 0, .outputs = 1, .flags = WG_ELEMENTWISE | WG_NAMES_DTYPE,
     .attributes = attributes, .attributes_size = sizeof(full_attributes),
     .infer = infer, .forward = WG_FORWARD(full), .cost = cost, .samples = samples,

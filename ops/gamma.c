@@ -68,14 +68,16 @@ static void polygamma_samples(wg_sampler *s) {
     }
 }
 
-WG_UNARY_OP(lgamma, "y = log |gamma(x)|", NULL, "lgamma", 250, .backward = lgamma_backward, .samples = samples)
+WG_UNARY_OP(lgamma, "y = log |gamma(x)|", NULL, "lgamma", 250, .backward = lgamma_backward,
+            .samples = samples, .gradient = "dx = dy digamma(x)")
 WG_UNARY_OP(digamma, "y = d log gamma(x) / dx", NULL, "digamma", 250, .backward = digamma_backward,
-            .samples = samples)
+            .samples = samples, .gradient = "dx = dy polygamma(1, x)")
 
 static wg_cost polygamma_cost(const wg_call *call) { return wg_cost_per_element(call, 1000); }
 
 const wg_op wg_op_polygamma = {
     .name = "polygamma", .formula = "y = d^n digamma(x) / dx^n", .torch = "polygamma",
+    .gradient = "dx = dy polygamma(n + 1, x)",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .attributes = attributes, .attributes_size = sizeof(polygamma_attributes),
     .infer = wg_infer_same, .forward = WG_FORWARD(polygamma), .backward = polygamma_backward,

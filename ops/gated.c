@@ -64,17 +64,21 @@ static void samples(wg_sampler *s) {
         }
 }
 
-#define GATED_OP(op, text, torch_name, infers)                                                     \
+#define GATED_OP(op, text, shapes_text, gradient_text, torch_name, infers)                         \
     const wg_op wg_op_##op = {                                                                     \
         .name = #op, .formula = text, .torch = torch_name, .inputs = 1, .outputs = 1,              \
+        .shapes = shapes_text, .gradient = gradient_text,                                          \
         .attributes = attributes, .attributes_size = sizeof(op##_attributes),                      \
         .infer = infers, .expand = op##_expand, .samples = samples,                                \
     };                                                                                             \
     wg_var (wg_##op)(wg_var x, int axis) {                                                         \
         return WG_RECORD(&wg_op_##op, (&(op##_attributes){axis}), x);                              \
     }
-GATED_OP(glu, "y = a sigmoid(b), [a, b] = x", "glu", halved_infer)
-GATED_OP(swiglu, "y = silu(a) b, [a, b] = x", NULL, halved_infer)
-GATED_OP(softmin, "y = softmax(-x)", "softmin", softmin_infer)
+GATED_OP(glu, "y = a sigmoid(b), [a, b] = x", "x [*] -> y [*]; the axis has half of x's extent",
+         "da = dy s, db = dy a s (1 - s), s = sigmoid(b), dx = [da, db]", "glu", halved_infer)
+GATED_OP(swiglu, "y = silu(a) b, [a, b] = x", "x [*] -> y [*]; the axis has half of x's extent",
+         "da = dy b (s + a s (1 - s)), db = dy a s, s = sigmoid(a), dx = [da, db]", NULL, halved_infer)
+GATED_OP(softmin, "y = softmax(-x)", "x [...] -> y [...]", "dx = -y (dy - sum(dy y)), summed along the axis",
+         "softmin", softmin_infer)
 
 #endif

@@ -198,6 +198,8 @@ static void samples_of_grad(wg_sampler *s) {
 
 const wg_op wg_op_gather = {
     .name = "gather", .formula = "y[o, j, i] = x[o, index[j], i]", .onnx = "Gather", .torch = "index_select",
+    .shapes = "x [*], index [*] -> y [*]; the axis is replaced by the index's axes",
+    .gradient = "dx[o, r, i] = sum over j with index[j] = r of dy[o, j, i]",
     .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 1 << 1, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(gather_attributes),
     .infer = infer, .forward = WG_FORWARD(gather), .backward = backward, .units = units, .cost = cost,
@@ -206,6 +208,8 @@ const wg_op wg_op_gather = {
 
 const wg_op wg_op_gather_grad = {
     .name = "gather_grad", .formula = "dx[o, index[j], i] += dy[o, j, i]", .torch = "index_add",
+    .shapes = "dy [*], index [*] -> dx [*]; the index's axes are replaced by one of the attribute's extent",
+    .gradient = "ddy = gather(ddx, index)",
     .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1 << 1, .linear_in = 1,
     .attributes = grad_attributes, .attributes_size = sizeof(gather_grad_attributes),
     .infer = infer_grad, .forward = WG_FORWARD(gather_grad), .backward = backward_of_grad,

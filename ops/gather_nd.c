@@ -263,23 +263,36 @@ static void scatter_samples(wg_sampler *s) {
 
 /* --- The ops ------------------------------------------------------------------------------------------------------ */
 
-#define OP(of, says, onnx_name, torch_name, count, schema, shape_rule, expansion, cases)           \
+#define OP(of, says, shapes_text, gradient_text, onnx_name, torch_name, count, schema, shape_rule, \
+           expansion, cases)                                                                       \
     const wg_op wg_op_##of = {                                                                     \
         .name = #of, .formula = says, .onnx = onnx_name, .torch = torch_name,                      \
+        .shapes = shapes_text, .gradient = gradient_text,                                          \
         .inputs = count, .outputs = 1, .blocked_inputs = 1 << 1,                                   \
         .attributes = schema, .attributes_size = sizeof(of##_attributes),                          \
         .infer = shape_rule, .expand = expansion, .samples = cases,                                \
     }
-OP(take_along_axis, "y[i, j] = x[indices[i, j], j], for axis 0", "GatherElements", "take_along_dim", 2, take_schema,
-   infer_take, expand_take, take_samples);
-OP(scatter_elements, "y = x, then y[indices[i, j], j] = updates[i, j], for axis 0", "ScatterElements", "scatter", 3,
-   elements_schema, infer_elements, expand_elements, elements_samples);
-OP(scatter_add, "y = x, then y[indices[i, j], j] += updates[i, j], for axis 0", NULL, "scatter_add", 3, add_schema,
+OP(take_along_axis, "y[i, j] = x[indices[i, j], j], for axis 0",
+   "x [*], indices [...] -> y [...]; of x's rank, in other axes no larger",
+   "dx[r, j] = sum over i with indices[i, j] = r of dy[i, j], for axis 0", "GatherElements", "take_along_dim",
+   2, take_schema, infer_take, expand_take, take_samples);
+OP(scatter_elements, "y = x, then y[indices[i, j], j] = updates[i, j], for axis 0",
+   "x [...], indices [*], updates [*] -> y [...]; indices and updates alike, in other axes no larger than x",
+   "dx = dy, 0 where it is replaced, dupdates[i, j] = dy[indices[i, j], j], 0 where a later one replaces it",
+   "ScatterElements", "scatter", 3, elements_schema, infer_elements, expand_elements, elements_samples);
+OP(scatter_add, "y = x, then y[indices[i, j], j] += updates[i, j], for axis 0",
+   "x [...], indices [*], updates [*] -> y [...]; indices and updates alike, in other axes no larger than x",
+   "dx = dy, dupdates[i, j] = dy[indices[i, j], j], for axis 0", NULL, "scatter_add", 3, add_schema,
    infer_elements, expand_add, add_samples);
-OP(gather_nd, "y[i, ...] = x[indices[i, 0], ..., indices[i, K-1], ...]", "GatherND", NULL, 2, gather_schema,
+OP(gather_nd, "y[i, ...] = x[indices[i, 0], ..., indices[i, K-1], ...]",
+   "x [*], indices [..., K] -> y [*]; y is the indices' axes but the last, then what K indices leave of x's",
+   "dx[indices[i, 0], ..., indices[i, K-1], ...] += dy[i, ...]", "GatherND", NULL, 2, gather_schema,
    infer_gather, expand_gather, gather_samples);
-OP(scatter_nd, "y = x, then y[indices[i, 0], ..., indices[i, K-1], ...] = updates[i, ...]", "ScatterND", NULL, 3,
-   scatter_schema, infer_scatter, expand_scatter, scatter_samples);
+OP(scatter_nd, "y = x, then y[indices[i, 0], ..., indices[i, K-1], ...] = updates[i, ...]",
+   "x [...], indices [*, K], updates [*] -> y [...]; updates are like gather_nd(x, indices)",
+   "dx = dy, 0 where it is replaced, dupdates[i, ...] = dy[indices[i, 0], ..., indices[i, K-1], ...], 0 "
+   "where a later one replaces it", "ScatterND", NULL, 3, scatter_schema, infer_scatter, expand_scatter,
+   scatter_samples);
 
 wg_var (wg_take_along_axis)(wg_var x, wg_var indices, int axis) {
     const take_along_axis_attributes chosen = {axis};

@@ -60,6 +60,8 @@ static void scale_samples(wg_sampler *s) {
 
 const wg_op wg_op_gradient_scale = {
     .name = "gradient_scale", .formula = "y = x, dx = scale * dy",
+    .shapes = "x [...] -> y [...]",
+    .gradient = "dx = scale dy",
     .inputs = 1, .outputs = 1, .flags = WG_VIEW,
     .attributes = schema, .attributes_size = sizeof(gradient_scale_attributes),
     .infer = infer_scale, .forward = WG_FORWARD(gradient_scale), .backward = scale_backward,
@@ -103,6 +105,8 @@ static void through_samples(wg_sampler *s) {
 
 const wg_op wg_op_straight_through = {
     .name = "straight_through", .formula = "y = value, dx = dy",
+    .shapes = "value [...], x [...] -> y [...]",
+    .gradient = "dx = dy, dvalue = 0",
     .inputs = 2, .outputs = 1, .flags = WG_VIEW, .blocked_inputs = 1 << 0,
     .infer = wg_infer_same, .forward = WG_FORWARD(straight_through), .backward = through_backward,
     .gradient_as = through_gradient_as, .units = units, .cost = cost, .samples = through_samples,

@@ -338,12 +338,18 @@ static void samples_of_grad(wg_sampler *s) { sample(s, true); }
 
 const wg_op wg_op_grid_sample = {
     .name = "grid_sample", .formula = "y[n, c, o] = sum_k x[n, c, k] prod_a w_a(grid[n, o, a])[k_a]", .onnx = "GridSample",
+    .shapes = "x [N, C, ...], grid [N, *] -> y [N, C, *]; x has two or three axes more, grid [N, H', W', 2] "
+              "or [N, D', H', W', 3], y [N, C, H', W'] or [N, C, D', H', W']",
+    .gradient = "dx[n, c, k] += dy[n, c, o] prod_a w_a(grid[n, o, a])[k_a], dgrid[n, o, a] = sum_{c, k} "
+                "dy[n, c, o] x[n, c, k] dw_a / dgrid[n, o, a] prod_{b != a} w_b",
     .torch = "grid_sample", .inputs = 2, .outputs = 1, .linear_in = 1, .attributes = attributes,
     .attributes_size = sizeof(grid_sample_attributes), .infer = infer, .forward = WG_FORWARD(grid_sample),
     .backward = backward, .units = units, .cost = cost, .samples = samples};
 
 const wg_op wg_op_grid_sample_grad_input = {
     .name = "grid_sample_grad_input", .formula = "dx[n, c, k] += dy[n, c, o] prod_a w_a(grid[n, o, a])[k_a]",
+    .shapes = "dy [N, C, *], grid [N, *] -> dx [N, C, ...]; as those of grid_sample",
+    .gradient = "ddy = grid_sample(ddx, grid), dgrid as grid_sample's for x = ddx",
     .inputs = 2, .outputs = 1, .flags = WG_HELPER, .linear_in = 1, .attributes = grad_attributes,
     .attributes_size = sizeof(grid_sample_attributes), .infer = infer_grad,
     .forward = WG_FORWARD(grid_sample_grad_input), .backward = backward_of_grad, .units = units_of_grad, .cost = cost,

@@ -160,6 +160,9 @@ static void samples_of_grad(wg_sampler *s) { samples_with(s, true); }
 const wg_op wg_op_gru_cell = {
     .name = "gru_cell",
     .formula = "h' = (1 - z) n + z h, n = tanh(x_n + r g_n)",
+    .shapes = "x [N, 3 H], g [N, 3 H], h [N, H] -> h' [N, H]",
+    .gradient = "dx = [dr, dz, dn], dg = [dr, dz, dn r], dh = d z, dn = d (1 - z) (1 - n^2), dr = dn g_n r "
+                "(1 - r), dz = d (h - n) z (1 - z), d = dh'",
     .torch = "gru_cell",
     .inputs = 3,
     .outputs = 1,
@@ -175,6 +178,9 @@ const wg_op wg_op_gru_cell = {
 const wg_op wg_op_gru_cell_grad = {
     .name = "gru_cell_grad",
     .formula = "dx = [dr, dz, dn], dg = [dr, dz, dn r], dh = d z",
+    .shapes = "d [N, H], x [N, 3 H], g [N, 3 H], h [N, H] -> dx [N, 3 H], dg [N, 3 H], dh [N, H]",
+    .gradient = "with cotangents p, q and w, K = A (1 - z) n' + B (h - n) z' + w z, A = (p_r + q_r) g_n r' "
+                "+ p_n + q_n r, B = p_z + q_z: dd = K, and d_x, d_g, d_h the derivatives of d K",
     .inputs = 4,
     .outputs = 3,
     .flags = WG_HELPER,

@@ -64,14 +64,14 @@ static void atanh_samples(wg_sampler *s) {
 }
 
 WG_UNARY_OP(sinh, "y = (exp(x) - exp(-x)) / 2", "Sinh", "sinh", 60, .backward = sinh_backward,
-            .samples = sinh_samples)
+            .samples = sinh_samples, .gradient = "dx = dy cosh(x)")
 WG_UNARY_OP(cosh, "y = (exp(x) + exp(-x)) / 2", "Cosh", "cosh", 50, .backward = cosh_backward,
-            .samples = sinh_samples)
+            .samples = sinh_samples, .gradient = "dx = dy sinh(x)")
 WG_UNARY_OP(asinh, "y = log(x + sqrt(x² + 1))", "Asinh", "asinh", 90, .backward = asinh_backward,
-            .samples = asinh_samples)
+            .samples = asinh_samples, .gradient = "dx = dy / sqrt(x^2 + 1)")
 WG_UNARY_OP(acosh, "y = log(x + sqrt(x² - 1))", "Acosh", "acosh", 90, .backward = acosh_backward,
-            .samples = acosh_samples)
+            .samples = acosh_samples, .gradient = "dx = dy / sqrt(x^2 - 1)")
 WG_UNARY_OP(atanh, "y = log((1 + x) / (1 - x)) / 2", "Atanh", "atanh", 80, .backward = atanh_backward,
-            .samples = atanh_samples)
+            .samples = atanh_samples, .gradient = "dx = dy / (1 - x^2)")
 
 #endif

@@ -89,6 +89,7 @@ static wg_cost logaddexp_cost(const wg_call *call) { return wg_cost_per_element(
 
 const wg_op wg_op_hypot = {
     .name = "hypot", .formula = "y = sqrt(a * a + b * b)", .torch = "hypot",
+    .gradient = "da = dy a / y, db = dy b / y, 0 where y = 0",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(hypot), .backward = hypot_backward,
     .cost = hypot_cost, .samples = hypot_samples,
@@ -96,6 +97,7 @@ const wg_op wg_op_hypot = {
 
 const wg_op wg_op_copysign = {
     .name = "copysign", .formula = "y = |a| * (signbit(b) ? -1 : 1)", .torch = "copysign",
+    .gradient = "da = dy where the signs of a and b are alike, else -dy, 0 where a = 0, db = 0",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(copysign), .backward = copysign_backward,
     .samples = copysign_samples,
@@ -103,6 +105,7 @@ const wg_op wg_op_copysign = {
 
 const wg_op wg_op_logaddexp = {
     .name = "logaddexp", .formula = "y = log(exp(a) + exp(b))", .torch = "logaddexp",
+    .gradient = "da = dy sigmoid(a - b), db = dy sigmoid(b - a)",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(logaddexp), .backward = logaddexp_backward,
     .cost = logaddexp_cost, .samples = logaddexp_samples,

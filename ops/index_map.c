@@ -332,6 +332,8 @@ static void samples_of_grad(wg_sampler *s) {
 
 const wg_op wg_op_index_map = {
     .name = "index_map", .formula = "y[i, ...] = x[base + f(i - shift), ...]",
+    .shapes = "x [*] -> y [*]; as the attribute says",
+    .gradient = "dx[base + f(i - shift), ...] += dy[i, ...]",
     .inputs = 1, .outputs = 1, .flags = WG_HELPER,
     .attributes = attributes, .attributes_size = sizeof(index_map_attributes),
     .infer = infer, .forward = WG_FORWARD(index_map), .backward = backward, .units = units, .cost = cost,
@@ -340,6 +342,8 @@ const wg_op wg_op_index_map = {
 
 const wg_op wg_op_index_map_grad = {
     .name = "index_map_grad", .formula = "dx[base + f(i - shift), ...] += dy[i, ...]",
+    .shapes = "dy [*] -> dx [*]; as the attribute says",
+    .gradient = "ddy = index_map(ddx), value 0",
     .inputs = 1, .outputs = 1, .flags = WG_HELPER, .linear_in = 1,
     .attributes = grad_attributes, .attributes_size = sizeof(index_map_grad_attributes),
     .infer = infer_grad, .forward = WG_FORWARD(index_map_grad), .backward = backward_of_grad,

@@ -97,6 +97,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_interpolate = {
     .name = "interpolate", .formula = "y[n, c, i, j] = sum_{h, w} a[i, h] b[j, w] x[n, c, h, w]", .onnx = "Resize",
+    .shapes = "x [N, C, ...] -> y [*]; y is [N, C, size], with one to three axes",
+    .gradient = "dx[n, c, h, w] = sum_{i, j} a[i, h] b[j, w] dy[n, c, i, j]",
     .torch = "interpolate", .inputs = 1, .outputs = 1, .linear_in = 1, .attributes = attributes,
     .attributes_size = sizeof(interpolate_attributes), .infer = infer, .expand = expand, .samples = samples};
 
@@ -126,6 +128,8 @@ static void sample_adaptive(wg_sampler *s, int axes) {
     const wg_op wg_op_adaptive_avg_pool##axes = {                                                               \
         .name = "adaptive_avg_pool" #axes,                                                                      \
         .formula = "y[n, c, i] = mean of x[n, c, floor(i in / out) ... ceil((i + 1) in / out) - 1]",            \
+        .shapes = "x [N, C, ...] -> y [N, C, *]",                                                               \
+        .gradient = "dx[n, c, h] = sum over the windows that hold h of dy[n, c, window] / their elements",      \
         .torch = "adaptive_avg_pool" #axes, .inputs = 1, .outputs = 1, .linear_in = 1,                          \
         .attributes = attributes_##axes, .attributes_size = sizeof(interpolate_attributes),                     \
         .infer = infer_##axes, .expand = expand_adaptive, .samples = samples_##axes};                           \

@@ -92,6 +92,9 @@ static void samples_of_poisson(wg_sampler *s) { samples_with(s, false); }
 const wg_op wg_op_gaussian_nll_loss = {
     .name = "gaussian_nll_loss",
     .formula = "y = mean (log v + (t - x)^2 / v) / 2, v = max(variance, epsilon)",
+    .shapes = "x [...], target [...], variance [...] -> y [*]; [] but without reduction",
+    .gradient = "dx = dy (x - t) / (v n), dt = -dx, dvariance = variance > epsilon ? dy (1 / v - (t - x)^2 "
+                "/ v^2) / (2 n) : 0 (sum and none: without / n)",
     .torch = "gaussian_nll_loss", .inputs = 3, .outputs = 1,
     .attributes = attributes_of_gaussian, .attributes_size = sizeof(gaussian_nll_loss_attributes),
     .infer = loss_infer, .expand = expand_gaussian, .samples = samples_of_gaussian,
@@ -99,6 +102,9 @@ const wg_op wg_op_gaussian_nll_loss = {
 
 const wg_op wg_op_poisson_nll_loss = {
     .name = "poisson_nll_loss", .formula = "y = mean exp(x) - t x, or x - t log(x + epsilon)",
+    .shapes = "x [...], target [...] -> y [*]; [] but without reduction",
+    .gradient = "dx = dy (exp(x) - t) / n, or dy (1 - t / (x + epsilon)) / n, dt = -dy x / n, or -dy log(x "
+                "+ epsilon) / n (sum and none: without / n)",
     .torch = "poisson_nll_loss", .inputs = 2, .outputs = 1,
     .attributes = attributes_of_poisson, .attributes_size = sizeof(poisson_nll_loss_attributes),
     .infer = loss_infer, .expand = expand_poisson, .samples = samples_of_poisson,

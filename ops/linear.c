@@ -74,6 +74,9 @@ static void samples_linear(wg_sampler *s) {
 
 const wg_op wg_op_linear = {
     .name = "linear", .formula = "y = x @ weight^T + bias", .torch = "nn.functional.linear",
+    .shapes = "x [..., in], weight [*], bias [*]? -> y [*]; weight [out, in] and bias [out] make y [..., "
+              "out], weight [in] and bias [] make y [...]",
+    .gradient = "dx = dy weight, dweight = dy^T x, dbias = sum dy",
     .inputs = 2, .inputs_max = 3, .outputs = 1, .infer = infer_linear, .expand = expand_linear,
     .samples = samples_linear,
 };
@@ -145,6 +148,9 @@ static void samples_bilinear(wg_sampler *s) {
 
 const wg_op wg_op_bilinear = {
     .name = "bilinear", .formula = "y[o] = sum_ij x1[i] * weight[o, i, j] * x2[j] + bias[o]",
+    .shapes = "x1 [..., n], x2 [..., m], weight [out, n, m], bias [out]? -> y [..., out]",
+    .gradient = "dx1[i] = sum_{o, j} dy[o] weight[o, i, j] x2[j], dx2[j] = sum_{o, i} dy[o] weight[o, i, j] "
+                "x1[i], dweight[o, i, j] = sum dy[o] x1[i] x2[j], dbias = sum dy",
     .torch = "nn.functional.bilinear",
     .inputs = 3, .inputs_max = 4, .outputs = 1, .infer = infer_bilinear, .expand = expand_bilinear,
     .samples = samples_bilinear,

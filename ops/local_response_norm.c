@@ -67,6 +67,9 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_local_response_norm = {
     .name = "local_response_norm", .formula = "y = x / (bias + alpha mean x^2)^beta over `size` channels",
+    .shapes = "x [N, C, ...] -> y [N, C, ...]",
+    .gradient = "dx = dy s^-beta - 2 alpha beta x / size sum over the channels whose window holds it of dy "
+                "y / s, s = bias + alpha mean x^2",
     .onnx = "LRN", .torch = "local_response_norm", .inputs = 1, .outputs = 1,
     .attributes = attributes, .attributes_size = sizeof(local_response_norm_attributes),
     .infer = infer, .expand = expand, .samples = samples,

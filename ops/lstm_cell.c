@@ -171,6 +171,9 @@ static void samples_of_grad(wg_sampler *s) { samples_with(s, true); }
 const wg_op wg_op_lstm_cell = {
     .name = "lstm_cell",
     .formula = "c' = σ(a_f) c + σ(a_i) tanh(a_g), h = σ(a_o) tanh(c')",
+    .shapes = "a [N, 4 H], c [N, H] -> h [N, H], c' [N, H]",
+    .gradient = "da = [e g i', e c f', e i g', dh s o'], dc = e f, e = dc' + dh o (1 - s^2), s = tanh(c'), "
+                "i' = i (1 - i), g' = 1 - g^2, ...",
     .torch = "lstm_cell",
     .inputs = 2,
     .outputs = 2,
@@ -186,6 +189,9 @@ const wg_op wg_op_lstm_cell = {
 const wg_op wg_op_lstm_cell_grad = {
     .name = "lstm_cell_grad",
     .formula = "da = [e g i', e c f', e i g', dh s o'], dc = e f",
+    .shapes = "dh [N, H], dc' [N, H], a [N, 4 H], c [N, H] -> da [N, 4 H], dc [N, H]",
+    .gradient = "with cotangents u and v, P = u_i g i' + u_f c f' + u_g i g' + v f and Q = u_o s o': ddh = "
+                "P o (1 - s^2) + Q, ddc' = P, and d_a, d_c the derivatives of e P + dh Q",
     .inputs = 4,
     .outputs = 2,
     .flags = WG_HELPER,

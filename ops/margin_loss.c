@@ -123,18 +123,29 @@ static void triplet_samples(wg_sampler *s) {
 
 const wg_op wg_op_margin_ranking_loss = {
     .name = "margin_ranking_loss", .formula = "y = mean max(0, margin - t (a - b))",
+    .shapes = "a [...], b [...], target [...] -> y [*]; [] but without reduction",
+    .gradient = "where margin - t (a - b) > 0: da = -dy t / n, db = dy t / n, dt = -dy (a - b) / n, else 0 "
+                "(sum and none: without / n)",
     .torch = "margin_ranking_loss",
     .inputs = 3, .outputs = 1, .attributes = ranking_schema, .attributes_size = sizeof(margin_attributes),
     .infer = infer_ranking, .expand = expand_ranking, .samples = ranking_samples,
 };
 const wg_op wg_op_hinge_embedding_loss = {
     .name = "hinge_embedding_loss", .formula = "y = mean (t = 1: x, t = -1: max(0, margin - x))",
+    .shapes = "x [...], target [...] -> y [*]; [] but without reduction",
+    .gradient = "dx = dy / n where t = 1, -dy / n where t = -1 and x < margin, else 0, dt = 0 (sum and "
+                "none: without / n)",
     .torch = "hinge_embedding_loss", .inputs = 2, .outputs = 1, .blocked_inputs = 1 << 1,
     .attributes = hinge_schema, .attributes_size = sizeof(margin_attributes),
     .infer = loss_infer, .expand = expand_hinge, .samples = hinge_samples,
 };
 const wg_op wg_op_triplet_margin_loss = {
     .name = "triplet_margin_loss", .formula = "y = mean max(0, |a - p| - |a - n| + margin)",
+    .shapes = "anchor [..., n], positive [..., n], negative [..., n] -> y [*]; [], or [...] without "
+              "reduction",
+    .gradient = "where y > 0: dpositive = -dy u(a, p) / n, dnegative = dy u(a, n) / n, danchor = "
+                "-(dpositive + dnegative), else 0; u(v, w) = sign(e) (|e| / |e|_p)^(p - 1), e = v - w + "
+                "epsilon",
     .torch = "triplet_margin_loss", .inputs = 3, .outputs = 1,
     .attributes = triplet_schema, .attributes_size = sizeof(triplet_attributes),
     .infer = infer_triplet, .expand = expand_triplet, .samples = triplet_samples,

@@ -65,6 +65,8 @@ static void samples_masked_fill(wg_sampler *s) {
 
 const wg_op wg_op_masked_fill = {
     .name = "masked_fill", .formula = "y = mask ? value : x", .torch = "masked_fill",
+    .shapes = "x [...], mask [*] -> y [...]; the mask broadcasts to x",
+    .gradient = "dx = mask ? 0 : dy",
     .inputs = 2, .outputs = 1, .blocked_inputs = 1 << 1,
     .attributes = masked_fill_schema, .attributes_size = sizeof(masked_fill_attributes),
     .infer = infer_masked_fill, .expand = expand_masked_fill, .samples = samples_masked_fill,
@@ -121,6 +123,8 @@ static void samples_index_select(wg_sampler *s) {
 
 const wg_op wg_op_index_select = {
     .name = "index_select", .formula = "y[..., j, ...] = x[..., index[j], ...]", .torch = "index_select",
+    .shapes = "x [*], index [n] -> y [*]; alike but for the axis, of extent n in y",
+    .gradient = "dx[..., r, ...] = sum over j with index[j] = r of dy[..., j, ...]",
     .inputs = 2, .outputs = 1, .blocked_inputs = 1 << 1, .linear_in = 1,
     .attributes = index_select_schema, .attributes_size = sizeof(index_select_attributes),
     .infer = infer_index_select, .expand = expand_index_select, .samples = samples_index_select,

@@ -197,6 +197,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_matrix_exp = {
     .name = "matrix_exp", .formula = "y = sum_k a^k / k!", .torch = "linalg.matrix_exp",
+    .shapes = "a [..., n, n] -> y [..., n, n]",
+    .gradient = "da = the block above the diagonal of exp([a^T, dy; 0, a^T])",
     .inputs = 1, .outputs = 1, .flags = WG_EVEN_UNITS | WG_EVEN_READS, .infer = infer,
     .forward = WG_FORWARD(matrix_exp), .backward = backward, .units = units, .workspace = workspace,
     .cost = cost, .samples = samples,

@@ -372,6 +372,8 @@ static void samples_of_gather(wg_sampler *s) { sample_indices(s, false); }
 
 const wg_op wg_op_max = {
     .name = "max", .formula = "y[k] = max_r x[k, r], index[k] = the first r of it",
+    .shapes = "x [*] -> y [*], index [*]; without the reduced axes, or with extent 1",
+    .gradient = "dx[k, r] = r == index[k] ? dy[k] : 0",
     .onnx = "ReduceMax", .torch = "max",
     .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
     .infer = infer_max, .forward = WG_FORWARD(max), .backward = backward, .units = reduce_units,
@@ -380,6 +382,7 @@ const wg_op wg_op_max = {
 
 const wg_op wg_op_argmax = {
     .name = "argmax", .formula = "y[k] = the first r at which x[k, r] is the largest",
+    .shapes = "x [*] -> index [*]; without the axis, or with extent 1",
     .onnx = "ArgMax", .torch = "argmax",
     .inputs = 1, .outputs = 1, .flags = WG_BLOCKS,
     .attributes = argmax_schema, .attributes_size = sizeof(argmax_attributes),
@@ -389,6 +392,8 @@ const wg_op wg_op_argmax = {
 
 const wg_op wg_op_min = {
     .name = "min", .formula = "y[k] = min_r x[k, r], index[k] = the first r of it",
+    .shapes = "x [*] -> y [*], index [*]; without the reduced axes, or with extent 1",
+    .gradient = "dx[k, r] = r == index[k] ? dy[k] : 0",
     .onnx = "ReduceMin", .torch = "min",
     .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
     .infer = infer_max, .forward = WG_FORWARD(min), .backward = backward, .units = reduce_units,
@@ -397,6 +402,7 @@ const wg_op wg_op_min = {
 
 const wg_op wg_op_argmin = {
     .name = "argmin", .formula = "y[k] = the first r at which x[k, r] is the least",
+    .shapes = "x [*] -> index [*]; without the axis, or with extent 1",
     .onnx = "ArgMin", .torch = "argmin",
     .inputs = 1, .outputs = 1, .flags = WG_BLOCKS,
     .attributes = argmax_schema, .attributes_size = sizeof(argmax_attributes),
@@ -406,6 +412,8 @@ const wg_op wg_op_argmin = {
 
 const wg_op wg_op_max_scatter = {
     .name = "max_scatter", .formula = "x[k, r] = r == index[k] ? y[k] : 0",
+    .shapes = "y [*], index [*] -> x [*]; y and index alike, x as the attribute says",
+    .gradient = "dy[k] = dx[k, index[k]]",
     .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 2, .linear_in = 1,
     .attributes = scatter_schema, .attributes_size = sizeof(max_scatter_attributes),
     .infer = infer_scatter, .forward = WG_FORWARD(max_scatter), .backward = backward_of_scatter,
@@ -414,6 +422,8 @@ const wg_op wg_op_max_scatter = {
 
 const wg_op wg_op_max_gather = {
     .name = "max_gather", .formula = "y[k] = x[k, index[k]]",
+    .shapes = "x [*], index [*] -> y [*]; y as the index",
+    .gradient = "dx[k, r] = r == index[k] ? dy[k] : 0",
     .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 2, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
     .infer = infer_gather, .forward = WG_FORWARD(max_gather), .backward = backward_of_gather,

@@ -354,6 +354,8 @@ static void samples_of_gather(wg_sampler *s) { sample_indices(s, false); }
     const wg_op wg_op_max_pool##axes = {                                                                        \
         .name = "max_pool" #axes,                                                                               \
         .formula = formula_text,                                                                                \
+        .shapes = "x [N, C, ...] -> y [N, C, *], index [N, C, *]",                                              \
+        .gradient = "dx[n, c, index[n, c, window]] += dy[n, c, window]",                                        \
         .onnx = "MaxPool",                                                                                      \
         .torch = "max_pool" #axes,                                                                              \
         .inputs = 1,                                                                                            \
@@ -375,6 +377,8 @@ MAX_POOL(3d, "y[n, c, z, i, j] = max_{w, u, v} x[n, c, s z + d w - p, s i + d u 
 const wg_op wg_op_max_pool2d_scatter = {
     .name = "max_pool2d_scatter",
     .formula = "dx[n, c, index[n, c, i, j]] += dy[n, c, i, j]",
+    .shapes = "dy [N, C, H', W'], index [N, C, H', W'] -> dx [N, C, H, W]",
+    .gradient = "ddy[n, c, i, j] = ddx[n, c, index[n, c, i, j]]",
     .onnx = "MaxUnpool",
     .inputs = 2,
     .outputs = 1,
@@ -393,6 +397,8 @@ const wg_op wg_op_max_pool2d_scatter = {
 
 const wg_op wg_op_max_pool2d_gather = {
     .name = "max_pool2d_gather", .formula = "y[n, c, i, j] = x[n, c, index[n, c, i, j]]",
+    .shapes = "x [N, C, H, W], index [N, C, H', W'] -> y [N, C, H', W']",
+    .gradient = "dx[n, c, index[n, c, i, j]] += dy[n, c, i, j]",
     .inputs = 2, .outputs = 1, .flags = WG_CAN_FAIL | WG_EVEN_UNITS | WG_HELPER,
     .blocked_inputs = 2, .linear_in = 1,
     .pack = &wg_op_max_pool2d_offset, .packed_input = 1, .packed_dtype = WG_U8, .may_pack = has_offsets,

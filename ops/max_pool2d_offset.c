@@ -66,6 +66,7 @@ static void samples(wg_sampler *s) {
 const wg_op wg_op_max_pool2d_offset = {
     .name = "max_pool2d_offset",
     .formula = "offset[n, c, i, j] = (row - (s i - p)) kernel_width + column - (s j - p)",
+    .shapes = "index [N, C, H', W'] -> offset [N, C, H', W']",
     .inputs = 1, .outputs = 1, .flags = WG_BLOCKS | WG_CAN_FAIL | WG_EVEN_UNITS | WG_HELPER,
     .attributes = attributes, .attributes_size = sizeof(pool_attributes),
     .infer = infer, .forward = WG_FORWARD(max_pool2d_offset), .units = pool_units, .samples = samples,

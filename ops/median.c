@@ -80,6 +80,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_median = {
     .name = "median", .formula = "y[k] = x[k, index[k]], (n - 1) / 2 of n elements being before it",
+    .shapes = "x [*] -> y [*], index [*]; without the reduced axes, or with extent 1",
+    .gradient = "dx[k, r] = r == index[k] ? dy[k] : 0",
     .torch = "median",
     .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
     .infer = infer, .forward = WG_FORWARD(median), .backward = backward, .units = reduce_units,

@@ -244,24 +244,33 @@ static void bool_samples(wg_sampler *s) {
 
 /* --- The ops ----------------------------------------------------------------------------------------- */
 
-#define COMPOSED(op, formula_text, onnx_name, torch_name, schema_of, attributes_of, shape_rule, cases, more) \
+#define COMPOSED(op, formula_text, shapes_text, gradient_text, onnx_name, torch_name, schema_of,             \
+                 attributes_of, shape_rule, cases, more)                                                     \
     const wg_op wg_op_##op = {                                                                               \
         .name = #op, .formula = formula_text, .onnx = onnx_name, .torch = torch_name,                        \
+        .shapes = shapes_text, .gradient = gradient_text,                                                    \
         .inputs = 1, .outputs = 1, .flags = more, .attributes = schema_of,                                   \
         .attributes_size = sizeof(attributes_of), .infer = shape_rule, .expand = op##_expand,                \
         .samples = cases,                                                                                    \
     };
-COMPOSED(var, "y[k] = sum_r (x[k, r] - mean[k])^2 / (n - correction)", NULL, "var", var_schema, var_attributes,
+COMPOSED(var, "y[k] = sum_r (x[k, r] - mean[k])^2 / (n - correction)",
+         "x [*] -> y [*]; without the reduced axes, or with extent 1",
+         "dx[k, r] = 2 dy[k] (x[k, r] - mean[k]) / (n - correction)", NULL, "var", var_schema, var_attributes,
          infer_deviation, deviation_samples, 0)
-COMPOSED(std, "y[k] = sqrt(var[k])", NULL, "std", var_schema, var_attributes, infer_deviation, deviation_samples, 0)
-COMPOSED(norm, "y[k] = (sum_r |x[k, r]|^p)^(1/p)", "ReduceL2", "linalg.vector_norm", norm_schema, norm_attributes,
-         infer_norm, norm_samples, 0)
-COMPOSED(logsumexp, "y[k] = log(sum_r exp(x[k, r]))", "ReduceLogSumExp", "logsumexp", schema, reduce_attributes,
-         infer_real, logsumexp_samples, 0)
-COMPOSED(any, "y[k] = any_r (x[k, r] != 0)", NULL, "any", schema, reduce_attributes, infer_bool, bool_samples,
-         WG_BLOCKS | WG_NAMES_DTYPE)
-COMPOSED(all, "y[k] = all_r (x[k, r] != 0)", NULL, "all", schema, reduce_attributes, infer_bool, bool_samples,
-         WG_BLOCKS | WG_NAMES_DTYPE)
+COMPOSED(std, "y[k] = sqrt(var[k])", "x [*] -> y [*]; without the reduced axes, or with extent 1",
+         "dx[k, r] = dy[k] (x[k, r] - mean[k]) / ((n - correction) y[k]), 0 where y = 0", NULL, "std",
+         var_schema, var_attributes, infer_deviation, deviation_samples, 0)
+COMPOSED(norm, "y[k] = (sum_r |x[k, r]|^p)^(1/p)",
+         "x [*] -> y [*]; without the reduced axes, or with extent 1",
+         "dx[k, r] = dy[k] sign(x[k, r]) (|x[k, r]| / y[k])^(p - 1), 0 where y = 0", "ReduceL2",
+         "linalg.vector_norm", norm_schema, norm_attributes, infer_norm, norm_samples, 0)
+COMPOSED(logsumexp, "y[k] = log(sum_r exp(x[k, r]))",
+         "x [*] -> y [*]; without the reduced axes, or with extent 1", "dx[k, r] = dy[k] exp(x[k, r] - y[k])",
+         "ReduceLogSumExp", "logsumexp", schema, reduce_attributes, infer_real, logsumexp_samples, 0)
+COMPOSED(any, "y[k] = any_r (x[k, r] != 0)", "x [*] -> y [*]; without the reduced axes, or with extent 1",
+         NULL, NULL, "any", schema, reduce_attributes, infer_bool, bool_samples, WG_BLOCKS | WG_NAMES_DTYPE)
+COMPOSED(all, "y[k] = all_r (x[k, r] != 0)", "x [*] -> y [*]; without the reduced axes, or with extent 1",
+         NULL, NULL, "all", schema, reduce_attributes, infer_bool, bool_samples, WG_BLOCKS | WG_NAMES_DTYPE)
 
 static wg_var record_deviation(const wg_op *op, wg_var x, const wg_axes *axes, const wg_deviation_options *options) {
         WG_READ_OPTIONS(wg_deviation_options, given, options);

@@ -127,6 +127,9 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_nll_loss = {
     .name = "nll_loss", .formula = "y = sum -w[t] x[n, t, d] / sum w[t], t = t[n, d]",
+    .shapes = "x [N, C, ...], target [N, ...], weight [C]? -> y [*]; [], or [N, ...] without reduction",
+    .gradient = "dx[n, t, d] = -dy w[t] / sum w[t], dweight[t] = -dy (x[n, t, d] + y) / sum w[t] (sum and "
+                "none: not divided)",
     .onnx = "NegativeLogLikelihoodLoss", .torch = "nll_loss", .inputs = 2, .inputs_max = 3, .outputs = 1,
     .flags = WG_CAN_FAIL, .attributes = schema, .attributes_size = sizeof(nll_attributes),
     .infer = infer, .expand = expand, .samples = samples,

@@ -147,6 +147,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_non_max_suppression = {
     .name = "non_max_suppression", .formula = "box v is selected unless |u ∩ v| > iou_threshold |u ∪ v| for a better u",
+    .shapes = "boxes [N, B, 4], scores [N, C, B] -> selected [*, 3], count []; as many rows as N C "
+              "min(max_boxes_per_class, B)",
     .onnx = "NonMaxSuppression", .torch = "nms", .inputs = 2, .outputs = 2, .flags = WG_BLOCKS,
     .no_gradient = "which boxes are selected is constant between jumps", .attributes = attributes,
     .attributes_size = sizeof(non_max_suppression_attributes), .infer = infer,

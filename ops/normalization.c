@@ -265,6 +265,8 @@ static void samples_of_batch(wg_sampler *s) {
 
 const wg_op wg_op_layer_norm = {
     .name = "layer_norm", .formula = "y = (x - m) / sqrt(v + epsilon) weight + bias over axes axis … last",
+    .shapes = "x [*], weight [*]?, bias [*]? -> y [*]; y as x, weight and bias with x's axes from axis on",
+    .gradient = "dx = standardize_grad(dy weight, z, r), dweight = sum dy z, dbias = sum dy, z = (x - m) r",
     .onnx = "LayerNormalization", .torch = "layer_norm", .inputs = 1, .inputs_max = 3, .outputs = 1,
     .attributes = attributes_of_layer, .attributes_size = sizeof(layer_norm_attributes),
     .infer = infer_layer, .expand = expand_layer, .samples = samples_of_layer,
@@ -272,6 +274,9 @@ const wg_op wg_op_layer_norm = {
 
 const wg_op wg_op_rms_norm = {
     .name = "rms_norm", .formula = "y = x / sqrt(mean x^2 + epsilon) weight over axes axis … last",
+    .shapes = "x [*], weight [*]? -> y [*]; y as x, weight with x's axes from axis on",
+    .gradient = "dx = r (dy weight - z mean (dy weight z)), dweight = sum dy z, z = x r, r = 1 / sqrt(mean "
+                "x^2 + epsilon)",
     .onnx = "RMSNormalization", .torch = "rms_norm", .inputs = 1, .inputs_max = 2, .outputs = 1,
     .attributes = attributes_of_layer, .attributes_size = sizeof(layer_norm_attributes),
     .infer = infer_layer, .expand = expand_rms, .samples = samples_of_rms,
@@ -279,6 +284,8 @@ const wg_op wg_op_rms_norm = {
 
 const wg_op wg_op_group_norm = {
     .name = "group_norm", .formula = "y = (x - m) / sqrt(v + epsilon) weight + bias over groups of channels",
+    .shapes = "x [N, C, ...], weight [C]?, bias [C]? -> y [N, C, ...]",
+    .gradient = "dx = standardize_grad(dy weight, z, r), dweight = sum dy z, dbias = sum dy, z = (x - m) r",
     .onnx = "GroupNormalization", .torch = "group_norm", .inputs = 1, .inputs_max = 3, .outputs = 1,
     .attributes = attributes_of_group, .attributes_size = sizeof(group_norm_attributes),
     .infer = infer_group, .expand = expand_group, .samples = samples_of_group,
@@ -286,6 +293,8 @@ const wg_op wg_op_group_norm = {
 
 const wg_op wg_op_instance_norm = {
     .name = "instance_norm", .formula = "y = (x - m) / sqrt(v + epsilon) weight + bias over axes 2 … last",
+    .shapes = "x [N, C, ...], weight [C]?, bias [C]? -> y [N, C, ...]",
+    .gradient = "dx = standardize_grad(dy weight, z, r), dweight = sum dy z, dbias = sum dy, z = (x - m) r",
     .onnx = "InstanceNormalization", .torch = "instance_norm", .inputs = 1, .inputs_max = 3, .outputs = 1,
     .attributes = attributes_of_channel, .attributes_size = sizeof(channel_norm_attributes),
     .infer = infer_instance, .expand = expand_instance, .samples = samples_of_instance,
@@ -293,6 +302,10 @@ const wg_op wg_op_instance_norm = {
 
 const wg_op wg_op_batch_norm = {
     .name = "batch_norm", .formula = "y = (x - m) / sqrt(v + epsilon) weight + bias over all axes but axis 1",
+    .shapes = "x [N, C, ...], weight [C]?, bias [C]?, mean [C]?, variance [C]? -> y [N, C, ...]",
+    .gradient = "dx = standardize_grad(dy weight, z, r), or dy weight r with mean and variance given; "
+                "dweight = sum dy z, dbias = sum dy, dmean = -sum dy weight r, dvariance = -sum dy weight z "
+                "r^2 / 2, z = (x - m) r",
     .onnx = "BatchNormalization", .torch = "batch_norm", .inputs = 1, .inputs_max = 5, .outputs = 1,
     .attributes = attributes_of_channel, .attributes_size = sizeof(channel_norm_attributes),
     .infer = infer_batch, .expand = expand_batch, .samples = samples_of_batch,

@@ -94,6 +94,7 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_one_hot = {
     .name = "one_hot", .formula = "y[..., c] = (index[...] == c)", .onnx = "OneHot", .torch = "one_hot",
+    .shapes = "index [...] -> y [..., depth]",
     .inputs = 1, .outputs = 1, .flags = WG_BLOCKS | WG_NAMES_DTYPE, .blocked_inputs = 1,
     .attributes = attributes, .attributes_size = sizeof(one_hot_attributes),
     .infer = infer, .forward = WG_FORWARD(one_hot), .units = units, .cost = cost, .samples = samples,

@@ -99,6 +99,9 @@ static void samples_pad(wg_sampler *s) {
 
 const wg_op wg_op_pad = {
     .name = "pad", .formula = "y[..., i, ...] = x[..., i - before, ...], outside by the mode", .onnx = "Pad",
+    .shapes = "x [*] -> y [*]; extents + before + after",
+    .gradient = "dx = dy cropped, and what stands outside added to the element that it mirrors, holds or "
+                "wraps to",
     .torch = "pad",
     .inputs = 1, .outputs = 1,
     .attributes = pad_schema, .attributes_size = sizeof(pad_attributes),
@@ -178,6 +181,8 @@ static void samples_roll(wg_sampler *s) {
 
 const wg_op wg_op_roll = {
     .name = "roll", .formula = "y[..., i, ...] = x[..., (i - shift) mod n, ...]", .torch = "roll",
+    .shapes = "x [...] -> y [...]",
+    .gradient = "dx = dy rolled back",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = roll_schema, .attributes_size = sizeof(roll_attributes),
     .infer = infer_roll, .expand = expand_roll, .samples = samples_roll,

@@ -179,28 +179,35 @@ static void prelu_samples(wg_sampler *s) {
 }
 
 WG_UNARY_OP(relu6, "y = min(max(x, 0), 6)", NULL, "relu6", 2, .backward = relu6_backward,
-            .samples = plain_samples)
+            .samples = plain_samples, .gradient = "dx = 0 < x < 6 ? dy : 0")
 WG_UNARY_OP(hard_swish, "y = x min(max(x / 6 + 1/2, 0), 1)", "HardSwish", "hardswish", 5,
-            .backward = hard_swish_backward, .samples = plain_samples)
+            .backward = hard_swish_backward, .samples = plain_samples,
+            .gradient = "dx = x <= -3 ? 0 : x >= 3 ? dy : dy (x / 3 + 1/2)")
 
-#define PIECEWISE_OP(op, text, onnx_name, torch_name)                                              \
+#define PIECEWISE_OP(op, text, gradient_text, onnx_name, torch_name)                               \
     const wg_op wg_op_##op = {                                                                     \
         .name = #op, .formula = text, .onnx = onnx_name, .torch = torch_name,                      \
+        .gradient = gradient_text,                                                                 \
         .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,                                        \
         .attributes = op##_attribute, .attributes_size = sizeof(op##_attributes),                  \
         .infer = wg_infer_same, .forward = WG_FORWARD(op), .backward = op##_backward,              \
         .samples = op##_samples,                                                                   \
     };
 #define soft_shrink_backward hard_shrink_backward /* their attributes are one struct */
-PIECEWISE_OP(leaky_relu, "y = x > 0 ? x : alpha * x", "LeakyRelu", "leaky_relu")
-PIECEWISE_OP(hard_sigmoid, "y = min(max(alpha * x + beta, 0), 1)", "HardSigmoid", "hardsigmoid")
-PIECEWISE_OP(hard_tanh, "y = min(max(x, min), max)", NULL, "hardtanh")
-PIECEWISE_OP(hard_shrink, "y = |x| > lambda ? x : 0", "Shrink", "hardshrink")
-PIECEWISE_OP(soft_shrink, "y = sign(x) max(|x| - lambda, 0)", "Shrink", "softshrink")
-PIECEWISE_OP(threshold, "y = x > threshold ? x : value", "ThresholdedRelu", "threshold")
+PIECEWISE_OP(leaky_relu, "y = x > 0 ? x : alpha * x", "dx = x > 0 ? dy : alpha dy", "LeakyRelu", "leaky_relu")
+PIECEWISE_OP(hard_sigmoid, "y = min(max(alpha * x + beta, 0), 1)",
+             "dx = 0 < alpha x + beta < 1 ? alpha dy : 0", "HardSigmoid", "hardsigmoid")
+PIECEWISE_OP(hard_tanh, "y = min(max(x, min), max)", "dx = min < x < max ? dy : 0", NULL, "hardtanh")
+PIECEWISE_OP(hard_shrink, "y = |x| > lambda ? x : 0", "dx = |x| > lambda ? dy : 0", "Shrink", "hardshrink")
+PIECEWISE_OP(soft_shrink, "y = sign(x) max(|x| - lambda, 0)", "dx = |x| > lambda ? dy : 0", "Shrink",
+             "softshrink")
+PIECEWISE_OP(threshold, "y = x > threshold ? x : value", "dx = x > threshold ? dy : 0", "ThresholdedRelu",
+             "threshold")
 
 const wg_op wg_op_prelu = {
     .name = "prelu", .formula = "y = x > 0 ? x : slope * x", .onnx = "PRelu", .torch = "prelu",
+    .shapes = "x [...], slope [*] -> y [...]; the slope broadcasts to x",
+    .gradient = "dx = x > 0 ? dy : slope dy, dslope = x > 0 ? 0 : dy x, summed over what it was broadcast",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = prelu_infer, .forward = WG_FORWARD(prelu), .backward = prelu_backward, .samples = prelu_samples,
 };

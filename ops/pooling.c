@@ -64,6 +64,8 @@ static void sample_lp(wg_sampler *s, int axes) {
     static void samples_lp_##axes(wg_sampler *s) { sample_lp(s, count); }                                       \
     const wg_op wg_op_lp_pool##axes = {                                                                         \
         .name = "lp_pool" #axes, .formula = "y = (sum over the window of |x|^p)^(1 / p)", .onnx = "LpPool",     \
+        .shapes = "x [N, C, ...] -> y [N, C, *]",                                                               \
+        .gradient = "dx[n, c, h] = sum over the windows that hold h of dy sign(x) (|x| / y)^(p - 1)",           \
         .torch = "lp_pool" #axes, .inputs = 1, .outputs = 1, .attributes = lp_attributes_##axes,                \
         .attributes_size = sizeof(pool_attributes), .infer = infer_lp_##axes, .expand = expand_lp,              \
         .samples = samples_lp_##axes};                                                                          \
@@ -136,12 +138,18 @@ static void samples_global_lp(wg_sampler *s) {
 static const wg_attribute global_lp_attributes[] = {POWER, WG_NO_MORE_ATTRIBUTES};
 const wg_op wg_op_global_avg_pool = {
     .name = "global_avg_pool", .formula = "y[n, c, 1, …] = mean of x[n, c]", .onnx = "GlobalAveragePool",
+    .shapes = "x [N, C, ...] -> y [*]; y is [N, C, 1, ...], of x's rank",
+    .gradient = "dx[n, c, i] = dy[n, c] / n, n elements a channel",
     .inputs = 1, .outputs = 1, .infer = infer_global, .expand = expand_global_avg, .samples = samples_global_avg};
 const wg_op wg_op_global_max_pool = {
     .name = "global_max_pool", .formula = "y[n, c, 1, …] = max of x[n, c]", .onnx = "GlobalMaxPool",
+    .shapes = "x [N, C, ...] -> y [*]; y is [N, C, 1, ...], of x's rank",
+    .gradient = "dx[n, c, i] = dy[n, c] at the first largest, else 0",
     .inputs = 1, .outputs = 1, .infer = infer_global, .expand = expand_global_max, .samples = samples_global_max};
 const wg_op wg_op_global_lp_pool = {
     .name = "global_lp_pool", .formula = "y[n, c, 1, …] = (sum of |x[n, c]|^p)^(1 / p)", .onnx = "GlobalLpPool",
+    .shapes = "x [N, C, ...] -> y [*]; y is [N, C, 1, ...], of x's rank",
+    .gradient = "dx[n, c, i] = dy[n, c] sign(x) (|x| / y)^(p - 1)",
     .inputs = 1, .outputs = 1, .attributes = global_lp_attributes, .attributes_size = sizeof(pool_attributes),
     .infer = infer_global, .expand = expand_global_lp, .samples = samples_global_lp};
 
@@ -217,6 +225,8 @@ static void sample_unpool(wg_sampler *s, int axes) {
     static void samples_unpool_##axes(wg_sampler *s) { sample_unpool(s, count); }                               \
     const wg_op wg_op_max_unpool##axes = {                                                                      \
         .name = "max_unpool" #axes, .formula = "y[n, c, index[n, c, window]] += x[n, c, window]",               \
+        .shapes = "x [N, C, ...], index [N, C, ...] -> y [N, C, *]",                                            \
+        .gradient = "dx[n, c, window] = dy[n, c, index[n, c, window]]",                                         \
         .onnx = "MaxUnpool", .torch = "max_unpool" #axes, .inputs = 2, .outputs = 1, .blocked_inputs = 2,       \
         .linear_in = 1, .flags = WG_CAN_FAIL, .attributes = unpool_attributes_##axes,                           \
         .attributes_size = sizeof(pool_attributes), .infer = infer_unpool_##axes, .expand = expand_unpool,      \

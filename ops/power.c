@@ -71,6 +71,7 @@ static wg_cost pow_cost(const wg_call *call) { return wg_cost_per_element(call, 
 
 const wg_op wg_op_square = {
     .name = "square", .formula = "y = x * x", .torch = "square",
+    .gradient = "dx = 2 dy x",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(square), .backward = square_backward,
     .samples = square_samples,
@@ -78,16 +79,19 @@ const wg_op wg_op_square = {
 
 const wg_op wg_op_sqrt = {
     .name = "sqrt", .formula = "y = sqrt(x)", .onnx = "Sqrt", .torch = "sqrt",
+    .gradient = "dx = dy / (2 y)",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_same, .forward = WG_FORWARD(sqrt), .backward = sqrt_backward, .samples = sqrt_samples,
 };
 
-WG_UNARY_OP(rsqrt, "y = 1 / sqrt(x)", NULL, "rsqrt", 2, .backward = rsqrt_backward, .samples = sqrt_samples)
+WG_UNARY_OP(rsqrt, "y = 1 / sqrt(x)", NULL, "rsqrt", 2, .backward = rsqrt_backward, .samples = sqrt_samples,
+            .gradient = "dx = -dy y^3 / 2")
 WG_UNARY_OP(reciprocal, "y = 1 / x", "Reciprocal", "reciprocal", 1, .backward = reciprocal_backward,
-            .samples = reciprocal_samples)
+            .samples = reciprocal_samples, .gradient = "dx = -dy y^2")
 
 const wg_op wg_op_pow = {
     .name = "pow", .formula = "y = a ^ b", .onnx = "Pow", .torch = "pow",
+    .gradient = "da = dy b a^(b - 1), db = dy y log(a), 0 where a = 0 and b >= 0",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(pow), .backward = pow_backward,
     .cost = pow_cost, .samples = pow_samples,

@@ -114,6 +114,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_prod = {
     .name = "prod", .formula = "y[k] = prod_r x[k, r]", .onnx = "ReduceProd", .torch = "prod",
+    .shapes = "x [*] -> y [*]; without the reduced axes, or with extent 1",
+    .gradient = "dx[k, r] = dy[k] prod_{s != r} x[k, s]",
     .inputs = 1, .outputs = 1, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
     .infer = infer, .forward = WG_FORWARD(prod), .backward = backward, .units = reduce_units, .cost = reduce_cost,
     .samples = samples,

@@ -107,6 +107,9 @@ static void samples_dot(wg_sampler *s) {
 const wg_op wg_op_dot = {
     .name = "dot",
     .formula = "y = sum_k a[..., k] * b[..., k, n]",
+    .shapes = "a [*], b [*] -> y [*]; [..., k] and [..., k, n] to the axes of a but the last, then those of "
+              "b but k",
+    .gradient = "da[..., k] = sum dy b[..., k, n], db[..., k, n] = sum dy a[..., k]",
     .torch = "dot",
     .inputs = 2,
     .outputs = 1,
@@ -147,6 +150,8 @@ static void samples_outer(wg_sampler *s) {
 
 const wg_op wg_op_outer = {
     .name = "outer", .formula = "y[i, j] = a[i] * b[j]", .torch = "outer",
+    .shapes = "a [*], b [*] -> y [*]; of n and m elements, y [n, m]",
+    .gradient = "da[i] = sum_j dy[i, j] b[j], db[j] = sum_i dy[i, j] a[i]",
     .inputs = 2, .outputs = 1, .linear_in = 3, .infer = infer_outer, .expand = expand_outer,
     .samples = samples_outer,
 };
@@ -224,6 +229,8 @@ static void samples_kron(wg_sampler *s) {
 const wg_op wg_op_kron = {
     .name = "kron",
     .formula = "y[..., i * n + j, ...] = a[..., i, ...] * b[..., j, ...]",
+    .shapes = "a [*], b [*] -> y [*]; extents multiplied",
+    .gradient = "da[i] = sum_j dy[i n + j] b[j], db[j] = sum_i dy[i n + j] a[i], along each axis",
     .torch = "kron",
     .inputs = 2,
     .outputs = 1,

@@ -147,6 +147,8 @@ static void samples(wg_sampler *s) {
 const wg_op wg_op_quantile = {
     .name = "quantile",
     .formula = "y[k] = s + w * (t - s), s and t the elements around number q * (n - 1) in order",
+    .shapes = "x [*] -> y [*]; without the reduced axes, or with extent 1; of several q a new axis in front",
+    .gradient = "ds = dy[k] (1 - w), dt = dy[k] w, at the places of s and t, else 0",
     .torch = "quantile", .inputs = 1, .outputs = 1,
     .attributes = schema, .attributes_size = sizeof(quantile_attributes),
     .infer = infer, .expand = expand, .samples = samples,

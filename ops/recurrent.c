@@ -272,9 +272,10 @@ static void samples_of_gru(wg_sampler *s) { samples(s, &gru_network); }
 
 /* --- The ops -------------------------------------------------------------------------------------- */
 
-#define RECURRENT_OP(op, text, onnx_name, most, schema)                                            \
+#define RECURRENT_OP(op, text, shapes_text, gradient_text, onnx_name, most, schema)                \
     const wg_op wg_op_##op = {                                                                     \
         .name = #op, .formula = text, .onnx = onnx_name, .torch = #op, .inputs = 3,          \
+        .shapes = shapes_text, .gradient = gradient_text,                                          \
         .inputs_max = most, .outputs = 1, .blocked_inputs = 1 << (most - 1), .attributes = schema,  \
         .attributes_size = sizeof(op##_attributes),                                                \
         .infer = infer_##op, .expand = expand_##op, .samples = samples_of_##op,                    \
@@ -325,9 +326,24 @@ static wg_recurrent record(const wg_op *op, const network *net, wg_var x, wg_var
     return result;
 }
 
-RECURRENT_OP(rnn, "h' = tanh(W x + b + R h + b_R), step by step", "RNN", 7, attributes_of_rnn)
-RECURRENT_OP(lstm, "h', c' = lstm_cell(W x + b + R h + b_R, c), step by step", "LSTM", 8, attributes)
-RECURRENT_OP(gru, "h' = gru_cell(W x + b, R h + b_R, h), step by step", "GRU", 7, attributes)
+RECURRENT_OP(rnn, "h' = tanh(W x + b + R h + b_R), step by step",
+             "x [T, N, I], weight_ih [D, H, I], weight_hh [D, H, H], bias_ih [D, H]?, bias_hh [D, H]?, h0 "
+             "[D, N, H]?, lengths [N]? -> y [*]; y [T + 1, N, D H], the final states behind the outputs; "
+             "batch_first: N before T",
+             "back through time: da = dh' (1 - h'^2), dW = sum da x^T, dR = sum da h^T, db = sum da, dx = "
+             "W^T da, dh = R^T da", "RNN", 7, attributes_of_rnn)
+RECURRENT_OP(lstm, "h', c' = lstm_cell(W x + b + R h + b_R, c), step by step",
+             "x [T, N, I], weight_ih [D, 4 H, I], weight_hh [D, 4 H, H], bias_ih [D, 4 H]?, bias_hh [D, 4 "
+             "H]?, h0 [D, N, H]?, c0 [D, N, H]?, lengths [N]? -> y [*]; y [T + 2, N, D H], the final states "
+             "behind the outputs; batch_first: N before T",
+             "back through time: da as lstm_cell's, dW = sum da x^T, dR = sum da h^T, db = sum da, dx = W^T "
+             "da, dh = R^T da", "LSTM", 8, attributes)
+RECURRENT_OP(gru, "h' = gru_cell(W x + b, R h + b_R, h), step by step",
+             "x [T, N, I], weight_ih [D, 3 H, I], weight_hh [D, 3 H, H], bias_ih [D, 3 H]?, bias_hh [D, 3 "
+             "H]?, h0 [D, N, H]?, lengths [N]? -> y [*]; y [T + 1, N, D H], the final states behind the "
+             "outputs; batch_first: N before T",
+             "back through time: da and dg as gru_cell's, dW = sum da x^T, dR = sum dg h^T, db = sum da, "
+             "db_R = sum dg, dx = W^T da, dh = d z + R^T dg", "GRU", 7, attributes)
 
 wg_var (wg_lstm_cell)(wg_var gates, wg_var c) { return WG_RECORD(&wg_op_lstm_cell, NULL, gates, c); }
 wg_var (wg_gru_cell)(wg_var of_x, wg_var of_h, wg_var h) {

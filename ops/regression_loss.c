@@ -93,18 +93,24 @@ static void samples_of_smooth_l1(wg_sampler *s) { samples_with(s, (const double[
 
 const wg_op wg_op_mse_loss = {
     .name = "mse_loss", .formula = "y = mean (x - t)^2", .torch = "mse_loss", .inputs = 2, .outputs = 1,
+    .shapes = "x [...], target [...] -> y [*]; [] but without reduction",
+    .gradient = "dx = 2 dy (x - t) / n, dt = -dx (sum and none: without / n)",
     .attributes = attributes, .attributes_size = sizeof(mse_loss_attributes),
     .infer = loss_infer, .expand = expand_mse, .samples = samples,
 };
 
 const wg_op wg_op_l1_loss = {
     .name = "l1_loss", .formula = "y = mean |x - t|", .torch = "l1_loss", .inputs = 2, .outputs = 1,
+    .shapes = "x [...], target [...] -> y [*]; [] but without reduction",
+    .gradient = "dx = dy sign(x - t) / n, dt = -dx (sum and none: without / n)",
     .attributes = attributes, .attributes_size = sizeof(mse_loss_attributes),
     .infer = loss_infer, .expand = expand_l1, .samples = samples,
 };
 
 const wg_op wg_op_huber_loss = {
     .name = "huber_loss", .formula = "y = mean c (d - c / 2), d = x - t, c = min(max(d, -delta), delta)",
+    .shapes = "x [...], target [...] -> y [*]; [] but without reduction",
+    .gradient = "dx = dy c / n, dt = -dx (sum and none: without / n)",
     .torch = "huber_loss", .inputs = 2, .outputs = 1,
     .attributes = attributes_of_huber, .attributes_size = sizeof(huber_loss_attributes),
     .infer = loss_infer, .expand = expand_huber, .samples = samples_of_huber,
@@ -113,6 +119,8 @@ const wg_op wg_op_huber_loss = {
 const wg_op wg_op_smooth_l1_loss = {
     .name = "smooth_l1_loss",
     .formula = "y = mean c (d - c / 2) / beta, d = x - t, c = min(max(d, -beta), beta)",
+    .shapes = "x [...], target [...] -> y [*]; [] but without reduction",
+    .gradient = "dx = dy c / (beta n), dt = -dx (sum and none: without / n)",
     .torch = "smooth_l1_loss", .inputs = 2, .outputs = 1,
     .attributes = attributes_of_smooth_l1, .attributes_size = sizeof(smooth_l1_loss_attributes),
     .infer = loss_infer, .expand = expand_smooth_l1, .samples = samples_of_smooth_l1,

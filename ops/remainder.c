@@ -89,6 +89,7 @@ static wg_cost cost(const wg_call *call) { return wg_cost_per_element(call, 8); 
 
 const wg_op wg_op_fmod = {
     .name = "fmod", .formula = "y = a - b * trunc(a / b)", .onnx = "Mod", .torch = "fmod",
+    .gradient = "da = dy, db = -dy trunc(a / b)",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_INTEGERS_FAIL,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(fmod), .backward = backward, .cost = cost,
     .samples = samples,
@@ -96,6 +97,7 @@ const wg_op wg_op_fmod = {
 
 const wg_op wg_op_remainder = {
     .name = "remainder", .formula = "y = a - b * floor(a / b)", .onnx = "Mod", .torch = "remainder",
+    .gradient = "da = dy, db = -dy floor(a / b)",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_INTEGERS_FAIL,
     .infer = wg_infer_broadcast, .forward = WG_FORWARD(remainder), .backward = backward, .cost = cost,
     .samples = samples,

@@ -257,6 +257,8 @@ static void samples_of_grad(wg_sampler *s) { sample(s, true); }
 
 const wg_op wg_op_resample = {
     .name = "resample", .formula = "y[o, j, i] = sum_t w[j, t] x[o, k[j, t], i]", .onnx = "Resize",
+    .shapes = "x [*] -> y [*]; alike but for the axis",
+    .gradient = "dx[o, k[j, t], i] += w[j, t] dy[o, j, i]",
     .inputs = 1, .outputs = 1, .linear_in = 1, .flags = WG_EVEN_UNITS | WG_HELPER,
     .attributes = attributes, .attributes_size = sizeof(resample_attributes), .infer = infer,
     .forward = WG_FORWARD(resample), .backward = backward, .units = units, .workspace = workspace,
@@ -264,6 +266,8 @@ const wg_op wg_op_resample = {
 
 const wg_op wg_op_resample_grad = {
     .name = "resample_grad", .formula = "dx[o, k[j, t], i] += w[j, t] dy[o, j, i]",
+    .shapes = "dy [*] -> dx [*]; alike but for the axis",
+    .gradient = "ddy = resample(ddx)",
     .inputs = 1, .outputs = 1, .linear_in = 1, .flags = WG_EVEN_UNITS | WG_HELPER,
     .attributes = attributes, .attributes_size = sizeof(resample_attributes), .infer = infer,
     .forward = WG_FORWARD(resample_grad), .backward = backward_of_grad, .units = units_of_grad,

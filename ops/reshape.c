@@ -102,6 +102,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_reshape = {
     .name = "reshape", .formula = "y[i] = x[i], i counting elements in row-major order",
+    .shapes = "x [*] -> y [*]; as the attribute says, with as many elements",
+    .gradient = "dx = dy under x's shape",
     .onnx = "Reshape", .torch = "reshape",
     .inputs = 1, .outputs = 1, .flags = WG_VIEW, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(reshape_attributes),

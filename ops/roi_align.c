@@ -378,6 +378,8 @@ static void samples_of_grad(wg_sampler *s) { sample(s, false, true); }
 
 const wg_op wg_op_roi_align = {
     .name = "roi_align", .formula = "y[r, c, i, j] = mean or max over t of w_t x[batch[r], c, p_t]", .onnx = "RoiAlign",
+    .shapes = "x [N, C, H, W], boxes [B, 4], batch [B] -> y [B, C, H', W']",
+    .gradient = "dx[batch[r], c, p_t] += w_t dy[r, c, i, j] / samples, or of the tap that wins",
     .torch = "roi_align", .inputs = 3, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 1 << 1 | 1 << 2,
     .attributes = attributes, .attributes_size = sizeof(roi_align_attributes), .infer = infer,
     .forward = WG_FORWARD(roi_align), .backward = backward, .units = units, .workspace = workspace, .cost = cost,
@@ -385,6 +387,8 @@ const wg_op wg_op_roi_align = {
 
 const wg_op wg_op_roi_align_gather = {
     .name = "roi_align_gather", .formula = "y[r, c, i, j] = w_t v[batch[r], c, p_t], t the tap that wins in x",
+    .shapes = "v [N, C, H, W], boxes [B, 4], batch [B], x [N, C, H, W] -> y [B, C, H', W']",
+    .gradient = "dv[batch[r], c, p_t] += w_t dy[r, c, i, j], t the tap that wins in x",
     .inputs = 4, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1 << 1 | 1 << 2, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(roi_align_attributes), .infer = infer,
     .forward = WG_FORWARD(roi_align_gather), .backward = backward_of_gather, .units = units, .workspace = workspace,
@@ -392,6 +396,8 @@ const wg_op wg_op_roi_align_gather = {
 
 const wg_op wg_op_roi_align_grad = {
     .name = "roi_align_grad", .formula = "dx[batch[r], c, p_t] += w_t dy[r, c, i, j]", .inputs = 3, .inputs_max = 4,
+    .shapes = "dy [B, C, H', W'], boxes [B, 4], batch [B], x [N, C, H, W]? -> dx [N, C, H, W]",
+    .gradient = "ddy[r, c, i, j] = w_t ddx[batch[r], c, p_t], as roi_align's y of ddx",
     .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1 << 1 | 1 << 2, .linear_in = 1,
     .attributes = grad_attributes, .attributes_size = sizeof(roi_align_attributes), .infer = infer_grad,
     .forward = WG_FORWARD(roi_align_grad), .backward = backward_of_grad, .units = units_of_grad,

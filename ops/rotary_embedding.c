@@ -171,6 +171,9 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_rotary_embedding = {
     .name = "rotary_embedding", .formula = "y1 = x1 cos - x2 sin, y2 = x2 cos + x1 sin",
+    .shapes = "x [...], cos [*], sin [*] -> y [...]; cos and sin alike, broadcasting to x but for the last "
+              "axis, half of what is turned",
+    .gradient = "dx = rotary_embedding(dy, cos, -sin), dcos = dy1 x1 + dy2 x2, dsin = dy2 x1 - dy1 x2",
     .onnx = "RotaryEmbedding",
     .inputs = 3, .outputs = 1, .flags = WG_EVEN_UNITS | WG_EVEN_READS, .linear_in = 1,
     .attributes = schema, .attributes_size = sizeof(rotary_embedding_attributes),

@@ -82,6 +82,7 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_rotary_table = {
     .name = "rotary_table", .formula = "cos[p, i] = cos(id[p] / base^(i / half)), sin alike",
+    .shapes = "position_ids [...] -> cos [..., half], sin [..., half]",
     .inputs = 1, .outputs = 2, .flags = WG_EVEN_UNITS | WG_HELPER | WG_NAMES_DTYPE | WG_BLOCKS,
     .blocked_inputs = 1,
     .attributes = schema, .attributes_size = sizeof(rotary_table_attributes),

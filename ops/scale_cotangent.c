@@ -26,6 +26,7 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_scale_cotangent = {
     .name = "scale_cotangent", .formula = "y = a == 0 or b == 0 ? 0 : a * b",
+    .gradient = "da = dy == 0 or b == 0 ? 0 : dy b, db = dy == 0 or a == 0 ? 0 : dy a",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE | WG_HELPER, .linear_in = 1 << 0 | 1 << 1,
     .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(scale_cotangent), .backward = backward,
     .samples = samples,

@@ -165,16 +165,23 @@ static void cumprod_samples(wg_sampler *s) {
 }
 static void linear_scan_samples(wg_sampler *s) { sample(s, 2, WG_NORMAL); }
 
-#define SCAN_OP(op, text, onnx_name, torch_name, kind, count, linear, shape_rule)                         \
+#define SCAN_OP(op, text, shapes_text, gradient_text, onnx_name, torch_name, kind, count, linear,         \
+                shape_rule)                                                                               \
     const wg_op wg_op_##op = {                                                                            \
         .name = #op, .formula = text, .onnx = onnx_name, .torch = torch_name,                             \
+        .shapes = shapes_text, .gradient = gradient_text,                                                 \
         .inputs = count, .outputs = 1, .flags = kind, .linear_in = linear, .attributes = attributes,      \
         .attributes_size = sizeof(scan_attributes), .infer = shape_rule, .forward = WG_FORWARD(op),       \
         .backward = op##_backward, .units = units, .cost = cost, .samples = op##_samples,                 \
     };
-SCAN_OP(cumsum, "y[i] = sum_{j <= i} x[j]", "CumSum", "cumsum", 0, 1, 1, infer)
-SCAN_OP(cumprod, "y[i] = prod_{j <= i} x[j]", "CumProd", "cumprod", 0, 1, 0, infer)
-SCAN_OP(linear_scan, "y[i] = a[i] * y[i-1] + b[i]", NULL, NULL, WG_HELPER, 2, 2, infer_linear)
+SCAN_OP(cumsum, "y[i] = sum_{j <= i} x[j]", "x [...] -> y [...]", "dx[i] = sum_{j >= i} dy[j]", "CumSum",
+        "cumsum", 0, 1, 1, infer)
+SCAN_OP(cumprod, "y[i] = prod_{j <= i} x[j]", "x [...] -> y [...]",
+        "dx[i] = (prod_{j < i} x[j]) g[i], g[i] = dy[i] + x[i+1] g[i+1]", "CumProd", "cumprod", 0, 1, 0,
+        infer)
+SCAN_OP(linear_scan, "y[i] = a[i] * y[i-1] + b[i]", "a [...], b [...] -> y [...]",
+        "da[i] = g[i] y[i-1], db = g, g[i] = dy[i] + a[i+1] g[i+1]", NULL, NULL, WG_HELPER, 2, 2,
+        infer_linear)
 
 #define RECORDER(op)                                                                               \
     wg_var (wg_##op)(wg_var x, int axis, const wg_scan_options *options) {                         \

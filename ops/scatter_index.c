@@ -171,6 +171,7 @@ static void nd_samples(wg_sampler *s) {
 
 const wg_op wg_op_element_index = {
     .name = "element_index", .formula = "n[i] = the number of x[i], indices[i] in the place of one axis",
+    .shapes = "indices [...] -> n [...]",
     .inputs = 1, .outputs = 1, .flags = WG_BLOCKS | WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1,
     .attributes = element_schema, .attributes_size = sizeof(element_index_attributes),
     .infer = infer_element, .forward = WG_FORWARD(element_index), .units = element_units, .cost = cost,
@@ -179,6 +180,7 @@ const wg_op wg_op_element_index = {
 
 const wg_op wg_op_nd_index = {
     .name = "nd_index", .formula = "n[i] = the number of the row x[indices[i, 0], ..., indices[i, K-1]]",
+    .shapes = "indices [..., K] -> n [...]",
     .inputs = 1, .outputs = 1, .flags = WG_BLOCKS | WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1,
     .attributes = nd_schema, .attributes_size = sizeof(nd_index_attributes),
     .infer = infer_nd, .forward = WG_FORWARD(nd_index), .units = nd_units, .cost = cost,

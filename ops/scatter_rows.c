@@ -179,6 +179,8 @@ static void samples_of_last(wg_sampler *s) {
 
 const wg_op wg_op_scatter_rows = {
     .name = "scatter_rows", .formula = "y = x, then y[n[j]] = u[j] or y[n[j]] += u[j], j in order",
+    .shapes = "x [R, ...], n [J], u [J, ...] -> y [R, ...]",
+    .gradient = "dx = dy, 0 in rows that are replaced, du[j] = dy[n[j]], 0 where a later one replaces it",
     .inputs = 3, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1 << 1,
     .attributes = attributes, .attributes_size = sizeof(scatter_rows_attributes),
     .infer = infer, .forward = WG_FORWARD(scatter_rows), .backward = backward, .units = units, .cost = cost,
@@ -187,6 +189,7 @@ const wg_op wg_op_scatter_rows = {
 
 const wg_op wg_op_scatter_reduce_rows = {
     .name = "scatter_reduce_rows", .formula = "y = x, then y[n[j]] = y[n[j]] * u[j], or max, or min, j in order",
+    .shapes = "x [R, ...], n [J], u [J, ...] -> y [R, ...]",
     .inputs = 3, .outputs = 1, .flags = WG_CAN_FAIL | WG_BLOCKS | WG_HELPER, .blocked_inputs = 7,
     .no_gradient = "products and extremes of what meets in a row have no rule",
     .attributes = reduce_attributes, .attributes_size = sizeof(scatter_rows_attributes),
@@ -196,6 +199,7 @@ const wg_op wg_op_scatter_reduce_rows = {
 
 const wg_op wg_op_scatter_last = {
     .name = "scatter_last", .formula = "k[j] = (n[i] != n[j] for all i > j)",
+    .shapes = "n [J] -> k [J]",
     .inputs = 1, .outputs = 1, .flags = WG_CAN_FAIL | WG_BLOCKS | WG_HELPER, .blocked_inputs = 1,
     .attributes = last_attributes, .attributes_size = sizeof(scatter_last_attributes),
     .infer = infer_last, .forward = WG_FORWARD(scatter_last), .workspace = workspace, .cost = cost_of_last,

@@ -222,6 +222,8 @@ static bool leaves_all(const void *chosen) { return ((const slice_grad_attribute
 
 const wg_op wg_op_slice = {
     .name = "slice", .formula = "y[..., i, ...] = x[..., start + i step, ...]", .onnx = "Slice",
+    .shapes = "x [*] -> y [*]; alike but for the axis",
+    .gradient = "dx[..., start + i step, ...] = dy[..., i, ...], else 0",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(slice_attributes),
     .is_identity = takes_all,
@@ -231,6 +233,8 @@ const wg_op wg_op_slice = {
 
 const wg_op wg_op_slice_grad = {
     .name = "slice_grad", .formula = "dx[..., start + i step, ...] = dy[..., i, ...], else 0",
+    .shapes = "dy [*] -> dx [*]; alike but for the axis, in dx of the attribute's extent",
+    .gradient = "ddy = slice(ddx)",
     .torch = "slice_backward",
     .inputs = 1, .outputs = 1, .flags = WG_HELPER, .linear_in = 1,
     .attributes = grad_attributes, .attributes_size = sizeof(slice_grad_attributes),

@@ -188,27 +188,36 @@ static void samples(wg_sampler *s) {
     WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(33), .values = WG_UNIFORM, .low = -9, .high = 9});
 }
 
-WG_UNARY_OP(silu, "y = x sigmoid(x)", "Swish", "silu", 36, .backward = silu_backward, .samples = samples)
-WG_UNARY_OP(mish, "y = x tanh(log(1 + exp(x)))", "Mish", "mish", 36, .backward = mish_backward, .samples = samples)
+WG_UNARY_OP(silu, "y = x sigmoid(x)", "Swish", "silu", 36, .backward = silu_backward, .samples = samples,
+            .gradient = "dx = dy (s + y (1 - s)), s = sigmoid(x)")
+WG_UNARY_OP(mish, "y = x tanh(log(1 + exp(x)))", "Mish", "mish", 36, .backward = mish_backward,
+            .samples = samples, .gradient = "dx = dy (t + x (1 - t^2) sigmoid(x)), t = tanh(log(1 + exp(x)))")
 WG_UNARY_OP(log_sigmoid, "y = -log(1 + exp(-x))", NULL, "logsigmoid", 60, .backward = log_sigmoid_backward,
-            .samples = samples)
+            .samples = samples, .gradient = "dx = dy sigmoid(-x)")
 WG_UNARY_OP(softsign, "y = x / (1 + |x|)", "Softsign", "softsign", 3, .backward = softsign_backward,
-            .samples = samples)
+            .samples = samples, .gradient = "dx = dy / (1 + |x|)^2")
 
-#define SOFT_OP(op, text, onnx_name, torch_name, infers, operations)                               \
+#define SOFT_OP(op, text, gradient_text, onnx_name, torch_name, infers, operations)                \
     static wg_cost op##_cost(const wg_call *call) { return wg_cost_per_element(call, operations); } \
     const wg_op wg_op_##op = {                                                                     \
         .name = #op, .formula = text, .onnx = onnx_name, .torch = torch_name,                      \
+        .gradient = gradient_text,                                                                 \
         .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,                                        \
         .attributes = op##_attribute, .attributes_size = sizeof(op##_attributes),                  \
         .infer = infers, .forward = WG_FORWARD(op), .backward = op##_backward, .cost = op##_cost,  \
         .samples = op##_samples,                                                                   \
     };
-SOFT_OP(elu, "y = x > 0 ? x : alpha * (exp(x) - 1)", "Elu", "elu", wg_infer_same, 32)
-SOFT_OP(selu, "y = gamma * (x > 0 ? x : alpha * (exp(x) - 1))", "Selu", "selu", wg_infer_same, 33)
-SOFT_OP(celu, "y = x > 0 ? x : alpha * (exp(x / alpha) - 1)", "Celu", "celu", infer_divisor, 33)
-SOFT_OP(gelu, "y = x (1 + erf(x / sqrt(2))) / 2", "Gelu", "gelu", wg_infer_same, 120)
-SOFT_OP(softplus, "y = log(1 + exp(beta * x)) / beta", "Softplus", "softplus", infer_divisor, 60)
+SOFT_OP(elu, "y = x > 0 ? x : alpha * (exp(x) - 1)", "dx = x > 0 ? dy : dy alpha exp(x)", "Elu", "elu",
+        wg_infer_same, 32)
+SOFT_OP(selu, "y = gamma * (x > 0 ? x : alpha * (exp(x) - 1))",
+        "dx = x > 0 ? gamma dy : dy gamma alpha exp(x)", "Selu", "selu", wg_infer_same, 33)
+SOFT_OP(celu, "y = x > 0 ? x : alpha * (exp(x / alpha) - 1)", "dx = x > 0 ? dy : dy exp(x / alpha)", "Celu",
+        "celu", infer_divisor, 33)
+SOFT_OP(gelu, "y = x (1 + erf(x / sqrt(2))) / 2",
+        "dx = dy (Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi)); with tanh dy (s + x s')", "Gelu", "gelu",
+        wg_infer_same, 120)
+SOFT_OP(softplus, "y = log(1 + exp(beta * x)) / beta", "dx = dy sigmoid(beta x)", "Softplus", "softplus",
+        infer_divisor, 60)
 
 wg_var (wg_elu)(wg_var x, double alpha) { return WG_RECORD(&wg_op_elu, (&(elu_attributes){alpha}), x); }
 wg_var (wg_celu)(wg_var x, double alpha) { return WG_RECORD(&wg_op_celu, (&(celu_attributes){alpha}), x); }

@@ -140,6 +140,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_softmax = {
     .name = "softmax", .formula = "y = exp(x) / sum(exp(x))", .onnx = "Softmax", .torch = "softmax",
+    .shapes = "x [...] -> y [...]",
+    .gradient = "dx = y (dy - sum(dy y)), summed along the axis",
     .inputs = 1, .outputs = 1, .attributes = attributes, .attributes_size = sizeof(softmax_attributes),
     .infer = infer, .forward = WG_FORWARD(softmax), .backward = softmax_backward, .units = units,
     .cost = cost, .samples = samples,
@@ -148,6 +150,8 @@ const wg_op wg_op_softmax = {
 const wg_op wg_op_log_softmax = {
     .name = "log_softmax",
     .formula = "y = x - log(sum(exp(x)))",
+    .shapes = "x [...] -> y [...]",
+    .gradient = "dx = dy - exp(y) sum(dy), summed along the axis",
     .onnx = "LogSoftmax",
     .torch = "log_softmax",
     .inputs = 1,

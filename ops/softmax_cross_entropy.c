@@ -201,6 +201,10 @@ static void samples(wg_sampler *s) { wg_cross_entropy_samples(s, false); }
 
 const wg_op wg_op_softmax_cross_entropy = {
     .name = "softmax_cross_entropy", .formula = "y[n] = -sum_c q[n, c] log softmax(x[n])[c]",
+    .shapes = "x [N, C, ...], target [*], weight [C]? -> y [N, ...]; targets are classes [N, ...], or "
+              "probabilities like x",
+    .gradient = "dx = softmax_cross_entropy_grad(dy, x, target, weight), dtarget[n, c] = -dy[n] weight[c] "
+                "(1 - label_smoothing) log softmax(x[n])[c]",
     .onnx = "SoftmaxCrossEntropyLoss", .torch = "cross_entropy",
     .inputs = 2, .inputs_max = 3, .outputs = 1, .flags = WG_CAN_FAIL, .linear_in = 1 << 2,
     .attributes = schema, .attributes_size = sizeof(cross_entropy_attributes),

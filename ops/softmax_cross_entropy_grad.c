@@ -112,6 +112,10 @@ static void samples(wg_sampler *s) { wg_cross_entropy_samples(s, true); }
 const wg_op wg_op_softmax_cross_entropy_grad = {
     .name = "softmax_cross_entropy_grad",
     .formula = "g[n, c] = dy[n] (sum_k q[n, k] softmax(x[n])[c] - q[n, c])",
+    .shapes = "dy [N, ...], x [N, C, ...], target [*], weight [C]? -> g [N, C, ...]; targets as "
+              "softmax_cross_entropy's",
+    .gradient = "ddy[n] = sum_c dg[n, c] (Q s[c] - q[c]), dx[n, c] = dy[n] Q s[c] (dg[n, c] - sum_k s[k] "
+                "dg[n, k]), s = softmax(x[n]), Q = sum_c q[c]",
     .inputs = 3, .inputs_max = 4, .outputs = 1,
     .flags = WG_CAN_FAIL | WG_HELPER, .linear_in = 1 << 0 | 1 << 3,
     .attributes = schema, .attributes_size = sizeof(cross_entropy_attributes),

@@ -142,12 +142,16 @@ static void samples_of_solve(wg_sampler *s) {
 
 const wg_op wg_op_solve = {
     .name = "solve", .formula = "y = a^-1 b", .torch = "linalg.solve",
+    .shapes = "a [..., n, n], b [*] -> y [*]; y as b, [..., n, m] or [n]; axes before broadcast",
+    .gradient = "db = a^-T dy, da = -db y^T",
     .inputs = 2, .outputs = 1, .linear_in = 1 << 1, .flags = WG_CAN_FAIL | WG_EVEN_UNITS,
     .infer = infer_solve, .forward = WG_FORWARD(solve), .backward = solve_backward,
     .units = units_of_solve, .workspace = workspace, .cost = cost_of_solve, .samples = samples_of_solve,
 };
 const wg_op wg_op_inverse = {
     .name = "inverse", .formula = "y = a^-1", .torch = "linalg.inv",
+    .shapes = "a [..., n, n] -> y [..., n, n]",
+    .gradient = "da = -y^T dy y^T",
     .inputs = 1, .outputs = 1, .flags = WG_CAN_FAIL | WG_EVEN_UNITS | WG_EVEN_READS, .infer = infer_inverse,
     .forward = WG_FORWARD(inverse), .backward = inverse_backward, .units = units_of_inverse,
     .workspace = workspace, .cost = cost_of_inverse, .samples = samples_of_squares,

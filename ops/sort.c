@@ -72,6 +72,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_sort = {
     .name = "sort", .formula = "y[r] = x[index[r]], y[r] <= y[r+1]", .torch = "sort",
+    .shapes = "x [...] -> y [...], index [...]",
+    .gradient = "dx[index[r]] = dy[r]",
     .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(sort_attributes),
     .infer = order_infer, .forward = WG_FORWARD(sort), .backward = order_backward, .units = order_units,
     .workspace = workspace, .cost = cost, .samples = samples,
@@ -79,6 +81,7 @@ const wg_op wg_op_sort = {
 
 const wg_op wg_op_argsort = {
     .name = "argsort", .formula = "x[index[r]] <= x[index[r+1]]", .torch = "argsort",
+    .shapes = "x [...] -> index [...]",
     .inputs = 1, .outputs = 1, .flags = WG_BLOCKS,
     .attributes = attributes, .attributes_size = sizeof(sort_attributes),
     .infer = infer_argsort, .forward = WG_FORWARD(argsort), .units = order_units,

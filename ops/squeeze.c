@@ -90,6 +90,8 @@ static void samples_squeeze(wg_sampler *s) {
 
 const wg_op wg_op_squeeze = {
     .name = "squeeze", .formula = "y = x without axes of extent 1", .onnx = "Squeeze", .torch = "squeeze",
+    .shapes = "x [*] -> y [*]; without axes of extent 1",
+    .gradient = "dx = dy under x's shape",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = squeeze_schema, .attributes_size = sizeof(squeeze_attributes),
     .infer = infer_squeeze, .expand = expand_squeeze, .samples = samples_squeeze,
@@ -181,6 +183,8 @@ static void samples_unsqueeze(wg_sampler *s) {
 
 const wg_op wg_op_unsqueeze = {
     .name = "unsqueeze", .formula = "y = x with more axes, of extent 1", .onnx = "Unsqueeze",
+    .shapes = "x [*] -> y [*]; with more axes of extent 1",
+    .gradient = "dx = dy under x's shape",
     .torch = "unsqueeze",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = unsqueeze_schema, .attributes_size = sizeof(unsqueeze_attributes),
@@ -247,6 +251,8 @@ static void samples_flatten(wg_sampler *s) {
 
 const wg_op wg_op_flatten = {
     .name = "flatten", .formula = "y = x with axes first_axis ... last_axis as one", .onnx = "Flatten",
+    .shapes = "x [*] -> y [*]; axes first_axis ... last_axis become one",
+    .gradient = "dx = dy under x's shape",
     .torch = "flatten",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = flatten_schema, .attributes_size = sizeof(flatten_attributes),

@@ -87,6 +87,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_stack = {
     .name = "stack", .formula = "y[..., k, ...] = x_k[...]", .torch = "stack",
+    .shapes = "x [...]... -> y [*]; with a new axis, as many as there are inputs",
+    .gradient = "dx_k[...] = dy[..., k, ...]",
     .inputs = 1, .inputs_max = -1, .outputs = 1,
     .attributes = attributes, .attributes_size = sizeof(stack_attributes),
     .infer = infer, .expand = expand, .samples = samples,

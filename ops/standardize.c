@@ -369,6 +369,9 @@ static void samples_of_grad(wg_sampler *s) { samples_with(s, true); }
 const wg_op wg_op_standardize = {
     .name = "standardize",
     .formula = "y = (x - m) r, r = 1 / sqrt(v + epsilon), m and v the mean and the variance",
+    .shapes = "x [...] -> y [...], m [*], r [*], v [*]; the last three have extent 1 but for the axes from "
+              "... to - 1",
+    .gradient = "dx = r (dy - mean dy - y mean (dy y)) + dm / n - dr r^2 y / n + 2 dv y / (n r)",
     .torch = "native_layer_norm", .inputs = 1, .outputs = 4,
     .attributes = attributes, .attributes_size = sizeof(standardize_attributes),
     .infer = infer, .forward = WG_FORWARD(standardize), .backward = backward, .expand = expand,
@@ -377,6 +380,9 @@ const wg_op wg_op_standardize = {
 
 const wg_op wg_op_standardize_grad = {
     .name = "standardize_grad", .formula = "g = r (dy - mean dy - y mean (dy y))", .inputs = 3, .outputs = 1,
+    .shapes = "dy [...], y [...], r [*] -> g [...]; r as standardize's",
+    .gradient = "ddy = standardize_grad(dg, y, r), d_y = -r (dg mean (dy y) + dy mean (dg y)), dr = sum dg "
+                "g / r",
     .flags = WG_HELPER, .linear_in = 1 << 0 | 1 << 2,
     .attributes = attributes, .attributes_size = sizeof(standardize_attributes),
     .infer = infer_grad, .forward = WG_FORWARD(standardize_grad), .backward = backward_of_grad,

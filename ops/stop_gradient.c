@@ -23,6 +23,7 @@ static void samples(wg_sampler *s) { wg_sample_unary(s, WG_NORMAL, 0, 0); }
 
 const wg_op wg_op_stop_gradient = {
     .name = "stop_gradient", .formula = "y = x, dx = 0", .torch = "detach",
+    .shapes = "x [...] -> y [...]",
     .inputs = 1, .outputs = 1, .flags = WG_VIEW | WG_STOPS, .no_gradient = "stops it by intention",
     .infer = infer, .forward = WG_FORWARD(stop_gradient), .units = units, .cost = cost, .samples = samples,
 };

@@ -246,6 +246,8 @@ static void samples_of_mean(wg_sampler *s) {
 
 const wg_op wg_op_sum = {
     .name = "sum", .formula = "y[k] = sum_r x[k, r]", .onnx = "ReduceSum", .torch = "sum",
+    .shapes = "x [*] -> y [*]; without the axes summed over, or with extent 1",
+    .gradient = "dx[k, r] = dy[k]",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
     .infer = infer_sum, .forward = WG_FORWARD(sum), .backward = backward_of_sum, .units = reduce_units,
@@ -254,6 +256,8 @@ const wg_op wg_op_sum = {
 
 const wg_op wg_op_mean = {
     .name = "mean", .formula = "y[k] = sum_r x[k, r] / n", .onnx = "ReduceMean", .torch = "mean",
+    .shapes = "x [*] -> y [*]; without the axes averaged over, or with extent 1",
+    .gradient = "dx[k, r] = dy[k] / n",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
     .infer = infer_mean, .forward = WG_FORWARD(mean), .backward = backward_of_mean, .units = reduce_units,

@@ -150,6 +150,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_topk = {
     .name = "topk", .formula = "y[r] = x[index[r]], the k largest or least", .onnx = "TopK", .torch = "topk",
+    .shapes = "x [*] -> y [*], index [*]; the axis has extent k",
+    .gradient = "dx[index[r]] = dy[r], else 0",
     .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(topk_attributes),
     .infer = infer, .forward = WG_FORWARD(topk), .backward = order_backward, .units = order_units,
     .workspace = workspace, .cost = cost, .samples = samples,

@@ -238,6 +238,8 @@ static bool keeps_order(const void *chosen) {
 
 const wg_op wg_op_transpose = {
     .name = "transpose", .formula = "y[i_0, ...] = x[j_0, ...], j[axes[k]] = i_k", .onnx = "Transpose",
+    .shapes = "x [*] -> y [*]; extent i of y is extent axes[i] of x",
+    .gradient = "dx = dy under the inverse permutation",
     .torch = "permute",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(transpose_attributes),

@@ -80,16 +80,17 @@ static void samples(wg_sampler *s) {
 #undef TRIANGLE
 }
 
-#define OP(of, says)                                                                               \
+#define OP(of, says, shapes_text, gradient_text)                                                   \
     const wg_op wg_op_##of = {                                                                     \
         .name = #of, .formula = says, .onnx = "Trilu", .torch = #of,                               \
+        .shapes = shapes_text, .gradient = gradient_text,                                          \
         .inputs = 1, .outputs = 1, .linear_in = 1, .flags = WG_EVEN_UNITS,                         \
         .attributes = attributes, .attributes_size = sizeof(triangle_attributes),                  \
         .infer = infer, .forward = WG_FORWARD(of), .backward = backward, .units = units, .cost = cost, \
         .samples = samples,                                                                        \
     }
-OP(tril, "y[..., i, j] = j <= i + k ? x[..., i, j] : 0");
-OP(triu, "y[..., i, j] = j >= i + k ? x[..., i, j] : 0");
+OP(tril, "y[..., i, j] = j <= i + k ? x[..., i, j] : 0", "x [..., m, n] -> y [..., m, n]", "dx = tril(dy)");
+OP(triu, "y[..., i, j] = j >= i + k ? x[..., i, j] : 0", "x [..., m, n] -> y [..., m, n]", "dx = triu(dy)");
 
 wg_var (wg_tril)(wg_var x, int64_t k) {
     const triangle_attributes chosen = {k};

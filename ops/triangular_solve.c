@@ -139,6 +139,9 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_triangular_solve = {
     .name = "triangular_solve", .formula = "y = a^-1 b, a triangular", .torch = "linalg.solve_triangular",
+    .shapes = "a [..., n, n], b [*] -> y [*]; y as b [..., n, m], or with right [..., m, n]; axes before "
+              "broadcast",
+    .gradient = "db = a^-T dy, da = -db y^T in its triangle; right: db = dy a^-T, da = -y^T db",
     .inputs = 2, .outputs = 1, .linear_in = 1 << 1, .flags = WG_CAN_FAIL,
     .attributes = attributes, .attributes_size = sizeof(triangular_solve_attributes), .infer = infer,
     .forward = WG_FORWARD(triangular_solve), .backward = backward, .units = units, .workspace = workspace,

@@ -59,6 +59,7 @@ static wg_cost cost(const wg_call *call) { return wg_cost_per_element(call, 40);
 
 const wg_op wg_op_sin = {
     .name = "sin", .formula = "y = sin(x)", .onnx = "Sin", .torch = "sin",
+    .gradient = "dx = dy cos(x)",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_same, .forward = WG_FORWARD(sin), .backward = sin_backward,
     .cost = cost, .samples = samples,
@@ -66,12 +67,14 @@ const wg_op wg_op_sin = {
 
 const wg_op wg_op_cos = {
     .name = "cos", .formula = "y = cos(x)", .onnx = "Cos", .torch = "cos",
+    .gradient = "dx = -dy sin(x)",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_same, .forward = WG_FORWARD(cos), .backward = cos_backward,
     .cost = cost, .samples = samples,
 };
 
-WG_UNARY_OP(tan, "y = sin(x) / cos(x)", "Tan", "tan", 60, .backward = tan_backward, .samples = tan_samples)
+WG_UNARY_OP(tan, "y = sin(x) / cos(x)", "Tan", "tan", 60, .backward = tan_backward, .samples = tan_samples,
+            .gradient = "dx = dy (1 + y^2)")
 
 wg_var (wg_sin)(wg_var x) { return WG_RECORD(&wg_op_sin, NULL, x); }
 wg_var (wg_cos)(wg_var x) { return WG_RECORD(&wg_op_cos, NULL, x); }

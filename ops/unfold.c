@@ -221,6 +221,8 @@ static void samples_of_fold(wg_sampler *s) {
 
 const wg_op wg_op_unfold = {
     .name = "unfold", .formula = "y[(c kh + u) kw + v, i W' + j] = x[c, i sh + u dh - ph, j sw + v dw - pw]",
+    .shapes = "x [..., C, H, W] -> y [..., C kh kw, H' W']",
+    .gradient = "dx = fold(dy)",
     .torch = "unfold",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(unfold_attributes),
@@ -230,6 +232,8 @@ const wg_op wg_op_unfold = {
 
 const wg_op wg_op_fold = {
     .name = "fold", .formula = "y[c, i sh + u dh - ph, j sw + v dw - pw] += x[(c kh + u) kw + v, i W' + j]",
+    .shapes = "x [..., C kh kw, H' W'] -> y [..., C, H, W]",
+    .gradient = "dx = unfold(dy)",
     .onnx = "Col2Im", .torch = "fold",
     .inputs = 1, .outputs = 1, .linear_in = 1,
     .attributes = fold_schema, .attributes_size = sizeof(fold_attributes),

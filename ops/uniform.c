@@ -139,9 +139,10 @@ DRAWN_SAMPLES(uniform)
 DRAWN_SAMPLES(normal)
 
 /* Nothing of the inputs reaches the numbers: the gradient to input 0 is zero by intention. */
-#define DRAWN_OP(op, first, second, text, onnx_name, torch_name)                                   \
+#define DRAWN_OP(op, first, second, text, shapes_text, onnx_name, torch_name)                      \
     const wg_op wg_op_##op = {                                                                     \
         .name = #op, .formula = text, .onnx = onnx_name, .torch = torch_name, .inputs = 2,    \
+        .shapes = shapes_text,                                                                     \
         .outputs = 1,                                                                              \
         .flags = WG_STOPS | WG_RANDOM, .blocked_inputs = 1 << 1,                                   \
         .attributes = op##_schema, .attributes_size = sizeof(op##_attributes),                     \
@@ -157,8 +158,10 @@ DRAWN_SAMPLES(normal)
         wg_var like = (wg_full)(tape, given.dtype ? given.dtype : WG_F32, WG_SCALAR_SHAPE, 0);     \
         return WG_RECORD(&wg_op_##op, &chosen, like, draw.step);                                   \
     }
-DRAWN_OP(uniform, low, high, "y = low + (high - low) u", "RandomUniform", "rand")
-DRAWN_OP(normal, mean, std, "y = mean + std z", "RandomNormal", "normal")
+DRAWN_OP(uniform, low, high, "y = low + (high - low) u",
+         "like [], step [] -> y [*]; as the attribute says, of like's dtype", "RandomUniform", "rand")
+DRAWN_OP(normal, mean, std, "y = mean + std z",
+         "like [], step [] -> y [*]; as the attribute says, of like's dtype", "RandomNormal", "normal")
 
 wg_draw wg_draw_from(wg_var step, uint64_t seed, const char *path) {
     return (wg_draw){step, wg_random_key(seed, path)};

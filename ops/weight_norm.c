@@ -71,6 +71,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_weight_norm = {
     .name = "weight_norm", .formula = "w = g v / |v|, |v| over all axes but one", .torch = "_weight_norm",
+    .shapes = "v [...], g [*] -> w [...]; g as v, with extent 1 but for the axis",
+    .gradient = "dg = sum dw v / |v|, dv = g / |v| (dw - v sum (dw v) / |v|^2)",
     .inputs = 2, .outputs = 1, .linear_in = 1 << 1,
     .attributes = attributes, .attributes_size = sizeof(weight_norm_attributes),
     .infer = infer, .expand = expand, .samples = samples,

@@ -61,6 +61,8 @@ static void samples(wg_sampler *s) {
 
 const wg_op wg_op_where = {
     .name = "where", .formula = "y = c ? a : b", .onnx = "Where", .torch = "where",
+    .shapes = "c [*], a [*], b [*] -> y [*]",
+    .gradient = "da = c ? dy : 0, db = c ? 0 : dy",
     .inputs = 3, .outputs = 1, .typed_by = 1, .flags = WG_ELEMENTWISE, .blocked_inputs = 1 << 0,
     .infer = infer, .forward = WG_FORWARD(where), .backward = backward, .samples = samples,
 };

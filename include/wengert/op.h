@@ -190,6 +190,11 @@ typedef enum wg_op_flags {
 struct wg_op {
     const char *name;    /* ONNX's or PyTorch's term, lower case with underscores */
     const char *formula; /* the mathematics, in one line */
+    /* Operands by name: "x [N, C, ...], weight [K, C], bias [K]? -> y [N, K, ...]; remarks". Equal letters are
+     * equal extents, "..." the same further axes, * any number of any; ? marks an input that may be left out, and
+     * "x [*]..." stands for one or more. NULL, of elementwise ops: x, or a and b, which broadcast, give y. */
+    const char *shapes;
+    const char *gradient; /* the rule in the names of `shapes`: "da = dy b, db = dy a"; NULL: there is none */
     const char *onnx, *torch; /* the names there, NULL where there is none */
 
     int inputs, inputs_max;   /* at least, at most (0: exactly `inputs`; -1: any number) */
