@@ -391,7 +391,7 @@ const wg_op wg_op_conv2d = {
     .name = "conv2d",
     .formula = "y[n, k, i, j] = sum_{c, u, v} x[n, c, s i + d u - p, s j + d v - p] w[k, c, u, v] + bias[k]",
     .shapes = "x [N, C, H, W], weight [K, C / groups, kh, kw], bias [K]? -> y [N, K, H', W']",
-    .gradient = "dx = conv2d_grad_input(dy, w), dw = conv2d_grad_weight(dy, x), dbias[k] = sum_{n, i, j} "
+    .gradient = "dx = conv2d_grad_input(dy, w), dw = conv2d_grad_weight(x, dy), dbias[k] = sum_{n, i, j} "
                 "dy[n, k, i, j]",
     .onnx = "Conv",
     .torch = "conv2d",
@@ -414,7 +414,7 @@ const wg_op wg_op_conv2d_grad_input = {
     .name = "conv2d_grad_input",
     .formula = "dx = the transpose of x -> conv2d(x, w), applied to dy",
     .shapes = "dy [N, K, H', W'], weight [K, C / groups, kh, kw] -> dx [N, C, H, W]",
-    .gradient = "ddy = conv2d(ddx, w), dw = conv2d_grad_weight(dy, ddx)",
+    .gradient = "ddy = conv2d(ddx, w), dw = conv2d_grad_weight(ddx, dy)",
     .torch = "nn.grad.conv2d_input",
     .inputs = 2,
     .outputs = 1,
@@ -433,8 +433,8 @@ const wg_op wg_op_conv2d_grad_input = {
 const wg_op wg_op_conv2d_grad_weight = {
     .name = "conv2d_grad_weight",
     .formula = "dw = the transpose of w -> conv2d(x, w), applied to dy",
-    .shapes = "dy [N, K, H', W'], x [N, C, H, W] -> dw [K, C / groups, kh, kw]",
-    .gradient = "ddy = conv2d(x, ddw), dx = conv2d_grad_input(dy, ddw)",
+    .shapes = "x [N, C, H, W], dy [N, K, H', W'] -> dw [K, C / groups, kh, kw]",
+    .gradient = "dx = conv2d_grad_input(dy, ddw), ddy = conv2d(x, ddw)",
     .torch = "nn.grad.conv2d_weight",
     .inputs = 2,
     .outputs = 1,

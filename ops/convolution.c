@@ -387,7 +387,7 @@ CONVOLUTION(conv_transpose2d, transpose_attributes_2d, infer_transposed_2d, expa
             samples_transposed_2d, "ConvTranspose",
             "y[n, k, s i + d u - p, s j + d v - p] += x[n, c, i, j] w[c, k, u, v]; + bias[k]",
             "x [N, C, H, W], weight [C, K / groups, kh, kw], bias [K]? -> y [N, K, H', W']",
-            "dx = conv2d(dy, w), dw = conv2d_grad_weight(x, dy), dbias[k] = sum dy[:, k]");
+            "dx = conv2d(dy, w), dw = conv2d_grad_weight(dy, x), dbias[k] = sum dy[:, k]");
 CONVOLUTION(conv_transpose3d, transpose_attributes_3d, infer_transposed_3d, expand_transposed_3d,
             samples_transposed_3d, "ConvTranspose",
             "y[n, k, s z + d t - p, s i + d u - p, s j + d v - p] += x[n, c, z, i, j] w[c, k, t, u, v]; + "

@@ -215,8 +215,8 @@ static void samples(wg_sampler *s) {
 const wg_op wg_op_matmul = {
     .name = "matmul",
     .formula = "y[m, n] = sum_k a[m, k] b[k, n]",
-    .shapes = "a [..., m, k], b [..., k, n] -> y [..., m, n]; of vectors [k] the axis is added, then "
-              "dropped; axes before broadcast",
+    .shapes = "a [*], b [*] -> y [*]; a [..., m, k], b [..., k, n] to y [..., m, n]; of vectors [k] the "
+              "axis is added, then dropped; axes before broadcast",
     .gradient = "da = dy b^T, db = a^T dy, summed over the axes that were broadcast",
     .onnx = "MatMul",
     .torch = "matmul",

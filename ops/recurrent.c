@@ -327,21 +327,21 @@ static wg_recurrent record(const wg_op *op, const network *net, wg_var x, wg_var
 }
 
 RECURRENT_OP(rnn, "h' = tanh(W x + b + R h + b_R), step by step",
-             "x [T, N, I], weight_ih [D, H, I], weight_hh [D, H, H], bias_ih [D, H]?, bias_hh [D, H]?, h0 "
-             "[D, N, H]?, lengths [N]? -> y [*]; y [T + 1, N, D H], the final states behind the outputs; "
-             "batch_first: N before T",
+             "x [*], weight_ih [D, H, I], weight_hh [D, H, H], bias_ih [D, H]?, bias_hh [D, H]?, h0 [D, N, "
+             "H]?, lengths [N]? -> y [*]; x [T, N, I], y [T + 1, N, D H], the final states behind the "
+             "outputs; batch_first: N before T",
              "back through time: da = dh' (1 - h'^2), dW = sum da x^T, dR = sum da h^T, db = sum da, dx = "
              "W^T da, dh = R^T da", "RNN", 7, attributes_of_rnn)
 RECURRENT_OP(lstm, "h', c' = lstm_cell(W x + b + R h + b_R, c), step by step",
-             "x [T, N, I], weight_ih [D, 4 H, I], weight_hh [D, 4 H, H], bias_ih [D, 4 H]?, bias_hh [D, 4 "
-             "H]?, h0 [D, N, H]?, c0 [D, N, H]?, lengths [N]? -> y [*]; y [T + 2, N, D H], the final states "
-             "behind the outputs; batch_first: N before T",
+             "x [*], weight_ih [D, 4 H, I], weight_hh [D, 4 H, H], bias_ih [D, 4 H]?, bias_hh [D, 4 H]?, h0 "
+             "[D, N, H]?, c0 [D, N, H]?, lengths [N]? -> y [*]; x [T, N, I], y [T + 2, N, D H], the final "
+             "states behind the outputs; batch_first: N before T",
              "back through time: da as lstm_cell's, dW = sum da x^T, dR = sum da h^T, db = sum da, dx = W^T "
              "da, dh = R^T da", "LSTM", 8, attributes)
 RECURRENT_OP(gru, "h' = gru_cell(W x + b, R h + b_R, h), step by step",
-             "x [T, N, I], weight_ih [D, 3 H, I], weight_hh [D, 3 H, H], bias_ih [D, 3 H]?, bias_hh [D, 3 "
-             "H]?, h0 [D, N, H]?, lengths [N]? -> y [*]; y [T + 1, N, D H], the final states behind the "
-             "outputs; batch_first: N before T",
+             "x [*], weight_ih [D, 3 H, I], weight_hh [D, 3 H, H], bias_ih [D, 3 H]?, bias_hh [D, 3 H]?, h0 "
+             "[D, N, H]?, lengths [N]? -> y [*]; x [T, N, I], y [T + 1, N, D H], the final states behind "
+             "the outputs; batch_first: N before T",
              "back through time: da and dg as gru_cell's, dW = sum da x^T, dR = sum dg h^T, db = sum da, "
              "db_R = sum dg, dx = W^T da, dh = d z + R^T dg", "GRU", 7, attributes)
 

@@ -15,6 +15,7 @@ int cli_gradcheck(int argc, char **argv);
 int cli_hash(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_ops(int argc, char **argv);
+int cli_reference(int argc, char **argv);
 int cli_show(int argc, char **argv);
 
 /* `wengert gradcheck --mutants` of these ops. */

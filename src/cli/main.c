@@ -10,6 +10,7 @@ static const struct command {
     {"hash", "trains in every way that must not change a bit, and compares the weights", cli_hash},
     {"info", "what the library was built with, and what it would run on here", cli_info},
     {"ops", "lists the operations", cli_ops},
+    {"reference", "writes a page for each operation", cli_reference},
     {"show", "what the plan of a reference step looks like", cli_show},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

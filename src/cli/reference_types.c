@@ -1,0 +1,106 @@
+/* reference_types — what recording a sample tells of an operation: dtypes that it takes and gives, and what
+ * is recorded for it. */
+#include "cli/reference.h"
+
+static const wg_dtype dtypes[] = {WG_F32, WG_F64, WG_I32, WG_I64, WG_U8, WG_BOOL};
+enum { DTYPES = sizeof dtypes / sizeof *dtypes };
+
+static bool is_real(wg_dtype dtype) { return dtype == WG_NO_DTYPE || dtype == WG_F32 || dtype == WG_F64; }
+
+static void append(char *text, size_t size, const char *before, const char *word) {
+    const size_t length = strlen(text);
+    snprintf(text + length, size - length, "%s%s", length ? before : "", word);
+}
+
+/* Input `changed` is of `dtype`, and so are all real inputs if it is one of them. */
+static void make_inputs(wg_tape *tape, const wg_case *sample, wg_dtype real, int changed, wg_dtype dtype,
+                        wg_var *vars) {
+    for (int i = 0; i < sample->input_count; i++) {
+        const wg_sample_input *input = &sample->inputs[i];
+        wg_dtype own = input->dtype ? input->dtype : real;
+        if (changed >= 0 && (i == changed || (!input->dtype && !sample->inputs[changed].dtype))) own = dtype;
+        vars[i] = input->absent ? WG_NONE : (wg_full)(tape, own, input->shape, 1);
+    }
+    vars[sample->input_count] = (wg_var)WG_END_;
+}
+
+void reference_inputs(wg_tape *tape, const wg_case *sample, wg_dtype real, wg_var *vars) {
+    make_inputs(tape, sample, real, -1, real, vars);
+}
+
+void reference_input_dtypes(const wg_case *sample, int input, char *text, size_t size) {
+    *text = '\0';
+    wg_tape *tape = wg_tape_new();
+    for (int i = 0; i < DTYPES; i++) {
+        wg_var vars[MOST_OPERANDS + 1];
+        make_inputs(tape, sample, WG_F64, input, dtypes[i], vars);
+        if (wg_valid(wg_case_record(tape, sample, vars))) append(text, size, ", ", wg_dtype_name(dtypes[i]));
+        wg_tape_recover(tape, NULL);
+        wg_tape_clear(tape);
+    }
+    wg_tape_free(tape);
+}
+
+void reference_output_dtype(const wg_case *sample, const operands *of, int output, char *text, size_t size) {
+    wg_dtype found[2] = {WG_NO_DTYPE, WG_NO_DTYPE};
+    wg_tape *tape = wg_tape_new();
+    for (int i = 0; i < 2; i++) {
+        wg_var vars[MOST_OPERANDS + 1];
+        reference_inputs(tape, sample, dtypes[i], vars);
+        wg_var y = wg_case_record(tape, sample, vars);
+        found[i] = wg_type_of(output ? wg_output(y, output) : y).dtype;
+        wg_tape_recover(tape, NULL);
+        wg_tape_clear(tape);
+    }
+    wg_tape_free(tape);
+    if (found[0] == found[1]) {
+        snprintf(text, size, "%s", wg_dtype_name(found[0]));
+        return;
+    }
+    int like = 0;
+    while (like + 1 < sample->input_count && !is_real(sample->inputs[like].dtype)) like++;
+    char name[NAME_SIZE];
+    operand_input(of, like, name);
+    snprintf(text, size, "as %s", name);
+}
+
+/* Is the word in a list with commas? */
+static bool has_word(const char *list, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)); at++)
+        if ((at == list || at[-1] == ' ') && (at[length] == ',' || !at[length])) return true;
+    return false;
+}
+
+void reference_recorded(const wg_case *sample, bool gradient, char *text, size_t size) {
+    static const char *const leaves[] = {"input", "scalar", "full", "array", "constant"};
+    *text = '\0';
+    wg_tape *tape = wg_tape_new();
+    wg_var vars[MOST_OPERANDS + 1], to[MOST_OPERANDS], gradients[MOST_OPERANDS];
+    reference_inputs(tape, sample, WG_F64, vars);
+    uint32_t from = wg_tape_nodes(tape);
+    wg_var y = wg_case_record(tape, sample, vars);
+    if (gradient) {
+        const wg_type type = wg_type_of(y);
+        wg_shape shape;
+        for (int i = 0; i <= type.rank; i++) shape.extent[i] = i < type.rank ? type.extent[i] : INT64_MIN;
+        wg_var seed = (wg_full)(tape, type.dtype, &shape, 1);
+        int count = 0;
+        for (int i = 0; i < sample->input_count; i++)
+            if (vars[i].tape && wg_connection_of(y, vars[i]) == WG_CONNECTED &&
+                is_real(wg_type_of(vars[i]).dtype))
+                to[count++] = vars[i];
+        from = wg_tape_nodes(tape);
+        wg_grad_list(y, seed, to, count, gradients);
+    }
+    for (uint32_t id = from; wg_valid(y) && id < wg_tape_nodes(tape); id++) {
+        char name[64] = "";
+        sscanf(wg_describe((wg_var){tape, id, y.epoch}), "%%%*u %63s", name);
+        bool leaf = !wg_op_find(name);
+        for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++)
+            leaf = leaf || strcmp(name, leaves[i]) == 0;
+        if (!leaf && !has_word(text, name)) append(text, size, ", ", name);
+    }
+    wg_tape_recover(tape, NULL);
+    wg_tape_free(tape);
+}
