@@ -166,7 +166,7 @@ const wg_op wg_op_bce_loss = {
     .shapes = "x [...], target [...], weight [*]? -> y [*]; [] but without reduction; the weight broadcasts "
               "to x",
     .gradient = "dx = dy w (x - t) / (x (1 - x) n), dt = dy w (log(1 - x) - log x) / n (sum and none: "
-                "without / n), dweight = dy y / w",
+                "without / n), dweight the term that it multiplies",
     .inputs = 2, .inputs_max = 3, .outputs = 1, .attributes = bce_schema, .attributes_size = sizeof(bce_attributes),
     .infer = infer_weighted, .expand = expand_bce, .samples = bce_samples,
 };

@@ -11,13 +11,11 @@ static const char *pages(void) {
 }
 
 START_TEST(each_op_has_a_page_and_a_line_in_the_index) {
-    must_run("cd '%s' && test $(ls *.md | wc -l) = %d\n"
-             "\"$WG_BUILD_ROOT/wengert\" ops | sed '$d' | cut -f1 | while read -r name; do\n"
-             "  grep -q \"^# $name$\" $name.md && test $(grep -c \"^- \\[$name\\]($name.md): .\" index.md) = "
-             "1 ||\n"
-             "    { echo \"$name\"; exit 1; }\n"
-             "done",
-             pages(), wg_op_count() + 1);
+    must_run("set -e; cd '%s'\n"
+             "\"$WG_BUILD_ROOT/wengert\" ops | sed '$d' | cut -f1 | sort >ops && test $(wc -l <ops) = %d\n"
+             "awk 'FNR == 1 && $1 == \"#\" && FILENAME == $2 \".md\" { print $2 }' *.md | sort | diff ops -\n"
+             "sed -n 's/^- \\[\\(.*\\)\\](\\1\\.md): `.*`$/\\1/p' index.md | sort | diff ops -",
+             pages(), wg_op_count());
 }
 END_TEST
 

@@ -54,6 +54,13 @@ int reference_choose(const wg_op *op, const operands *of);
 /* Writes a program that evaluates the sample, and what it prints. 0: done. */
 int reference_example(FILE *page, const wg_case *sample, const operands *of);
 
+/* --- reference_array.c --------------------------------------------------------------------------- */
+
+/* Defines a var of that name from its numbers. */
+void reference_put_array(FILE *page, const char *name, const wg_tensor *tensor);
+/* Real numbers to three digits, to be read. */
+void reference_round(wg_tensor *tensor);
+
 /* --- reference_types.c: what is found out by recording a sample ----------------------------------- */
 
 /* Dtypes that the operation takes as an input: "f32, f64". */

@@ -22,8 +22,18 @@ static int score_of_input(const wg_sample_input *input, int64_t *count, bool fir
     if (first && wide < 2) score += 8; /* a row does not show what happens to axes */
     if (first && *count < 3) score += 10;
     if (input->values == WG_ALL_EQUAL || input->values == WG_TIES) score += 15;
+    if (input->dtype != WG_NO_DTYPE && input->low < 0) score += 5; /* an index from the back */
     if (!(input->low >= -20 && input->high <= 20) && input->dtype == WG_NO_DTYPE) score += 30;
     return score;
+}
+
+static int64_t elements_of_output(const wg_case *sample) {
+    wg_tape *tape = wg_tape_new();
+    wg_var vars[MOST_OPERANDS + 1];
+    reference_inputs(tape, sample, WG_F64, vars);
+    const wg_type type = wg_type_of(wg_case_record(tape, sample, vars));
+    wg_tape_free(tape);
+    return wg_type_count(&type);
 }
 
 /* The same of a sample. */
@@ -38,6 +48,7 @@ static int score_of(const wg_case *sample, const operands *of) {
         score += one;
         elements += count;
     }
+    elements += elements_of_output(sample) / 2;
     if (elements > 80) score += 200;
     if (strstr(call, "92233720") || strstr(call, "00000000"))
         score += 40;                                          /* nearly the largest whole number */

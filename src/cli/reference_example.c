@@ -1,9 +1,8 @@
 /* reference_example — a program that evaluates one sample of an operation, and what it prints: the same is
  * evaluated here. Real inputs are rounded to three digits, to be read. */
 #include "cli/reference.h"
-#include <math.h>
 
-enum { SEED = 1, LINE = 100 };
+enum { SEED = 1 };
 
 /* What each program begins with; `show` below prints the same. */
 static const char head[] =
@@ -45,51 +44,6 @@ typedef struct example {
     int count; /* of gradients */
 } example;
 
-static void put_number(FILE *page, double value, wg_dtype dtype) {
-    if (dtype == WG_BOOL)
-        fputs(value != 0 ? "true" : "false", page);
-    else if (isnan(value))
-        fputs("NAN", page);
-    else if (isinf(value))
-        fputs(value < 0 ? "-INFINITY" : "INFINITY", page);
-    else
-        fprintf(page, "%.10g", value);
-}
-
-/* Defines a var of that name from its numbers. */
-static void put_array(FILE *page, const char *name, const wg_tensor *tensor) {
-    static const char *const types[] = {[WG_F32] = "float",   [WG_F64] = "double", [WG_I32] = "int32_t",
-                                        [WG_I64] = "int64_t", [WG_U8] = "uint8_t", [WG_BOOL] = "bool"};
-    static const char *const names[] = {[WG_F32] = "F32", [WG_F64] = "F64", [WG_I32] = "I32",
-                                        [WG_I64] = "I64", [WG_U8] = "U8",   [WG_BOOL] = "BOOL"};
-    const wg_type type = wg_tensor_type(tensor);
-    long column = fprintf(page, "    static const %s %s_data[] = {", types[type.dtype], name);
-    for (int64_t i = 0; i < wg_tensor_count(tensor); i++) {
-        if (column > LINE)
-            column = fprintf(page, ",\n        ");
-        else if (i)
-            column += fprintf(page, ", ");
-        const long before = ftell(page);
-        put_number(page, wg_tensor_get(tensor, i), type.dtype);
-        column += before < 0 ? 8 : ftell(page) - before;
-    }
-    fprintf(page, "};\n    wg_var %s = wg_array(tape, WG_%s, ", name, names[type.dtype]);
-    if (type.rank == 0) fprintf(page, "WG_SCALAR_SHAPE");
-    for (int i = 0; i < type.rank; i++)
-        fprintf(page, "%s%lld", i ? ", " : "WG_SHAPE(", (long long)type.extent[i]);
-    fprintf(page, "%s, %s_data);\n", type.rank ? ")" : "", name);
-}
-
-static void round_to_read(wg_tensor *tensor) {
-    if (wg_tensor_type(tensor).dtype != WG_F64) return;
-    double *at = wg_tensor_writable(tensor);
-    for (int64_t i = 0; at && i < wg_tensor_count(tensor); i++) {
-        char text[32];
-        snprintf(text, sizeof text, "%.3g", at[i]);
-        at[i] = strtod(text, NULL);
-    }
-}
-
 static int put_inputs(example *e) {
     for (int i = 0; i < e->sample->input_count; i++) {
         wg_error error;
@@ -98,8 +52,8 @@ static int put_inputs(example *e) {
         if (e->sample->inputs[i].absent) continue;
         wg_tensor *tensor = wg_case_tensor(e->sample, i, WG_F64, SEED, &error);
         if (!tensor) return error.status;
-        round_to_read(tensor);
-        put_array(e->page, e->names[i], tensor);
+        reference_round(tensor);
+        reference_put_array(e->page, e->names[i], tensor);
         e->inputs[i] = wg_input(e->tape, tensor);
         wg_tensor_free(tensor);
     }
@@ -162,7 +116,7 @@ static void put_gradients(example *e) {
     wg_tensor *seed = cotangent(wg_type_of(e->outputs[e->shown]));
     const bool single = wg_tensor_count(seed) == 1;
     fprintf(e->page, "\n");
-    if (!single) put_array(e->page, dy, seed);
+    if (!single) reference_put_array(e->page, dy, seed);
     fprintf(e->page, "    const wg_var inputs[] = {");
     for (int i = 0, found = 0; i < e->sample->input_count; i++)
         if (found < e->count && e->inputs[i].tape && e->inputs[i].id == e->to[found].id)
@@ -213,14 +167,15 @@ static void put_results(const example *e, bool run) {
     }
 }
 
-int reference_example(FILE *page, const wg_case *sample, const operands *of) {
-    example e = {.page = page, .sample = sample, .of = of, .tape = wg_tape_new()};
+/* Writes the example with the gradient of one output. `zero`: is all of it? */
+static int write_example(FILE *page, const wg_case *sample, const operands *of, int shown, bool *zero) {
+    example e = {.page = page, .sample = sample, .of = of, .tape = wg_tape_new(), .shown = shown};
     fprintf(page, "```c %s.c\n%sint main(void) {\n    wg_tape *tape = wg_tape_new();\n", sample->op->name,
             head);
     int status = put_inputs(&e);
     if (!status) {
         put_call(&e);
-        for (find_gradients(&e); !e.count && e.shown + 1 < of->output_count; find_gradients(&e)) e.shown++;
+        find_gradients(&e);
         if (e.count) put_gradients(&e);
         status = evaluate(&e);
     }
@@ -230,7 +185,35 @@ int reference_example(FILE *page, const wg_case *sample, const operands *of) {
         put_results(&e, true);
         fprintf(page, "```\n");
     }
+    *zero = true;
+    for (int i = 0; i < e.count && !status; i++) {
+        const wg_tensor *gradient = wg_value(e.gradients[i]);
+        for (int64_t k = 0; k < wg_tensor_count(gradient); k++)
+            *zero = *zero && wg_tensor_get(gradient, k) == 0;
+    }
     if (status) wg_report(stderr, e.tape);
     wg_tape_free(e.tape);
+    return status;
+}
+
+/* The gradient shown is that of the first output whose gradient is not all zero. */
+int reference_example(FILE *page, const wg_case *sample, const operands *of) {
+    char *text = NULL;
+    size_t size = 0;
+    int status = WG_OK;
+    bool zero = true;
+    for (int shown = 0; shown < of->output_count && zero && !status; shown++) {
+        char *tried = NULL;
+        FILE *memory = open_memstream(&tried, &size);
+        if (!memory) return WG_ERROR_MEMORY;
+        status = write_example(memory, sample, of, shown, &zero);
+        if (fclose(memory)) status = WG_ERROR_MEMORY;
+        if (text && zero)
+            free(tried);
+        else
+            free(text), text = tried;
+    }
+    if (!status) fputs(text, page);
+    free(text);
     return status;
 }

@@ -103,6 +103,8 @@ static void put_attribute(FILE *page, const wg_attribute *a) {
     fprintf(page, " | ");
     if (!a->bounded)
         fputs("–", page);
+    else if (a->low <= -1e300)
+        fputs("finite", page);
     else if (a->high >= INT32_MAX)
         fprintf(page, "at least %.10g", a->low);
     else
