@@ -139,6 +139,8 @@ static void samples_of_grad(wg_sampler *s) { wg_ctc_samples(s, true); }
 const wg_op wg_op_ctc_loss = {
     .name = "ctc_loss",
     .formula = "y[n] = -log sum_p exp(sum_t x[t, n, p[t]]), p the alignments of the targets",
+    .shapes = "x [T, N, C], targets [N, S], input_lengths [N], target_lengths [N] -> y [N]",
+    .gradient = "dx[t, n, c] = -dy[n] P(p[t] = c), P(p) = exp(y[n] + sum_t x[t, n, p[t]])",
     .torch = "ctc_loss",
     .inputs = 4,
     .outputs = 1,
@@ -156,6 +158,8 @@ const wg_op wg_op_ctc_loss = {
 };
 const wg_op wg_op_ctc_loss_grad = {
     .name = "ctc_loss_grad", .formula = "g[t, n, c] = -dy[n] P(the alignment of n has class c at t)",
+    .shapes = "dy [N], x [T, N, C], targets [N, S], input_lengths [N], target_lengths [N] -> g [T, N, C]",
+    .gradient = "ddy[n] = -E V, dx[t, n, c] = -dy[n] (E(V; p[t] = c) - E V P(p[t] = c)), V = sum_t dg[t, n, p[t]]",
     .inputs = 5, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .linear_in = 1 << 0,
     .attributes = schema, .attributes_size = sizeof(ctc_attributes),
     .infer = infer_grad, .forward = WG_FORWARD(ctc_loss_grad), .backward = backward_of_grad,

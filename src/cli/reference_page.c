@@ -1,6 +1,5 @@
 /* reference_page — the page of one operation, in Markdown. */
 #include "cli/reference.h"
-#include <math.h>
 
 static void put_indented(FILE *page, const char *text) {
     for (const char *at = text; *at;) {
