@@ -1,4 +1,5 @@
-/* `wengert reference`: a page for each operation, of which every part is there and every example is true. */
+/* `wengert reference`: a page for each operation, of which every part is there, with the shapes that all
+ * samples have. That its example is true is a test of documents. */
 #include "../src/cli/reference.h"
 #include "suite.h"
 
@@ -53,31 +54,6 @@ START_TEST(every_link_leads_to_a_page) {
              "links &&\n"
              "while read -r link; do test -e $link || { echo \"$link\"; exit 1; }; done <links",
              pages());
-}
-END_TEST
-
-/* All examples as one program: each main gets a name of its own. */
-START_TEST(every_example_prints_what_its_page_says) {
-    must_run(
-        "set -e\n"
-        "folder='%s'; source=$PWD; libraries=${WG_BUILD_ROOT:?}/src\n"
-        "awk -v to=$folder -f tests/snippets.awk $folder/*.md\n"
-        "cd $folder\n"
-        "for program in *.c; do\n"
-        "  name=${program%%.c}\n"
-        "  printf '#define main example_%%s\\n#define show show_%%s\\n#include \"%%s\"\\n' $name $name "
-        "$program\n"
-        "  printf '#undef main\\n#undef show\\n'\n"
-        "  printf 'puts(\"# %%s\"); if (example_%%s()) return 1;\\n' $name $name >>calls\n"
-        "  { echo \"# $name\"; cat $name.out; } >>expected\n"
-        "done >every_example.h\n"
-        "{ echo '#include \"every_example.h\"'; echo 'int main(void) {'; cat calls; echo '}'; } "
-        ">every_example.c\n"
-        "${CC:-cc} -std=gnu11 -O0 -Wall -Wextra -Werror -I$source/include every_example.c -o every_example"
-        " -L$libraries -Wl,-rpath,$libraries -lwengert -lm\n"
-        "./every_example >printed\n"
-        "diff expected printed",
-        pages());
 }
 END_TEST
 
@@ -208,5 +184,4 @@ END_TEST
 WG_SUITE("cli/reference", each_op_has_a_page_and_a_line_in_the_index,
          no_section_of_a_page_is_missing_or_empty,
          what_is_differentiable_has_a_formula_of_its_gradient_and_all_attributes_a_meaning,
-         every_link_leads_to_a_page, every_example_prints_what_its_page_says,
-         operands_have_the_shapes_that_are_written, wrong_usage_is_status_2)
+         every_link_leads_to_a_page, operands_have_the_shapes_that_are_written, wrong_usage_is_status_2)

@@ -84,6 +84,32 @@ START_TEST(no_code_on_a_page_is_left_out) {
 }
 END_TEST
 
+/* All examples of `wengert reference` as one program: each main gets a name of its own. */
+START_TEST(every_example_of_the_reference_prints_what_its_page_says) {
+    must_run(
+        "set -e\n"
+        "folder='%s'; source=$PWD; libraries=${WG_BUILD_ROOT:?}/src\n"
+        "\"$WG_BUILD_ROOT/wengert\" reference $folder | grep '^reference: [1-9]'\n"
+        "awk -v to=$folder -f tests/snippets.awk $folder/*.md\n"
+        "cd $folder\n"
+        "for program in *.c; do\n"
+        "  name=${program%%.c}\n"
+        "  printf '#define main example_%%s\\n#define show show_%%s\\n#include \"%%s\"\\n' $name $name "
+        "$program\n"
+        "  printf '#undef main\\n#undef show\\n'\n"
+        "  printf 'puts(\"# %%s\"); if (example_%%s()) return 1;\\n' $name $name >>calls\n"
+        "  { echo \"# $name\"; cat $name.out; } >>expected\n"
+        "done >every_example.h\n"
+        "{ echo '#include \"every_example.h\"'; echo 'int main(void) {'; cat calls; echo '}'; } "
+        ">every_example.c\n"
+        "${CC:-cc} -std=gnu11 -O0 -Wall -Wextra -Werror -I$source/include every_example.c -o every_example"
+        " -L$libraries -Wl,-rpath,$libraries -lwengert -lm\n"
+        "./every_example >printed\n"
+        "diff expected printed",
+        temporary_path("reference"));
+}
+END_TEST
+
 /* Links between the pages, and from them into the source tree, lead somewhere. */
 START_TEST(every_link_leads_to_a_file) {
     must_run("for page in README.md docs/*.md; do\n"
@@ -100,4 +126,4 @@ WG_SUITE("documents", the_tutorials_derivative_prints_what_it_says, the_tutorial
          the_readmes_program_prints_what_it_says, the_designs_gradient_sample_runs,
          the_designs_network_sample_trains, the_designs_op_sample_passes_the_gradient_check,
          the_page_on_looking_inside_explains_draws_and_times, no_code_on_a_page_is_left_out,
-         every_link_leads_to_a_file)
+         every_example_of_the_reference_prints_what_its_page_says, every_link_leads_to_a_file)
