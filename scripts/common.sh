@@ -33,7 +33,8 @@ quietly() {
 }
 
 # --- what must be there ---------------------------------------------------------------------------------
-# A line: the Debian package, how to recognise the thing elsewhere, and its name there.
+# A line: the Debian package, how to recognise the thing elsewhere, and its name there. What is optional is
+# installed by apt, and elsewhere used where it is.
 
 packages() {
     case $1 in
@@ -55,6 +56,12 @@ g++             command:g++             g++ 12 or newer
 clang           command:clang           clang 14 or newer
 check           module:check            Check, the unit test framework
 libsubunit-dev  module:libsubunit       subunit (where Check was built with it)
+END
+        ;;
+    onnx) cat <<'END'
+libonnx-testdata optional:              the ONNX project's test vectors
+libprotobuf-c-dev optional:             protobuf-c with its headers
+protobuf-c-compiler optional:           its compiler, protoc-c
 END
         ;;
     aarch64) cat <<'END'
@@ -120,6 +127,7 @@ is_there() {
     module) pkg-config --exists "$2" ;;
     header) echo "#include <$2>" | "${CC:-cc}" -E - || echo "#include <blis/$2>" | "${CC:-cc}" -E - ;;
     dir) [ -d "$2" ] ;;
+    optional) ;;
     esac >/dev/null 2>&1
 }
 
