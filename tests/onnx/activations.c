@@ -47,6 +47,18 @@ static void shrink(onnx_node *node) {
         onnx_lacks(node, "a bias that is neither 0 nor lambd");
 }
 
+static void gelu(onnx_node *node) {
+    node->outputs[0] = wg_gelu(onnx_input(node, 0), .tanh = onnx_says(node, "approximate", "none", "tanh"));
+}
+
+/* x sigmoid(alpha x), silu where alpha is 1. */
+static void swish(onnx_node *node) {
+    const wg_var x = onnx_input(node, 0);
+    const double alpha = onnx_real(node, "alpha", 1);
+    node->outputs[0] =
+        alpha == 1 ? wg_silu(x) : wg_mul(x, wg_sigmoid(wg_mul(wg_scalar(node->tape, alpha), x)));
+}
+
 /* Before version 13 over all axes from `axis` on, which was 1 by default. */
 static void softmax_like(onnx_node *node, wg_var (*function)(wg_var x, int axis)) {
     const wg_var x = onnx_input(node, 0);
@@ -77,13 +89,13 @@ static void hardmax(onnx_node *node) {
 const onnx_op onnx_activations[] = {
     {"Celu", .record = celu},
     {"Elu", .record = elu},
-    {"Gelu", .without = "since version 20"},
+    {"Gelu", .record = gelu},
     {"HardSigmoid", .record = hard_sigmoid},
     {"HardSwish", .unary = wg_hard_swish},
     {"Hardmax", .record = hardmax},
     {"LeakyRelu", .record = leaky_relu},
     {"LogSoftmax", .record = log_softmax},
-    {"Mish", .without = "since version 18"},
+    {"Mish", .unary = wg_mish},
     {"PRelu", .binary = wg_prelu},
     {"Relu", .unary = wg_relu},
     {"Selu", .record = selu},
@@ -92,7 +104,7 @@ const onnx_op onnx_activations[] = {
     {"Softmax", .record = softmax},
     {"Softplus", .unary = softplus},
     {"Softsign", .unary = wg_softsign},
-    {"Swish", .without = "since version 24"},
+    {"Swish", .record = swish},
     {"Tanh", .unary = wg_tanh},
     {"ThresholdedRelu", .record = thresholded_relu},
     {.name = NULL},

@@ -105,10 +105,21 @@ static void convolution_transposed(onnx_node *node) {
 typedef wg_var pool_2d(wg_var x, const wg_pool2d_options *options);
 typedef wg_var pool_nd(wg_var x, const wg_pool_options *options);
 
-static wg_var pooled(onnx_node *node, pool_nd *of_1, pool_2d *of_2, pool_nd *of_3) {
+static bool counts_pads(const onnx_node *node) { return onnx_int(node, "count_include_pad", 0) != 0; }
+
+static wg_pool_options pool_options(onnx_node *node, const window *w) {
+    wg_pool_options options = {.size_ = sizeof options,
+                               .kernels = EACH_AXIS(*w, w->kernel),
+                               .strides = EACH_AXIS(*w, w->strides),
+                               .dilations = EACH_AXIS(*w, w->dilations),
+                               .auto_pad = w->auto_pad,
+                               .ceil_mode = onnx_int(node, "ceil_mode", 0) != 0};
+    fill_pads(w, options.pads);
+    return options;
+}
+
+static wg_var pooled(onnx_node *node, pool_nd *of_1, pool_2d *of_2, pool_nd *of_3, bool exclude) {
     const window w = window_of(node);
-    const bool ceil_mode = onnx_int(node, "ceil_mode", 0) != 0;
-    const bool exclude = !onnx_int(node, "count_include_pad", 0) && of_2 == wg_avg_pool2d;
     if (w.axes == 2) {
         const wg_pool2d_options options = {
             .size_ = sizeof options,
@@ -116,24 +127,31 @@ static wg_var pooled(onnx_node *node, pool_nd *of_1, pool_2d *of_2, pool_nd *of_
             .stride_hw = HEIGHT_WIDTH(w.strides),
             .dilation_hw = HEIGHT_WIDTH(w.dilations),
             .auto_pad = w.auto_pad,
-            .ceil_mode = ceil_mode,
+            .ceil_mode = onnx_int(node, "ceil_mode", 0) != 0,
             .pads = {(int)w.pads[0], (int)w.pads[1], (int)w.pads[2], (int)w.pads[3]},
             .count_exclude_pad = exclude};
         return of_2(onnx_input(node, 0), &options);
     }
-    wg_pool_options options = {.size_ = sizeof options,
-                               .kernels = EACH_AXIS(w, w.kernel),
-                               .auto_pad = w.auto_pad,
-                               .strides = EACH_AXIS(w, w.strides),
-                               .dilations = EACH_AXIS(w, w.dilations),
-                               .ceil_mode = ceil_mode,
-                               .count_exclude_pad = exclude};
-    fill_pads(&w, options.pads);
+    wg_pool_options options = pool_options(node, &w);
+    options.count_exclude_pad = exclude;
     return (w.axes == 1 ? of_1 : of_3)(onnx_input(node, 0), &options);
 }
 
 static void average_pool(onnx_node *node) {
-    node->outputs[0] = pooled(node, wg_avg_pool1d, wg_avg_pool2d, wg_avg_pool3d);
+    node->outputs[0] = pooled(node, wg_avg_pool1d, wg_avg_pool2d, wg_avg_pool3d, !counts_pads(node));
+}
+
+static void lp_pool(onnx_node *node) {
+    const window w = window_of(node);
+    const wg_pool_options options = pool_options(node, &w);
+    node->outputs[0] =
+        (w.axes == 1   ? (wg_lp_pool1d)
+         : w.axes == 2 ? (wg_lp_pool2d)
+                       : (wg_lp_pool3d))(onnx_input(node, 0), (double)onnx_int(node, "p", 2), &options);
+}
+
+static void global_lp_pool(onnx_node *node) {
+    node->outputs[0] = wg_global_lp_pool(onnx_input(node, 0), (double)onnx_int(node, "p", 2));
 }
 
 /* The number of each plane [N, C, 1, …] times its elements: what indices that count through all of x have
@@ -153,7 +171,7 @@ static void max_pool(onnx_node *node) {
         onnx_lacks(node, "of integers: max_pool2d takes f32 and f64");
         return;
     }
-    const wg_var y = pooled(node, wg_max_pool1d, wg_max_pool2d, wg_max_pool3d);
+    const wg_var y = pooled(node, wg_max_pool1d, wg_max_pool2d, wg_max_pool3d, false);
     node->outputs[0] = y;
     if (node->output_count < 2) return;
     wg_var index = wg_cast(wg_output(y, 1), WG_I64);
@@ -196,9 +214,9 @@ const onnx_op onnx_convolutions[] = {
     {"Conv", .record = convolution},
     {"ConvTranspose", .record = convolution_transposed},
     {"GlobalAveragePool", .unary = wg_global_avg_pool},
-    {"GlobalLpPool", .without = "none in the data"},
+    {"GlobalLpPool", .record = global_lp_pool},
     {"GlobalMaxPool", .unary = wg_global_max_pool},
-    {"LpPool", .without = "none in the data"},
+    {"LpPool", .record = lp_pool},
     {"MaxPool", .record = max_pool},
     {"MaxUnpool", .record = max_unpool},
     {.name = NULL},

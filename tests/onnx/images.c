@@ -1,6 +1,6 @@
 /* images — other sizes, samples at places, boxes. */
 #include "onnx.h"
-#include <string.h>
+#include <math.h>
 
 /* The place among `names`, closed by NULL, of what the attribute says; -1: not there. */
 static int choice(const onnx_node *node, const char *name, const char *otherwise, const char *const *names) {
@@ -18,9 +18,15 @@ static const char *const roundings[] = {"floor", "ceil", "round_prefer_floor", "
  * half_pixel rounded up, and rounded down, it is half_pixel rounded with a preference for the higher. */
 static int rounding_for_nn(int rounding) { return rounding == 2 ? 1 : rounding == 0 ? 3 : -1; }
 
+/* How large the result is, of all axes: by extents, or by scales. */
+typedef struct sizes {
+    bool sized;
+    int64_t extents[WG_MAX_RANK];
+    double scales[WG_MAX_RANK];
+} sizes;
+
 /* Where all axes but those after the second stay, as they do in images. */
-static void resize_by(onnx_node *node, const int64_t *extents, const double *scales, int mode, int at,
-                      int rounding) {
+static void resize_to(onnx_node *node, const sizes *to, int mode, int at, int rounding) {
     static const wg_interpolation kinds[] = {WG_INTERPOLATE_NEAREST, WG_INTERPOLATE_LINEAR,
                                              WG_INTERPOLATE_CUBIC};
     const wg_type type = wg_type_of(onnx_input(node, 0));
@@ -30,9 +36,9 @@ static void resize_by(onnx_node *node, const int64_t *extents, const double *sca
                                       .rounding = (wg_nearest_mode)(WG_NEAREST_FLOOR + rounding),
                                       .cubic_a = onnx_real(node, "cubic_coeff_a", -0.75),
                                       .antialias = onnx_int(node, "antialias", 0) != 0};
-    for (int i = 2; i < type.rank && scales; i++) options.scales[i - 2] = scales[i];
-    const wg_shape shape = onnx_shape(extents ? extents + 2 : NULL, extents ? type.rank - 2 : 0);
-    node->outputs[0] = (wg_interpolate)(onnx_input(node, 0), extents ? &shape : NULL, &options);
+    for (int i = 2; i < type.rank && i < 5 && !to->sized; i++) options.scales[i - 2] = to->scales[i];
+    const wg_shape shape = onnx_shape(to->extents + 2, type.rank - 2);
+    node->outputs[0] = (wg_interpolate)(onnx_input(node, 0), to->sized ? &shape : NULL, &options);
 }
 
 static int input_reals(onnx_node *node, int input, double list[ONNX_MOST]) {
@@ -44,13 +50,49 @@ static int input_reals(onnx_node *node, int input, double list[ONNX_MOST]) {
     return count;
 }
 
+/* Of all named axes the same scale, so that no extent is larger, or none smaller, than asked for. */
+static void keep_aspect_ratio(onnx_node *node, const int *axes, int count, sizes *to) {
+    const wg_type type = wg_type_of(onnx_input(node, 0));
+    const bool larger = onnx_says(node, "keep_aspect_ratio_policy", "stretch", "not_smaller");
+    if (onnx_says(node, "keep_aspect_ratio_policy", "stretch", "stretch")) return;
+    double scale = larger ? 0 : INFINITY;
+    for (int i = 0; i < count; i++) {
+        const double own = (double)to->extents[axes[i]] / (double)type.extent[axes[i]];
+        scale = larger ? fmax(scale, own) : fmin(scale, own);
+    }
+    for (int i = 0; i < count; i++)
+        to->extents[axes[i]] = (int64_t)floor(scale * (double)type.extent[axes[i]] + 0.5);
+}
+
+/* From version 18 on of some axes only. */
+static sizes sizes_of(onnx_node *node) {
+    const wg_type type = wg_type_of(onnx_input(node, 0));
+    sizes to = {0};
+    double scales[ONNX_MOST];
+    int64_t extents[ONNX_MOST], named[ONNX_MOST];
+    int axes[ONNX_MOST];
+    for (int i = 0; i < type.rank; i++) to.extents[i] = type.extent[i], to.scales[i] = 1;
+    const int scaled = input_reals(node, 2, scales), sized = onnx_input_ints(node, 3, extents);
+    const int count = sized > 0 ? sized : scaled, some = onnx_ints(node, "axes", named);
+    for (int i = 0; i < count && count <= type.rank; i++) {
+        axes[i] = some < 0 ? i : onnx_axis(named[i], type.rank);
+        if (sized > 0)
+            to.extents[axes[i]] = extents[i];
+        else
+            to.scales[axes[i]] = scales[i];
+    }
+    to.sized = sized > 0;
+    if (to.sized) keep_aspect_ratio(node, axes, count, &to);
+    return to;
+}
+
 /* Is there an axis of which scaling leaves a part of a pixel? */
-static bool cuts(onnx_node *node, const double *scales) {
+static bool cuts(onnx_node *node, const sizes *to) {
     const wg_type type = wg_type_of(onnx_input(node, 0));
     bool any = false;
-    for (int i = 0; i < type.rank && scales; i++) {
-        const double extent = (double)type.extent[i] * scales[i];
-        any = any || extent != (double)(int64_t)extent;
+    for (int i = 0; i < type.rank && !to->sized; i++) {
+        const double extent = (double)type.extent[i] * to->scales[i];
+        any = any || extent != floor(extent);
     }
     return any;
 }
@@ -59,32 +101,30 @@ static void resize(onnx_node *node) {
     const int mode = choice(node, "mode", "nearest", modes);
     int at = choice(node, "coordinate_transformation_mode", "half_pixel", coordinates);
     int rounding = choice(node, "nearest_mode", "round_prefer_floor", roundings);
-    if (onnx_int(node, "exclude_outside", 0)) {
-        onnx_lacks(node, "exclude_outside: weights of pixels outside count as those of the border's");
-        return;
-    }
+    const bool excludes = onnx_int(node, "exclude_outside", 0) != 0,
+               antialias = onnx_int(node, "antialias", 0) != 0;
+    const sizes to = sizes_of(node);
     if (at == 4) at = 0, rounding = rounding_for_nn(rounding);
-    if (mode < 0 || at < 0 || rounding < 0) {
-        onnx_lacks(node, "tf_crop_and_resize: a part of the image, and a value beyond it");
-        return;
-    }
-    double scales[ONNX_MOST];
-    int64_t extents[ONNX_MOST];
-    const int scaled = input_reals(node, 2, scales), sized = onnx_input_ints(node, 3, extents);
-    if (at == 1 && cuts(node, scaled > 0 ? scales : NULL)) {
+    if (excludes && !antialias)
+        onnx_lacks(node, "exclude_outside: weights of pixels outside count as those of the border's");
+    else if (antialias && !excludes)
         onnx_lacks(
-            node,
-            "align_corners: up to version 1.12 the last pixel that is not whole counts into the length");
-        return;
-    }
-    resize_by(node, sized > 0 ? extents : NULL, scaled > 0 ? scales : NULL, mode, at, rounding);
+            node, "antialias without exclude_outside: weights of pixels outside are left out, as in PyTorch");
+    else if (mode < 0 || at < 0 || rounding < 0)
+        onnx_lacks(node, "other coordinates, as tf_crop_and_resize");
+    else if (at == 1 && cuts(node, &to))
+        onnx_lacks(node, "align_corners: the part of a pixel that a scale cuts off counts into the length");
+    else
+        resize_to(node, &to, mode, at, rounding);
 }
 
 /* What Resize was up to version 9. */
 static void upsample(onnx_node *node) {
-    double scales[ONNX_MOST];
+    sizes to = {0};
+    double scales[ONNX_MOST] = {0};
     input_reals(node, 1, scales);
-    resize_by(node, NULL, scales, choice(node, "mode", "nearest", modes), 2, 0);
+    for (int i = 0; i < WG_MAX_RANK; i++) to.scales[i] = scales[i];
+    resize_to(node, &to, choice(node, "mode", "nearest", modes), 2, 0);
 }
 
 static void grid_sample(onnx_node *node) {
@@ -109,9 +149,34 @@ static void roi_align(onnx_node *node) {
         .aligned = onnx_says(node, "coordinate_transformation_mode", "half_pixel", "half_pixel"));
 }
 
+static void affine_grid(onnx_node *node) {
+    int64_t size[ONNX_MOST];
+    const wg_shape extents = onnx_shape(size + 2, onnx_input_ints(node, 1, size) - 2);
+    node->outputs[0] = wg_affine_grid(onnx_input(node, 0), &extents,
+                                      .align_corners = onnx_int(node, "align_corners", 0) != 0);
+}
+
+/* Sums of columns in an image of two axes, with the same padding on both sides of each. */
+static void fold(onnx_node *node) {
+    int64_t image[ONNX_MOST], block[ONNX_MOST], pads[ONNX_MOST] = {0}, strides[ONNX_MOST] = {1, 1},
+                                                dilations[ONNX_MOST] = {1, 1};
+    const int axes = onnx_input_ints(node, 1, image);
+    onnx_input_ints(node, 2, block);
+    onnx_ints(node, "pads", pads), onnx_ints(node, "strides", strides),
+        onnx_ints(node, "dilations", dilations);
+    if (axes != 2 || pads[0] != pads[2] || pads[1] != pads[3]) {
+        onnx_lacks(node, "other than two axes, or other padding in front than behind");
+        return;
+    }
+    node->outputs[0] =
+        wg_fold(onnx_input(node, 0), image[0], image[1], .kernel_hw = {(int)block[0], (int)block[1]},
+                .stride_hw = {(int)strides[0], (int)strides[1]}, .padding_hw = {(int)pads[0], (int)pads[1]},
+                .dilation_hw = {(int)dilations[0], (int)dilations[1]});
+}
+
 const onnx_op onnx_images[] = {
-    {"AffineGrid", .without = "since version 20"},
-    {"Col2Im", .without = "since version 18"},
+    {"AffineGrid", .record = affine_grid},
+    {"Col2Im", .record = fold},
     {"GridSample", .record = grid_sample},
     {"Resize", .record = resize},
     {"RoiAlign", .record = roi_align},

@@ -63,18 +63,29 @@ static void slice(onnx_node *node) {
     node->outputs[0] = y;
 }
 
-/* Those before all axes, then those behind. */
+/* Those before all axes, then those behind; from version 18 on of some axes only. */
+static void pads_of_axes(onnx_node *node, int rank, int64_t pads[ONNX_MOST]) {
+    int64_t given[ONNX_MOST], axes[ONNX_MOST];
+    const int count = onnx_list(node, "pads", 1, given) / 2, named = onnx_input_ints(node, 3, axes);
+    for (int i = 0; i < count && count <= rank; i++) {
+        const int axis = named < 0 ? i : onnx_axis(axes[i], rank);
+        pads[axis] = given[i];
+        pads[rank + axis] = given[count + i];
+    }
+}
+
 static void pad(onnx_node *node) {
     static const struct {
         const char *name;
         wg_pad_mode mode;
     } modes[] = {{"reflect", WG_PAD_REFLECT}, {"edge", WG_PAD_EDGE}, {"wrap", WG_PAD_CIRCULAR}};
-    int64_t pads[ONNX_MOST];
-    const int rank = onnx_list(node, "pads", 1, pads) / 2;
+    int64_t pads[ONNX_MOST] = {0};
+    const int rank = onnx_rank(node, 0);
+    pads_of_axes(node, rank, pads);
     wg_pad_mode mode = WG_PAD_CONSTANT;
     for (int i = 0; i < 3; i++)
         if (onnx_says(node, "mode", "constant", modes[i].name)) mode = modes[i].mode;
-    const wg_shape before = onnx_shape(pads, rank), after = onnx_shape(pads + (rank > 0 ? rank : 0), rank);
+    const wg_shape before = onnx_shape(pads, rank), after = onnx_shape(pads + rank, rank);
     const double value = onnx_input_real(node, 2, onnx_real(node, "value", 0));
     node->outputs[0] = wg_pad(onnx_input(node, 0), &before, &after, .mode = mode, .value = value);
 }

@@ -44,6 +44,23 @@ static void layer_norm(onnx_node *node) {
     node->outputs[2] = wg_output(moments, 2);
 }
 
+/* Weights and biases were those of groups before version 21, and are of channels since. */
+static void group_norm(onnx_node *node) {
+    const wg_var x = onnx_input(node, 0);
+    wg_var weight = onnx_input(node, 1), bias = onnx_input(node, 2);
+    const int64_t groups = onnx_int(node, "num_groups", 1), channels = wg_type_of(x).extent[1];
+    if (node->version < 21) {
+        weight = wg_repeat_interleave(weight, channels / groups, 0);
+        bias = wg_repeat_interleave(bias, channels / groups, 0);
+    }
+    node->outputs[0] = wg_group_norm(x, weight, bias, groups, .epsilon = epsilon_of(node));
+}
+
+static void rms_norm(onnx_node *node) {
+    node->outputs[0] = wg_rms_norm(onnx_input(node, 0), onnx_input(node, 1), (int)onnx_int(node, "axis", -1),
+                                   .epsilon = epsilon_of(node));
+}
+
 static void local_response_norm(onnx_node *node) {
     node->outputs[0] = wg_local_response_norm(
         onnx_input(node, 0), (int)onnx_int(node, "size", 1), .alpha = onnx_real(node, "alpha", (double)1e-4f),
@@ -122,14 +139,14 @@ const onnx_op onnx_norms[] = {
     {"Det", .unary = wg_det},
     {"Einsum", .record = einsum},
     {"Gemm", .record = gemm},
-    {"GroupNormalization", .without = "since version 18"},
+    {"GroupNormalization", .record = group_norm},
     {"InstanceNormalization", .record = instance_norm},
     {"LRN", .record = local_response_norm},
     {"LayerNormalization", .record = layer_norm},
     {"MatMul", .binary = product},
     {"MeanVarianceNormalization", .record = mean_variance_norm},
     {"NegativeLogLikelihoodLoss", .record = nll_loss},
-    {"RMSNormalization", .without = "since version 23"},
+    {"RMSNormalization", .record = rms_norm},
     {"SoftmaxCrossEntropyLoss", .record = softmax_cross_entropy},
     {.name = NULL},
 };

@@ -38,14 +38,13 @@ typedef struct onnx_node {
     onnx_verdict *verdict;
 } onnx_node;
 
-/* One operator, by one of these; without any it has no vectors, for the reason given. */
+/* One operator, by one of these. */
 typedef struct onnx_op {
     const char *name;
     wg_var (*unary)(wg_var x);
     wg_var (*binary)(wg_var a, wg_var b);
     wg_var (*many)(wg_var a, wg_var b); /* of any number of inputs, from the first to the last */
     void (*record)(onnx_node *node);
-    const char *without;
 } onnx_op;
 
 /* Each closed by an op without a name. */

@@ -1,4 +1,4 @@
-/* recurrent — networks that go through a sequence; and attention, which has no vectors yet. */
+/* recurrent — networks that go through a sequence, or look at all of it at once. */
 #include "onnx.h"
 #include <math.h>
 
@@ -91,11 +91,57 @@ static void gru(onnx_node *node) {
         onnx_lacks(node, "linear_before_reset = 0: gru resets after the product, as PyTorch and cuDNN do");
 }
 
+/* [N, L, heads E] to [N, heads, L, E], or what has four axes as it is. */
+static wg_var by_heads(wg_var x, int64_t heads) {
+    const wg_type type = wg_type_of(x);
+    if (type.rank != 3 || !heads) return x;
+    const wg_var apart = wg_reshape(x, WG_SHAPE(type.extent[0], type.extent[1], heads, -1));
+    return wg_transpose(apart, WG_AXES(0, 2, 1, 3));
+}
+
+static wg_var after_past(wg_var past, wg_var x) { return wg_valid(past) ? wg_concat(2, past, x) : x; }
+
+/* Keys and values go on from those of the past, and what becomes of both are outputs 1 and 2. */
+static void attention(onnx_node *node) {
+    const int64_t heads = onnx_int(node, "q_num_heads", 0), kv_heads = onnx_int(node, "kv_num_heads", 0);
+    const bool beside = onnx_rank(node, 0) == 3, is_causal = onnx_int(node, "is_causal", 0) != 0;
+    const wg_var q = by_heads(onnx_input(node, 0), heads), past = onnx_input(node, 4);
+    const wg_var k = after_past(past, by_heads(onnx_input(node, 1), kv_heads));
+    const wg_var v = after_past(onnx_input(node, 5), by_heads(onnx_input(node, 2), kv_heads));
+    if (onnx_real(node, "softcap", 0) != 0)
+        onnx_lacks(node, "softcap");
+    else if (node->output_count > 3)
+        onnx_lacks(node, "the scores as an output");
+    else if (onnx_attribute(node, "left_window_size") || onnx_attribute(node, "right_window_size"))
+        onnx_lacks(node, "a window: a mask says it");
+    else if (wg_valid(onnx_input(node, 6)))
+        onnx_lacks(node, "nonpad_kv_seqlen: a mask says it");
+    else if (is_causal && wg_valid(past))
+        onnx_lacks(node, "is_causal with a past: ours counts from the first key");
+    if (node->verdict->outcome != ONNX_PASSED) return;
+    wg_var y = wg_scaled_dot_product_attention(q, k, v, onnx_input(node, 3), .is_causal = is_causal,
+                                               .scale = onnx_real(node, "scale", 0));
+    if (beside) {
+        const wg_type type = wg_type_of(y);
+        y = wg_reshape(wg_transpose(y, WG_AXES(0, 2, 1, 3)), WG_SHAPE(type.extent[0], type.extent[2], -1));
+    }
+    node->outputs[0] = y;
+    node->outputs[1] = k;
+    node->outputs[2] = v;
+}
+
+static void rotary_embedding(onnx_node *node) {
+    node->outputs[0] = wg_rotary_embedding(
+        onnx_input(node, 0), onnx_input(node, 3), .cos = onnx_input(node, 1), .sin = onnx_input(node, 2),
+        .heads = onnx_int(node, "num_heads", 0), .rotary_dim = onnx_int(node, "rotary_embedding_dim", 0),
+        .interleaved = onnx_int(node, "interleaved", 0) != 0);
+}
+
 const onnx_op onnx_recurrent[] = {
-    {"Attention", .without = "since version 23"},
+    {"Attention", .record = attention},
     {"GRU", .record = gru},
     {"LSTM", .record = lstm},
     {"RNN", .record = rnn},
-    {"RotaryEmbedding", .without = "since version 23"},
+    {"RotaryEmbedding", .record = rotary_embedding},
     {.name = NULL},
 };

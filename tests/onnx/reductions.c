@@ -17,6 +17,18 @@ static void reduce(onnx_node *node, wg_var x, reduction *f) {
     node->outputs[0] = f(x, count > 0 ? &axes : WG_ALL_AXES, &options);
 }
 
+/* The largest or least of bools is whether any or all are true; of no elements there is none in ours. */
+static void extremum(onnx_node *node, reduction *f, reduction *of_bools) {
+    const wg_var x = onnx_input(node, 0);
+    const wg_type type = wg_type_of(x);
+    if (type.dtype == WG_BOOL)
+        reduce(node, x, of_bools);
+    else if (!wg_type_count(&type))
+        onnx_lacks(node, "of no elements: none is the largest or the least, an error");
+    else
+        reduce(node, x, f);
+}
+
 static wg_var norm1(wg_var x, const wg_axes *axes, const wg_reduce_options *o) {
     return (wg_norm)(x, 1, axes, o);
 }
@@ -26,8 +38,8 @@ static wg_var norm2(wg_var x, const wg_axes *axes, const wg_reduce_options *o) {
 
 static void sum(onnx_node *node) { reduce(node, onnx_input(node, 0), wg_sum); }
 static void mean(onnx_node *node) { reduce(node, onnx_input(node, 0), wg_mean); }
-static void max(onnx_node *node) { reduce(node, onnx_input(node, 0), wg_max); }
-static void min(onnx_node *node) { reduce(node, onnx_input(node, 0), wg_min); }
+static void max(onnx_node *node) { extremum(node, wg_max, wg_any); }
+static void min(onnx_node *node) { extremum(node, wg_min, wg_all); }
 static void prod(onnx_node *node) { reduce(node, onnx_input(node, 0), wg_prod); }
 static void l1(onnx_node *node) { reduce(node, onnx_input(node, 0), norm1); }
 static void l2(onnx_node *node) { reduce(node, onnx_input(node, 0), norm2); }
@@ -63,6 +75,14 @@ static void cumsum(onnx_node *node) {
                   .reverse = onnx_int(node, "reverse", 0) != 0);
 }
 
+static void cumprod(onnx_node *node) {
+    int64_t axis[ONNX_MOST] = {0};
+    onnx_input_ints(node, 1, axis);
+    node->outputs[0] =
+        wg_cumprod(onnx_input(node, 0), (int)axis[0], .exclusive = onnx_int(node, "exclusive", 0) != 0,
+                   .reverse = onnx_int(node, "reverse", 0) != 0);
+}
+
 static void topk(onnx_node *node) {
     int64_t k[ONNX_MOST] = {onnx_int(node, "k", 0)};
     onnx_input_ints(node, 1, k);
@@ -76,7 +96,7 @@ static void topk(onnx_node *node) {
 const onnx_op onnx_reductions[] = {
     {"ArgMax", .record = argmax},
     {"ArgMin", .record = argmin},
-    {"CumProd", .without = "since version 26"},
+    {"CumProd", .record = cumprod},
     {"CumSum", .record = cumsum},
     {"ReduceL1", .record = l1},
     {"ReduceL2", .record = l2},

@@ -82,7 +82,8 @@ static void depth_to_space(onnx_node *node) {
 }
 
 static void space_to_depth(onnx_node *node) {
-    node->outputs[0] = wg_space_to_depth(onnx_input(node, 0), onnx_int(node, "blocksize", 1));
+    node->outputs[0] = wg_space_to_depth(onnx_input(node, 0), onnx_int(node, "blocksize", 1),
+                                         .mode = onnx_says(node, "mode", "DCR", "CRD") ? WG_CRD : WG_DCR);
 }
 
 static void triangle(onnx_node *node) {
