@@ -4,6 +4,8 @@
  *     y = x, or what stands for NaN, ±inf    dx = dy where x is finite, else 0
  *     y = a where low <= x <= high, else 0   da = the same of dy, dx = 0                     (clip_grad)
  *
+ * Whole numbers are not below the first that is not below min, nor above the last that is not above max.
+ *
  * clip's gradient at its bounds is dy, as PyTorch's clamp has it; NaN is handed on, as value and as cotangent.
  * Where min > max all is max, as in PyTorch and ONNX. nan_to_num has PyTorch's defaults; an infinite posinf or
  * neginf stands for the largest finite number of the dtype.
@@ -24,9 +26,29 @@ typedef struct clip_grad_attributes {
 } clip_grad_attributes;
 
 #if WG_IS_REAL
+static number lower_bound(double min) { return (number)min; }
+static number upper_bound(double max) { return (number)max; }
+#else
+static const number least = sizeof(number) == 4 ? (number)INT32_MIN : (number)INT64_MIN;
+static const number largest = sizeof(number) == 4 ? (number)INT32_MAX : (number)INT64_MAX;
+/* The first whole number from a bound on upwards or downwards, of those that there are; NaN bounds nothing. */
+static number lower_bound(double min) {
+    if (!(min > (double)least)) return least;
+    if (min >= (double)largest) return largest;
+    const int64_t whole = (int64_t)min;
+    return (number)(whole + ((double)whole < min));
+}
+static number upper_bound(double max) {
+    if (!(max < (double)largest)) return largest;
+    if (max < (double)least) return least;
+    const int64_t whole = (int64_t)max;
+    return (number)(whole - ((double)whole > max));
+}
+#endif
 
 static void clip_forward(const wg_call *call) {
-    const number low = (number)WG_ATTRIBUTES(call, clip)->min, high = (number)WG_ATTRIBUTES(call, clip)->max;
+    const clip_attributes *a = WG_ATTRIBUTES(call, clip);
+    const number low = lower_bound(a->min), high = upper_bound(a->max);
     const number *px = WG_IN(call, 0, number);
     number *y = WG_OUT(call, 0, number);
     WG_INDEPENDENT_LOOP for (int64_t i = call->begin, end = call->end; i < end; i++) {
@@ -35,6 +57,8 @@ static void clip_forward(const wg_call *call) {
     }
 }
 WG_KERNEL(clip, clip_forward)
+
+#if WG_IS_REAL
 
 static void nan_to_num_forward(const wg_call *call) {
     const nan_to_num_attributes *a = WG_ATTRIBUTES(call, nan_to_num);
@@ -121,6 +145,10 @@ static void clip_samples(wg_sampler *s) {
         WG_SAMPLE(s, &bounds[i], {.shape = WG_SHAPE(1, 2, 1, 2, 1, 2, 1, 2), .values = WG_DISTINCT});
     }
     WG_SAMPLE(s, (&(clip_attributes){-1, 1}), {.shape = WG_SHAPE(23), .values = WG_TIES});
+    for (int i = 0; i < 10; i++)
+        WG_SAMPLE(s, (&(clip_attributes){6 * bounds[i % 5].min, 6 * bounds[i % 5].max}),
+                  {.dtype = i < 5 ? WG_I32 : WG_I64, .shape = WG_SHAPE(31), .values = WG_INTEGERS, .low = -9,
+                   .high = 9});
 }
 
 /* Of finite numbers: an infinite one has no differences to compare the gradient with. */
@@ -160,7 +188,7 @@ const wg_op wg_op_clip = {
     .gradient = "dx = min <= x <= max ? dy : 0",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .attributes = clip_attribute, .attributes_size = sizeof(clip_attributes),
-    .infer = wg_infer_same, .forward = WG_FORWARD(clip), .backward = clip_backward, .samples = clip_samples,
+    .infer = wg_infer_broadcast, .forward = WG_FORWARD(clip), .backward = clip_backward, .samples = clip_samples,
 };
 
 const wg_op wg_op_nan_to_num = {

@@ -6,7 +6,8 @@
  *     y = 1 / x          dx = -dy y²
  *     y = a^b            da = dy b a^(b-1)    db = dy y log(a)
  *
- * The special cases of pow are those of C99. Its gradients are 0 where their limit is: da where b is 0,
+ * Of whole numbers, which wrap around, a negative b gives 1 / a^-b towards zero, and 0 where a is 0, as in
+ * PyTorch. The special cases of pow are those of C99. Its gradients are 0 where their limit is: da where b is 0,
  * db where a is 0. */
 #include "op.h"
 
@@ -16,6 +17,15 @@ WG_UNARY(sqrt, wm_sqrt(x))
 WG_UNARY(rsqrt, wm_rsqrt(x))
 WG_UNARY(reciprocal, 1 / x)
 WG_BINARY(pow, wm_pow(a, b))
+#else
+WG_INLINE number whole_power(number a, number b) {
+    if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 ? -1 : 1) : 0;
+    wrapping power = 1, factor = (wrapping)a;
+    for (wrapping left = (wrapping)b; left; left >>= 1, factor *= factor)
+        if (left & 1) power *= factor;
+    return (number)power;
+}
+WG_BINARY(pow, whole_power(a, b))
 #endif
 
 #ifdef WG_RULES
@@ -65,6 +75,10 @@ static void pow_samples(wg_sampler *s) {
     wg_sample_binary(s, WG_UNIFORM, 0.3, 3);
     WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(9), .values = WG_UNIFORM, .low = 0.1, .high = 10},
               {.shape = WG_SHAPE(9), .values = WG_UNIFORM, .low = -4, .high = 4});
+    WG_SAMPLE(s, NULL, {.dtype = WG_I32, .shape = WG_SHAPE(5, 7), .values = WG_INTEGERS, .low = -9, .high = 9},
+              {.dtype = WG_I32, .shape = WG_SHAPE(5, 1), .values = WG_INTEGERS, .low = 0, .high = 9});
+    WG_SAMPLE(s, NULL, {.dtype = WG_I64, .shape = WG_SHAPE(31), .values = WG_INTEGERS, .low = -2, .high = 2},
+              {.dtype = WG_I64, .shape = WG_SHAPE(31), .values = WG_INTEGERS, .low = -4, .high = 17});
 }
 
 static wg_cost pow_cost(const wg_call *call) { return wg_cost_per_element(call, 80); }
@@ -93,7 +107,7 @@ const wg_op wg_op_pow = {
     .name = "pow", .formula = "y = a ^ b", .onnx = "Pow", .torch = "pow",
     .gradient = "da = dy b a^(b - 1), db = dy y log(a), 0 where a = 0 and b >= 0",
     .inputs = 2, .outputs = 1, .flags = WG_ELEMENTWISE,
-    .infer = wg_infer_real_broadcast, .forward = WG_FORWARD(pow), .backward = pow_backward,
+    .infer = wg_infer_broadcast, .forward = WG_FORWARD(pow), .backward = pow_backward,
     .cost = pow_cost, .samples = pow_samples,
 };
 

@@ -79,7 +79,10 @@ static void multiply(naive_call *call) { binary(call, times, 1); }
 static void divide(naive_call *call) {
     binary(call, whole(call->inputs[0].type.dtype) ? truncated : over, 1);
 }
-static void power(naive_call *call) { binary(call, powl, 4); }
+static naive_real whole_power(naive_real a, naive_real b) { return truncl(a == 0 && b < 0 ? 0 : powl(a, b)); }
+static void power(naive_call *call) {
+    binary(call, whole(call->inputs[0].type.dtype) ? whole_power : powl, 4);
+}
 static void maximum(naive_call *call) { binary(call, larger, 0); }
 static void minimum(naive_call *call) { binary(call, smaller, 0); }
 static void relu_grad(naive_call *call) { binary(call, where_positive, 0); }

@@ -46,7 +46,10 @@ static naive_real attribute(const naive_call *call, const char *name) {
 }
 
 static void clip(naive_call *call) {
-    const naive_real low = attribute(call, "min"), high = attribute(call, "max");
+    const wg_dtype dtype = call->inputs[0].type.dtype;
+    const bool whole = dtype == WG_I32 || dtype == WG_I64;
+    const naive_real min = attribute(call, "min"), max = attribute(call, "max");
+    const naive_real low = whole ? ceill(min) : min, high = whole ? floorl(max) : max;
     unary(call, fabsl, 0);
     for (int64_t i = 0; i < call->inputs[0].count; i++) {
         const naive_real x = call->inputs[0].value[i];

@@ -7,6 +7,8 @@
 
 #define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
 #define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
+#define I32(...) wg_array(tape, WG_I32, WG_SHAPE(COUNT(__VA_ARGS__)), (const int32_t[]){__VA_ARGS__})
+#define I64(...) wg_array(tape, WG_I64, WG_SHAPE(COUNT(__VA_ARGS__)), (const int64_t[]){__VA_ARGS__})
 #define F32(...) wg_array(tape, WG_F32, WG_SHAPE(COUNT(__VA_ARGS__)), (const float[]){__VA_ARGS__})
 
 /* The gradient of y's sum. */
@@ -47,6 +49,16 @@ START_TEST(predicates_tell_nan_infinite_and_finite_numbers_apart) {
     assert_values(wg_logical_not(x), 0, 0, 1, 0, 0, 0, 0);
     const wg_var inputs[] = {x, WG_END_};
     assert_values(wg_apply_named(tape, "isinf", inputs, "detect_negative=0"), 0, 0, 0, 0, 1, 0, 0);
+}
+END_TEST
+
+START_TEST(clip_keeps_whole_numbers_between_bounds_that_are_not) {
+    assert_values(wg_clip(I32(-3, -1, 0, 2, 5), -1.5, 2.5), 0, -1, -1, 0, 2, 2);
+    assert_values(wg_clip(I32(-3, 5), NAN, 1e30), 0, -3, 5);
+    assert_values(wg_clip(I64(-3, 5), -1e30, 4), 0, -3, 4);
+    assert_values(wg_clip(I32(-3, 5), 3e9, INFINITY), 0, INT32_MAX, INT32_MAX);
+    assert_values(wg_clip(I64(-3, 5), 0x1p63, 7.5), 0, 7, 7);
+    assert_values(wg_clip(I64(-3, 5), -INFINITY, -0x1p63), 0, -0x1p63, -0x1p63);
 }
 END_TEST
 
@@ -146,6 +158,7 @@ END_TEST
 WG_TAPE_SUITE("ops/unary", whole_numbers_infinities_and_nan_stay_when_rounded, rounding_goes_each_its_way,
               a_zero_that_comes_of_rounding_keeps_the_sign,
               predicates_tell_nan_infinite_and_finite_numbers_apart,
+              clip_keeps_whole_numbers_between_bounds_that_are_not,
               clip_hands_nan_on_and_has_gradient_one_at_its_bounds, nan_to_num_replaces_what_is_not_finite,
               small_differences_do_not_cancel, an_order_of_polygamma_out_of_range_is_refused,
               activations_and_their_gradients_are_finite_far_from_0,

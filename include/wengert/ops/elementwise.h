@@ -12,7 +12,9 @@ WG_API wg_var wg_add(wg_var a, wg_var b);
 WG_API wg_var wg_sub(wg_var a, wg_var b);
 WG_API wg_var wg_mul(wg_var a, wg_var b);
 WG_API wg_var wg_div(wg_var a, wg_var b);     /* whole numbers: truncated; by 0 is an error at run time */
-WG_API wg_var wg_pow(wg_var a, wg_var b);     /* a to the power b, as C99 pow: pow(0, 0) = 1 */
+/* a to the power b, as C99 pow: pow(0, 0) = 1. Whole numbers wrap around, and of them a negative b gives 1 / a^-b
+ * towards zero, or 0 where a is 0, as in PyTorch. */
+WG_API wg_var wg_pow(wg_var a, wg_var b);
 WG_API wg_var wg_maximum(wg_var a, wg_var b); /* at a tie the gradient goes to a; NaN if either is */
 WG_API wg_var wg_minimum(wg_var a, wg_var b); /* at a tie the gradient goes to a; NaN if either is */
 
@@ -85,7 +87,7 @@ WG_API wg_var wg_lgamma(wg_var x);  /* log |Γ(x)| */
 WG_API wg_var wg_digamma(wg_var x); /* the derivative of log Γ */
 WG_API wg_var wg_polygamma(wg_var x, int n); /* the n-th derivative of digamma, n = 0 … 170 */
 
-/* min(max(x, min), max); an infinite bound is none. The gradient is 1 at the bounds, as PyTorch's clamp
+/* min(max(x, min), max), of whole numbers too; an infinite bound is none. The gradient is 1 at the bounds, as PyTorch's clamp
  * has it; NaN is handed on. ONNX Clip, there with the bounds as inputs. */
 WG_API wg_var wg_clip(wg_var x, double min, double max);
 /* x, with numbers for NaN and the infinities: an infinite posinf or neginf is the largest or least finite
