@@ -68,6 +68,7 @@ typedef struct wg_gradcheck_report {
     int samples_empty;        /* of them those without an element to compare */
     int samples_blocked;      /* of them those refused a gradient, as declared: integers, WG_BLOCKS */
     int64_t elements;         /* of Jacobians, compared with differences */
+    int64_t symmetries;       /* Hessians whose symmetry was looked at */
     int64_t kinks;            /* and jumps: not compared but held between the one-sided derivatives */
     int64_t failures;
     double largest_error;     /* of |analytic - numeric| / tolerance: up to 1 passes */
@@ -96,13 +97,18 @@ typedef struct wg_gradcheck_options {
  *     |analytic - numeric| <= tolerance max(|analytic|, |numeric|) + t + 6.6 e / h,
  *     e = u (8 + n) (|f_i| + sum_j |x_j df_i/dx_j|),      n = number of real input elements,
  * |f_i| being the largest at the points of the differences, and t what the extrapolations are apart.
- * The gradient for a dense cotangent v must agree with the sum of those for one-hot ones to within the same relative
- * tolerance, and sum_i |v_i| e_i / |x| beside it (|x| of at least 2^-26), and, for what cancels whole,
+ * The gradient for a dense cotangent v must agree with the sum of those for one-hot ones to within the same
+ * relative tolerance, and sum_i |v_i| e_i / |x| beside it (|x| of at least 2^-26), and, for what cancels whole,
  * u (8 + n) sum_i |v_i|.
  * e bounds the rounding of a value of f made of up to n + 8 roundings of numbers as large as its
  * first-order parts; 6.6 is what the extrapolation makes of it. Where all of an input's gradient is
  * zero, e is 4 u |f_i| and no more. A function whose value is itself what cancelling has left of larger numbers is
  * beyond that bound: scale its parts, or weigh them, before they are summed.
+ *
+ * Of second order, the Hessian H of sum(w * f(x)) is symmetric too: for random w, and u and v over all inputs,
+ *     |u'Hv - v'Hu| <= max(1e-10, r) sum_k (|u_k (Hv)_k| + |v_k (Hu)_k|)
+ *                      + r (|w|_1 |u|_2 |v|_2 + sum_k |g_k u_k v_k / x_k|),     r = (8 + n) unit roundoffs,
+ * with the gradient g; the last two are for what cancels whole.
  *
  * Never pass: NaN and infinity, in the function as in either Jacobian; a gradient that is missing or
  * has another type than its input; a function without any element to compare. Where the two one-sided

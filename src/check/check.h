@@ -35,6 +35,8 @@ void wg_point_close(wg_point *point);
 
 /* The number of elements of the active inputs: columns of the Jacobian. */
 int64_t wg_point_columns(const wg_point *point);
+/* The number of elements of all real inputs. */
+int64_t wg_point_reals(const wg_point *point);
 
 /* Records the function and finds the type of its value. */
 int wg_point_infer(wg_point *point, wg_error *error);
@@ -42,6 +44,9 @@ int wg_point_infer(wg_point *point, wg_error *error);
 int wg_point_value(wg_point *point, double *value, wg_error *error);
 /* Gradients of the sum of seed * value, those of the active inputs one after the other. */
 int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_error *error);
+/* The gradients of the sum of those times `direction`: a product of the Hessian of the sum of seed * value. */
+int wg_point_curvature(wg_point *point, const double *seed, const double *direction, double *product,
+                       wg_error *error);
 /* Is the gradient refused, and where the value is real with `name` in the message? 0 if so. */
 int wg_point_refuses(wg_point *point, const char *name, wg_error *error);
 
@@ -120,6 +125,11 @@ int wg_check_jacobian(wg_check *check, wg_point *point);
 /* Checks orders 1 and 2 as the options say. */
 int wg_check_orders(wg_check *check, wg_function *function, void *context, wg_tensor *const *inputs,
                     int count, uint64_t held);
+
+/* --- symmetry.c ------------------------------------------------------------------------------- */
+
+/* Holds u'Hv to v'Hu, of the Hessian of a weighted sum of the function's elements. As wg_check_jacobian. */
+int wg_check_symmetry(wg_check *check, wg_point *point);
 
 /* --- expansion.c ------------------------------------------------------------------------------ */
 

@@ -1,7 +1,7 @@
 /* gradcheck — the check of a function, of first and second order.
  *
  * The second order is the first order of the gradient: of g(v, x) = d/dx sum(v * f(x)), one input x
- * after the other, as a function of the cotangent v and of all inputs. */
+ * after the other, as a function of the cotangent v and of all inputs; and the Hessian's symmetry. */
 #include "check/check.h"
 #include <math.h>
 #include <stdlib.h>
@@ -101,9 +101,11 @@ static int check_second_order(wg_check *check, wg_function *function, void *cont
         status = wg_error_set(&check->error, WG_ERROR_MEMORY, "gradient check: no memory");
     /* A function that cannot be recorded or has no real value is the first order's failure. */
     if (!status && wg_point_infer(&point, &check->error) == WG_OK && wg_dtype_real(point.output.dtype)) {
+        status = wg_check_symmetry(check, &point);
         memcpy(extended + 1, point.inputs, (size_t)count * sizeof *extended);
-        extended[0] = cotangent(&point, check->options.seed, &check->error);
-        status = extended[0] ? check_gradients(check, &point, extended, held) : check->error.status;
+        if (!status) extended[0] = cotangent(&point, check->options.seed, &check->error);
+        if (!status)
+            status = extended[0] ? check_gradients(check, &point, extended, held) : check->error.status;
         wg_tensor_free(extended[0]);
     }
     wg_point_close(&point);

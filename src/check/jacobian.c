@@ -25,10 +25,9 @@ static void *numbers(int64_t rows, int64_t columns, size_t size) {
 }
 
 static int jacobian_open(jacobian *j, const wg_point *point, wg_error *error) {
-    *j = (jacobian){.outputs = wg_type_count(&point->output), .columns = wg_point_columns(point)};
-    for (int i = 0; i < point->count; i++)
-        j->reals +=
-            wg_dtype_real(wg_tensor_type(point->inputs[i]).dtype) ? wg_tensor_count(point->inputs[i]) : 0;
+    *j = (jacobian){.outputs = wg_type_count(&point->output),
+                    .columns = wg_point_columns(point),
+                    .reals = wg_point_reals(point)};
     j->value = numbers(j->outputs, 1, sizeof(double));
     j->error = numbers(j->outputs, 1, sizeof(double));
     j->seed = numbers(j->outputs, 1, sizeof(double));
@@ -196,9 +195,8 @@ static int look_again(wg_check *check, wg_point *point, jacobian *j, int input, 
     for (int time = 0; time < TIMES && d->verdict == WG_SMOOTH && isfinite(analytic); time++) {
         const double error = rounding_of(point, j, i, zero);
         if (fabs(analytic - d->derivative) <= smooth_tolerance(check, d, analytic, error)) break;
-        const int status =
-            wg_difference_shorten(point, input, element, i, j->value[i], j->error[i], j->each,
-                                  check->options.tolerance, d, j->scratch, &check->error);
+        const int status = wg_difference_shorten(point, input, element, i, j->value[i], j->error[i], j->each,
+                                                 check->options.tolerance, d, j->scratch, &check->error);
         if (status) return status;
     }
     return WG_OK;
@@ -213,8 +211,8 @@ static int check_input(wg_check *check, wg_point *point, jacobian *j, int input,
     at.input = input + check->first_input;
     for (int64_t element = 0; element < count; element++) {
         const int status =
-            wg_difference_column(point, input, element, j->value, j->error, j->each,
-                                 check->options.tolerance, j->column, j->scratch, &check->error);
+            wg_difference_column(point, input, element, j->value, j->error, j->each, check->options.tolerance,
+                                 j->column, j->scratch, &check->error);
         if (status) return status;
         at.input_element = element;
         for (int64_t i = 0; i < j->outputs; i++) {

@@ -3,6 +3,7 @@
  * that functions may branch and keep what they like. */
 #include "check/check.h"
 #include <stdlib.h>
+#include <wengert/ops.h>
 
 static wg_tensor *dense_copy(const wg_tensor *tensor, wg_error *error) {
     const wg_type type = wg_tensor_type(tensor);
@@ -65,6 +66,14 @@ int64_t wg_point_columns(const wg_point *point) {
     return columns;
 }
 
+int64_t wg_point_reals(const wg_point *point) {
+    int64_t reals = 0;
+    for (int i = 0; i < point->count; i++)
+        reals +=
+            wg_dtype_real(wg_tensor_type(point->inputs[i]).dtype) ? wg_tensor_count(point->inputs[i]) : 0;
+    return reals;
+}
+
 /* The tape's error, if it has one, in `error`; heals the tape. */
 static int settle(wg_point *point, wg_error *error) { return wg_tape_recover(point->tape, error); }
 
@@ -103,17 +112,21 @@ int wg_point_value(wg_point *point, double *value, wg_error *error) {
     return settle(point, error);
 }
 
-/* A tensor of the function's type with these numbers. */
-static wg_tensor *seed_tensor(const wg_point *point, const double *seed, wg_error *error) {
-    wg_tensor *tensor = wg_tensor_of_type(&point->output, error);
-    void *data = tensor ? wg_tensor_writable(tensor) : NULL;
-    for (int64_t i = 0, count = tensor ? wg_tensor_count(tensor) : 0; i < count; i++) {
-        if (point->output.dtype == WG_F32)
-            ((float *)data)[i] = (float)seed[i];
+/* A constant of this type with these numbers. */
+static wg_var constant(wg_tape *tape, const wg_type *type, const double *numbers) {
+    wg_error error;
+    wg_tensor *tensor = wg_tensor_of_type(type, &error);
+    if (!tensor) return wg_fail(tape, error.status, "%s", error.message);
+    void *data = wg_tensor_writable(tensor);
+    for (int64_t i = 0, count = wg_tensor_count(tensor); i < count; i++) {
+        if (type->dtype == WG_F32)
+            ((float *)data)[i] = (float)numbers[i];
         else
-            ((double *)data)[i] = seed[i];
+            ((double *)data)[i] = numbers[i];
     }
-    return tensor;
+    wg_var var = (wg_input)(tape, tensor);
+    wg_tensor_free(tensor);
+    return var;
 }
 
 /* Records the gradients for all active inputs, to be found in point->gradients, closed by WG_END_. */
@@ -134,18 +147,36 @@ static int differentiate(wg_point *point, wg_var y, wg_var seed) {
     return wanted;
 }
 
-int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_error *error) {
-    wg_tensor *cotangent = seed_tensor(point, seed, error);
-    if (!cotangent) return error->status;
-    wg_var y = record(point, point->function);
-    const int wanted = differentiate(point, y, (wg_input)(point->tape, cotangent));
+/* What point->gradients hold, one after the other. */
+static void read_gradients(wg_point *point, int wanted, double *numbers) {
     wg_eval_list(point->gradients);
     for (int i = 0; i < wanted; i++) {
         const wg_tensor *tensor = wg_value(point->gradients[i]);
         for (int64_t j = 0, count = tensor ? wg_tensor_count(tensor) : 0; j < count; j++)
-            *gradient++ = element(tensor, j);
+            *numbers++ = element(tensor, j);
     }
-    wg_tensor_free(cotangent);
+}
+
+int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_error *error) {
+    wg_var y = record(point, point->function);
+    const int wanted = differentiate(point, y, constant(point->tape, &point->output, seed));
+    read_gradients(point, wanted, gradient);
+    return settle(point, error);
+}
+
+int wg_point_curvature(wg_point *point, const double *seed, const double *direction, double *product,
+                       wg_error *error) {
+    wg_tape *tape = point->tape;
+    wg_var y = record(point, point->function), slope = WG_NONE;
+    const int wanted = differentiate(point, y, constant(tape, &point->output, seed));
+    for (int i = 0; i < wanted; i++) {
+        const wg_type type = wg_type_of(point->vars[i]);
+        wg_var along = wg_sum(wg_mul(point->gradients[i], constant(tape, &type, direction)), WG_ALL_AXES);
+        slope = i ? wg_add(slope, wg_cast(along, WG_F64)) : wg_cast(along, WG_F64);
+        direction += wg_type_count(&type);
+    }
+    wg_grad_list(slope, WG_NONE, point->vars, wanted, point->gradients);
+    read_gradients(point, wanted, product);
     return settle(point, error);
 }
 
