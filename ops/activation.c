@@ -98,7 +98,7 @@ const wg_op wg_op_tanh = {
     .gradient = "dx = dy (1 - y^2)",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_same, .forward = WG_FORWARD(tanh), .backward = tanh_backward,
-    .cost = tanh_cost, .samples = samples,
+    .cost = tanh_cost, .samples = samples, .f32_cancelled = 1,
 };
 
 const wg_op wg_op_sigmoid = {
@@ -106,7 +106,7 @@ const wg_op wg_op_sigmoid = {
     .gradient = "dx = dy y (1 - y)",
     .inputs = 1, .outputs = 1, .flags = WG_ELEMENTWISE,
     .infer = wg_infer_same, .forward = WG_FORWARD(sigmoid), .backward = sigmoid_backward,
-    .cost = sigmoid_cost, .samples = samples,
+    .cost = sigmoid_cost, .samples = samples, .f32_cancelled = 1,
 };
 
 const wg_op wg_op_relu = {

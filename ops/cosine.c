@@ -166,7 +166,7 @@ const wg_op wg_op_cosine_similarity = {
     .gradient = "da = dy (b / |b| - y a / |a|) / |a|, db alike",
     .torch = "cosine_similarity", .inputs = 2, .outputs = 1,
     .attributes = similarity_schema, .attributes_size = sizeof(similarity_attributes),
-    .infer = infer_similarity, .expand = expand_similarity, .samples = similarity_samples,
+    .infer = infer_similarity, .expand = expand_similarity, .samples = similarity_samples, .f32_cancelled = 1,
 };
 const wg_op wg_op_cosine_embedding_loss = {
     .name = "cosine_embedding_loss",
@@ -183,6 +183,7 @@ const wg_op wg_op_cosine_embedding_loss = {
     .infer = infer_embedding,
     .expand = expand_embedding,
     .samples = embedding_samples,
+    .f32_cancelled = 1,
 };
 
 wg_var (wg_cosine_similarity)(wg_var a, wg_var b, int axis, const wg_cosine_options *options) {

@@ -197,7 +197,7 @@ static wg_cost cost_of_cofactor(const wg_call *call) { return cost_cubic(call, 2
         .shapes = shapes_text, .gradient = gradient_text,                                                  \
         .flags = WG_EVEN_UNITS | WG_EVEN_READS | further, .infer = shape_rule, .forward = WG_FORWARD(of),  \
         .backward = of##_backward, .units = units, .workspace = workspace, .cost = cost_rule,              \
-        .samples = samples_of_squares,                                                                     \
+        .samples = samples_of_squares, .f32_cancelled = 1,                                                 \
     }
 OP(det, "y = det a", "a [..., n, n] -> y [...]", "da = dy C, C[i, j] = d det a / d a[i, j]", "Det",
    "linalg.det", 1, 0, infer, cost);

@@ -353,7 +353,8 @@ const wg_op wg_op_grid_sample_grad_input = {
     .inputs = 2, .outputs = 1, .flags = WG_HELPER, .linear_in = 1, .attributes = grad_attributes,
     .attributes_size = sizeof(grid_sample_attributes), .infer = infer_grad,
     .forward = WG_FORWARD(grid_sample_grad_input), .backward = backward_of_grad, .units = units_of_grad, .cost = cost,
-    .samples = samples_of_grad};
+    .samples = samples_of_grad,
+    .f32_cancelled = 1};
 
 wg_var (wg_grid_sample)(wg_var x, wg_var grid, const wg_grid_sample_options *options) {
     WG_READ_OPTIONS(wg_grid_sample_options, given, options);

@@ -173,6 +173,7 @@ const wg_op wg_op_gru_cell = {
     .units = gate_units,
     .cost = cost,
     .samples = samples,
+    .f32_cancelled = 1,
 };
 
 const wg_op wg_op_gru_cell_grad = {
@@ -192,6 +193,7 @@ const wg_op wg_op_gru_cell_grad = {
     .units = gate_units,
     .cost = cost_of_grad,
     .samples = samples_of_grad,
+    .f32_cancelled = 1,
 };
 
 #endif

@@ -184,6 +184,7 @@ const wg_op wg_op_lstm_cell = {
     .units = gate_units,
     .cost = cost,
     .samples = samples,
+    .f32_cancelled = 1,
 };
 
 const wg_op wg_op_lstm_cell_grad = {
@@ -202,6 +203,7 @@ const wg_op wg_op_lstm_cell_grad = {
     .units = gate_units,
     .cost = cost_of_grad,
     .samples = samples_of_grad,
+    .f32_cancelled = 1,
 };
 
 #endif

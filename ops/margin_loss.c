@@ -148,7 +148,7 @@ const wg_op wg_op_triplet_margin_loss = {
                 "epsilon",
     .torch = "triplet_margin_loss", .inputs = 3, .outputs = 1,
     .attributes = triplet_schema, .attributes_size = sizeof(triplet_attributes),
-    .infer = infer_triplet, .expand = expand_triplet, .samples = triplet_samples,
+    .infer = infer_triplet, .expand = expand_triplet, .samples = triplet_samples, .f32_cancelled = 1,
 };
 
 wg_var (wg_margin_ranking_loss)(wg_var a, wg_var b, wg_var target, double margin,

@@ -269,7 +269,7 @@ const wg_op wg_op_layer_norm = {
     .gradient = "dx = standardize_grad(dy weight, z, r), dweight = sum dy z, dbias = sum dy, z = (x - m) r",
     .onnx = "LayerNormalization", .torch = "layer_norm", .inputs = 1, .inputs_max = 3, .outputs = 1,
     .attributes = attributes_of_layer, .attributes_size = sizeof(layer_norm_attributes),
-    .infer = infer_layer, .expand = expand_layer, .samples = samples_of_layer,
+    .infer = infer_layer, .expand = expand_layer, .samples = samples_of_layer, .f32_cancelled = 1,
 };
 
 const wg_op wg_op_rms_norm = {
@@ -279,7 +279,7 @@ const wg_op wg_op_rms_norm = {
                 "x^2 + epsilon)",
     .onnx = "RMSNormalization", .torch = "rms_norm", .inputs = 1, .inputs_max = 2, .outputs = 1,
     .attributes = attributes_of_layer, .attributes_size = sizeof(layer_norm_attributes),
-    .infer = infer_layer, .expand = expand_rms, .samples = samples_of_rms,
+    .infer = infer_layer, .expand = expand_rms, .samples = samples_of_rms, .f32_cancelled = 1,
 };
 
 const wg_op wg_op_group_norm = {

@@ -279,6 +279,7 @@ static void samples_of_gru(wg_sampler *s) { samples(s, &gru_network); }
         .inputs_max = most, .outputs = 1, .blocked_inputs = 1 << (most - 1), .attributes = schema,  \
         .attributes_size = sizeof(op##_attributes),                                                \
         .infer = infer_##op, .expand = expand_##op, .samples = samples_of_##op,                    \
+        .f32_cancelled = 1,                                                                        \
     };                                                                                             \
     wg_recurrent (wg_##op)(wg_var x, wg_var weight_ih, wg_var weight_hh,                           \
                            const wg_recurrent_options *options) {                                  \

@@ -375,7 +375,7 @@ const wg_op wg_op_standardize = {
     .torch = "native_layer_norm", .inputs = 1, .outputs = 4,
     .attributes = attributes, .attributes_size = sizeof(standardize_attributes),
     .infer = infer, .forward = WG_FORWARD(standardize), .backward = backward, .expand = expand,
-    .units = units, .cost = cost, .samples = samples,
+    .units = units, .cost = cost, .samples = samples, .f32_cancelled = 1,
 };
 
 const wg_op wg_op_standardize_grad = {
@@ -386,7 +386,7 @@ const wg_op wg_op_standardize_grad = {
     .flags = WG_HELPER, .linear_in = 1 << 0 | 1 << 2,
     .attributes = attributes, .attributes_size = sizeof(standardize_attributes),
     .infer = infer_grad, .forward = WG_FORWARD(standardize_grad), .backward = backward_of_grad,
-    .expand = expand_grad, .units = units, .cost = cost, .samples = samples_of_grad,
+    .expand = expand_grad, .units = units, .cost = cost, .samples = samples_of_grad, .f32_cancelled = 1,
 };
 
 wg_var (wg_standardize)(wg_var x, int from, int to, const wg_standardize_options *options) {

@@ -254,7 +254,10 @@ END_TEST
 /* da = dy sin(b), as it is; but its gradient for b is off by 5e-8, which no difference can see. */
 static void sine_of(const wg_call *call) {
     for (int64_t i = call->begin; i < call->end; i++)
-        ((double *)call->outputs[0].data)[i] = sin(((const double *)call->inputs[0].data)[i]);
+        if (call->dtype == WG_F64)
+            ((double *)call->outputs[0].data)[i] = sin(((const double *)call->inputs[0].data)[i]);
+        else
+            ((float *)call->outputs[0].data)[i] = sinf(((const float *)call->inputs[0].data)[i]);
 }
 static void nearly_cosine(wg_rule *rule) {
     wg_rule_set(rule, 0,
@@ -285,6 +288,25 @@ START_TEST(a_hessian_that_is_not_symmetric_fails) {
                                "wg_gradcheck_op(&asymmetric, &report, .sample = 1, .seed = 7u");
     ck_assert_msg(wg_gradcheck_op(&right_op, &report, .order = 2) == WG_OK, "%s", report.first.reason);
     ck_assert_int_eq(report.symmetries, 3);
+}
+END_TEST
+
+/* As good as f64 where it is f64; f32 loses six of its bits. */
+static void product_in_coarse_f32(const wg_call *call) {
+    product(call);
+    if (call->dtype == WG_F32)
+        for (int64_t i = call->begin; i < call->end; i++) ((float *)call->outputs[0].data)[i] *= 1 + 0x1p-17f;
+}
+
+START_TEST(an_op_that_is_coarse_in_f32_alone_fails) {
+    wg_op op = right_op;
+    wg_gradcheck_report report;
+    op.forward = product_in_coarse_f32;
+    must_fail_at(&op, 1, "in f32 element");
+    op.f32_cancelled = 100; /* which it may say if it be so */
+    ck_assert_msg(wg_gradcheck_op(&op, &report) == WG_OK, "%s", report.first.reason);
+    ck_assert_int_eq(report.singles, (16 + 1 + 9) * 3); /* y, and the gradients for a and b */
+    ck_assert_double_gt(report.largest_single, 0);
 }
 END_TEST
 
@@ -430,8 +452,8 @@ WG_SUITE("check/cannot_be_fooled", the_right_rule_passes, a_rule_that_is_wrong_a
          a_missing_rule_fails_unless_declared, a_composed_op_is_checked_through_its_expansion,
          a_gradient_of_another_function_is_held_to_that_function, a_kernel_is_held_to_the_expansion,
          a_gradient_without_gradient_fails_at_second_order, a_hessian_that_is_not_symmetric_fails,
-         an_op_of_which_nothing_was_compared_fails, a_failure_says_where_and_how_to_see_it_again,
-         a_zero_gradient_fails_even_where_rounding_is_coarse, a_function_that_is_not_finite_fails,
-         nothing_but_a_kink_fails_and_is_counted, a_jump_is_no_smooth_place,
-         a_flat_place_of_a_smooth_function_is_no_kink, a_function_without_real_value_fails,
-         options_out_of_range_are_refused)
+         an_op_that_is_coarse_in_f32_alone_fails, an_op_of_which_nothing_was_compared_fails,
+         a_failure_says_where_and_how_to_see_it_again, a_zero_gradient_fails_even_where_rounding_is_coarse,
+         a_function_that_is_not_finite_fails, nothing_but_a_kink_fails_and_is_counted,
+         a_jump_is_no_smooth_place, a_flat_place_of_a_smooth_function_is_no_kink,
+         a_function_without_real_value_fails, options_out_of_range_are_refused)

@@ -36,12 +36,12 @@ static void make_engine(void) {
 static void free_engine(void) { wg_engine_free(one_thread); }
 
 static void print_order(const wg_gradcheck_report *report) {
-    printf(" %9lld %6lld %9.2g", (long long)report->elements, (long long)report->kinks,
-           report->largest_error);
+    printf(" %9lld %6lld %9.2g %9.2g", (long long)report->elements, (long long)report->kinks,
+           report->largest_error, report->largest_single);
 }
 
-/* Both orders of an op; the number of those that failed. */
-static int check(const wg_op *op) {
+/* Both orders of an op; the number of those that failed. Counts the ops whose f32 was held to f64. */
+static int check(const wg_op *op, int *in_single) {
     wg_gradcheck_report first, second;
     int failed = wg_gradcheck_op(op, &first, .order = 1, .engine = one_thread) != WG_OK;
     failed += wg_gradcheck_op(op, &second, .order = 2, .engine = one_thread) != WG_OK;
@@ -53,6 +53,7 @@ static int check(const wg_op *op) {
         print_order(&first);
         print_order(&second);
     }
+    *in_single += first.singles > 0;
     printf(failed ? "   FAILED\n" : "\n");
     if (first.failures) wg_gradcheck_print(stdout, &first);
     if (second.failures) wg_gradcheck_print(stdout, &second);
@@ -61,105 +62,16 @@ static int check(const wg_op *op) {
 }
 
 START_TEST(every_op_has_the_gradients_of_its_function) {
-    int failed = 0;
-    printf("op                     samples  elements  kinks     error  elements  kinks     error   "
-           "(of order 1, then 2; error: the largest, in tolerances)\n");
+    int failed = 0, in_single = 0;
+    printf(
+        "op                     samples  elements  kinks     error    in f32  elements  kinks     error    "
+        "in f32   (of order 1, then 2; error: the largest, in tolerances)\n");
     ck_assert_int_gt(wg_op_count(), 0);
     const int part = part_of_today();
     if (PARTS > 1) printf("CHECK_PART=%d of %d\n", part, PARTS);
-    for (int i = part; i < wg_op_count(); i += PARTS) failed += check(wg_op_at(i));
+    for (int i = part; i < wg_op_count(); i += PARTS) failed += check(wg_op_at(i), &in_single);
     ck_assert_int_eq(failed, 0);
-}
-END_TEST
-
-/* --- f32 against f64 ----------------------------------------------------------------------------- */
-
-enum { MOST_INPUTS = 16, ROUNDINGS = 1024 };
-
-typedef struct {
-    wg_tape *tape;
-    int compared;
-} precision;
-
-/* A cotangent with numbers that f32 and f64 share. */
-static wg_var cotangent(wg_tape *tape, const wg_type *type, wg_dtype real) {
-    wg_tensor *tensor = wg_tensor_of_type(type, NULL);
-    ck_assert_ptr_nonnull(tensor);
-    for (int64_t i = 0; i < wg_tensor_count(tensor); i++) {
-        const float number = 1.5f - (float)(i * 5 % 13) / 4;
-        if (real == WG_F32)
-            ((float *)wg_tensor_writable(tensor))[i] = number;
-        else
-            ((double *)wg_tensor_writable(tensor))[i] = number;
-    }
-    wg_var var = wg_input(tape, tensor);
-    wg_tensor_free(tensor);
-    return var;
-}
-
-/* The gradients of a case for a dense cotangent, at inputs that f32 and f64 share. How many there are; none
- * where the case has no real output. */
-static int gradients_of(wg_tape *tape, const wg_case *sample, wg_dtype real, wg_var *gradients) {
-    wg_var vars[MOST_INPUTS + 1], wanted[MOST_INPUTS];
-    int count = 0;
-    ck_assert_int_le(sample->input_count, MOST_INPUTS);
-    for (int i = 0; i < sample->input_count; i++) {
-        wg_tensor *tensor = wg_case_tensor(sample, i, real, 3, NULL);
-        vars[i] = tensor ? wg_input(tape, tensor) : WG_NONE;
-        if (tensor && wg_tensor_type(tensor).dtype == real && !(sample->op->blocked_inputs >> i & 1))
-            wanted[count++] = vars[i];
-        wg_tensor_free(tensor);
-    }
-    vars[sample->input_count] = (wg_var)WG_END_;
-    wg_var y = wg_case_record(tape, sample, vars);
-    const wg_type type = wg_type_of(y);
-    if (type.dtype != real || !count) return 0;
-    wg_grad_list(y, cotangent(tape, &type, real), wanted, count, gradients);
-    gradients[count] = (wg_var)WG_END_;
-    wg_eval_list(gradients);
-    ck_assert_msg(wg_tape_status(tape) == WG_OK, "%s, sample %d in %s: %s", sample->op->name, sample->number,
-                  wg_dtype_name(real), wg_tape_message(tape));
-    return count;
-}
-
-static void assert_near(const wg_case *sample, const wg_tensor *single, const wg_tensor *twice) {
-    double largest = 0;
-    ck_assert_int_eq(wg_tensor_count(single), wg_tensor_count(twice));
-    for (int64_t i = 0; i < wg_tensor_count(twice); i++)
-        largest = fmax(largest, fabs(wg_tensor_get(twice, i)));
-    for (int64_t i = 0; i < wg_tensor_count(twice); i++)
-        ck_assert_msg(
-            fabs(wg_tensor_get(single, i) - wg_tensor_get(twice, i)) <= ROUNDINGS * 0x1p-24 * largest,
-            "%s, sample %d: element %lld of a gradient is %.9g in f32, %.9g in f64", sample->op->name,
-            sample->number, (long long)i, wg_tensor_get(single, i), wg_tensor_get(twice, i));
-}
-
-static int compare_precisions(const wg_case *sample, void *context) {
-    precision *with = context;
-    wg_var twice[MOST_INPUTS + 1], single[MOST_INPUTS + 1];
-    const int count = gradients_of(with->tape, sample, WG_F64, twice);
-    wg_tensor *kept[MOST_INPUTS];
-    for (int i = 0; i < count; i++) kept[i] = wg_tensor_retain((wg_tensor *)wg_value(twice[i]));
-    if (count && gradients_of(with->tape, sample, WG_F32, single) == count)
-        for (int i = 0; i < count; i++, with->compared++) assert_near(sample, wg_value(single[i]), kept[i]);
-    for (int i = 0; i < count; i++) wg_tensor_free(kept[i]);
-    wg_tape_clear(with->tape);
-    return 0;
-}
-
-START_TEST(gradients_in_f32_agree_with_those_in_f64) {
-    int ops = 0, refused = 0;
-    for (int i = 0; i < wg_op_count(); i++) {
-        precision with = {.tape = wg_tape_new(.engine = one_thread)};
-        ck_assert_ptr_nonnull(with.tape);
-        if (wg_op_at(i)->flags & WG_BLOCKS)
-            refused++;
-        else
-            wg_op_samples(wg_op_at(i), compare_precisions, &with);
-        ops += with.compared > 0;
-        wg_tape_free(with.tape);
-    }
-    ck_assert_int_ge(ops, wg_op_count() - refused - 3); /* what has no real input: full, cast from integers */
+    ck_assert_int_ge(in_single, (wg_op_count() / PARTS) * 9 / 10); /* not those without real inputs */
 }
 END_TEST
 
@@ -266,8 +178,6 @@ START_TEST(the_same_seed_gives_the_same_report) {
 END_TEST
 
 WG_SUITE_WITH("check/gradient", make_engine, free_engine, every_op_has_the_gradients_of_its_function,
-              gradients_in_f32_agree_with_those_in_f64,
               a_function_of_several_inputs_is_checked_in_all_of_them, held_inputs_are_constants,
               gradients_that_cancel_to_rounding_pass, kinks_are_counted_and_the_rest_is_compared,
-              what_lies_close_to_a_sample_does_not_mislead,
-              the_same_seed_gives_the_same_report)
+              what_lies_close_to_a_sample_does_not_mislead, the_same_seed_gives_the_same_report)

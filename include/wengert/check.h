@@ -69,6 +69,8 @@ typedef struct wg_gradcheck_report {
     int samples_blocked;      /* of them those refused a gradient, as declared: integers, WG_BLOCKS */
     int64_t elements;         /* of Jacobians, compared with differences */
     int64_t symmetries;       /* Hessians whose symmetry was looked at */
+    int64_t singles;          /* elements of values and gradients, compared in f32 and f64 */
+    double largest_single;    /* of the error in f32 / its bound: up to 1 passes */
     int64_t kinks;            /* and jumps: not compared but held between the one-sided derivatives */
     int64_t failures;
     double largest_error;     /* of |analytic - numeric| / tolerance: up to 1 passes */
@@ -104,6 +106,10 @@ typedef struct wg_gradcheck_options {
  * first-order parts; 6.6 is what the extrapolation makes of it. Where all of an input's gradient is
  * zero, e is 4 u |f_i| and no more. A function whose value is itself what cancelling has left of larger numbers is
  * beyond that bound: scale its parts, or weigh them, before they are summed.
+ *
+ * An op is evaluated in f32 too, on the same numbers: value and gradient agree with those in f64 to
+ *     (8 + n) 2^-24 (|f_i| + sum_j |x_j df_i/dx_j| + f32_cancelled)
+ * with the f32_cancelled that the op states, mostly 0; integers, and bools, are the same.
  *
  * Of second order, the Hessian H of sum(w * f(x)) is symmetric too: for random w, and u and v over all inputs,
  *     |u'Hv - v'Hu| <= max(1e-10, r) sum_k (|u_k (Hv)_k| + |v_k (Hu)_k|)

@@ -235,6 +235,11 @@ struct wg_op {
     /* Of an op whose gradient is by intention not the derivative of its value: records the function whose
      * derivative it is, to which the gradient check holds it. NULL: its own. */
     wg_var (*gradient_as)(wg_tape *tape, const wg_var *inputs, const void *attributes);
+
+    /* Of an op on whose samples parts of a value or gradient cancel that may be as large as this, as 1 - y^2 of
+     * tanh: f32 is held to f64 within the roundings of numbers larger by so much (wengert/check.h). 0: what
+     * x df/dx tells of is all. */
+    double f32_cancelled;
 };
 
 /* Records an op. Inputs are listed; WG_NONE leaves an optional one out. */

@@ -38,6 +38,9 @@ int64_t wg_point_columns(const wg_point *point);
 /* The number of elements of all real inputs. */
 int64_t wg_point_reals(const wg_point *point);
 
+/* The same function of the same numbers, with the f64 inputs in `which` as f32. To be closed in any case. */
+int wg_point_single(wg_point *single, const wg_point *point, uint64_t which, wg_error *error);
+
 /* Records the function and finds the type of its value. */
 int wg_point_infer(wg_point *point, wg_error *error);
 /* The value there of what the gradient belongs to, wg_type_count(&point->output) numbers. */
@@ -109,6 +112,8 @@ typedef struct wg_check {
     wg_gradcheck_report *report;
     wg_gradcheck_failure where; /* what all failures of this check share */
     wg_function *gradient_as;   /* see wg_point: of first order */
+    uint64_t single;            /* the inputs that take f32 as well; none: no comparison with f32 */
+    double single_cancelled;    /* see wg_op.f32_cancelled */
     int first_input;            /* what the report calls the first input: -1 if that is the cotangent */
     wg_error error;
 } wg_check;
@@ -130,6 +135,12 @@ int wg_check_orders(wg_check *check, wg_function *function, void *context, wg_te
 
 /* Holds u'Hv to v'Hu, of the Hessian of a weighted sum of the function's elements. As wg_check_jacobian. */
 int wg_check_symmetry(wg_check *check, wg_point *point);
+
+/* --- single.c --------------------------------------------------------------------------------- */
+
+/* Holds the function in f32 to its value in f64, the rounding of whose elements is that of numbers of size[i].
+ * size NULL: of the value itself, which is evaluated here. As wg_check_jacobian. */
+int wg_check_single(wg_check *check, wg_point *point, const double *value, const double *size);
 
 /* --- expansion.c ------------------------------------------------------------------------------ */
 

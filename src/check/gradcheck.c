@@ -74,13 +74,24 @@ static wg_tensor *cotangent(const wg_point *point, uint64_t seed, wg_error *erro
     return v;
 }
 
+/* The cotangent is f32 as well where the function's value then is. */
+static int single_of_gradient(wg_check *check, const wg_point *point) {
+    if (!check->single) return WG_OK;
+    wg_point single;
+    int status = wg_point_single(&single, point, check->single, &check->error);
+    if (!status) status = wg_point_infer(&single, &check->error);
+    check->single = check->single << 1 | (single.output.dtype == WG_F32);
+    wg_point_close(&single);
+    return status;
+}
+
 /* For each active input in turn; `extended` has room for the cotangent before the inputs. */
 static int check_gradients(wg_check *check, const wg_point *point, wg_tensor *const *extended,
                            uint64_t held) {
     wg_check second = *check;
     second.first_input = -1;
     second.where.order = 2;
-    int status = WG_OK;
+    int status = single_of_gradient(&second, point);
     for (int input = 0; input < point->count && !status; input++) {
         if (!point->active[input]) continue;
         gradient_of of = {point->function, point->context, input};

@@ -75,6 +75,9 @@ static int check_output(wg_check *check, output_of *of, wg_tensor *const *inputs
         status = check_stopped(check, &point);
     else if (!status)
         status = wg_check_orders(check, record_output, of, inputs, of->sample->input_count, held);
+    const bool drawn = op->flags & WG_STOPS && op->flags & WG_RANDOM; /* f32 draws other numbers */
+    if (!status && !recorded && (*blocked || op->flags & WG_STOPS) && !drawn)
+        status = wg_check_single(check, &point, NULL, NULL);
     if (!status && !recorded && !*blocked && op->forward && op->expand && of->output == 0)
         status = wg_check_expansion(check, of->sample, inputs, held);
     wg_point_close(&point);
@@ -83,6 +86,9 @@ static int check_output(wg_check *check, output_of *of, wg_tensor *const *inputs
 
 static void describe(wg_check *check, const wg_case *sample) {
     wg_gradcheck_failure *where = &check->where;
+    check->single = 0;
+    for (int i = 0; i < sample->input_count && i < 64; i++)
+        check->single |= (uint64_t)(!sample->inputs[i].dtype && !sample->inputs[i].absent) << i;
     const wg_gradcheck_options *o = &check->options;
     const wg_op *op = sample->op;
     where->sample = sample->number;
@@ -134,6 +140,7 @@ int (wg_gradcheck_op)(const wg_op *op, size_t op_size, wg_gradcheck_report *repo
     int status = wg_check_open(&check, report, options);
     snprintf(report->name, sizeof report->name, "%s", op->name ? op->name : "?");
     report->not_differentiable = declares_none(op);
+    check.single_cancelled = op->f32_cancelled;
     check.gradient_as = op->gradient_as ? record_gradient_as : NULL;
     const bool composed = op->expand && !op->forward;
     if (!op->backward && !composed && !(op->flags & WG_STOPS) && !declares_none(op))

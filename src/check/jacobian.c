@@ -10,6 +10,7 @@ typedef struct {
     double *value;    /* f, one number an output */
     double *analytic; /* outputs × columns */
     double *error;    /* bound of f's rounding, one number an output */
+    double *size;     /* of what is rounded */
     double each;      /* that of a number of size 1 */
     double *seed;     /* a cotangent */
     double *gradient; /* what it gives, one number a column */
@@ -30,13 +31,14 @@ static int jacobian_open(jacobian *j, const wg_point *point, wg_error *error) {
                     .reals = wg_point_reals(point)};
     j->value = numbers(j->outputs, 1, sizeof(double));
     j->error = numbers(j->outputs, 1, sizeof(double));
+    j->size = numbers(j->outputs, 1, sizeof(double));
     j->seed = numbers(j->outputs, 1, sizeof(double));
     j->gradient = numbers(j->columns, 1, sizeof(double));
     j->scratch = numbers(j->outputs, WG_DIFFERENCE_POINTS, sizeof(double));
     j->column = numbers(j->outputs, 1, sizeof(wg_difference));
     j->analytic = numbers(j->outputs, j->columns, sizeof(double));
     const bool complete =
-        j->value && j->error && j->seed && j->gradient && j->scratch && j->column && j->analytic;
+        j->value && j->error && j->size && j->seed && j->gradient && j->scratch && j->column && j->analytic;
     return complete ? WG_OK
                     : wg_error_set(error, WG_ERROR_MEMORY,
                                    "gradient check: no memory for a Jacobian of %lld x %lld",
@@ -46,6 +48,7 @@ static int jacobian_open(jacobian *j, const wg_point *point, wg_error *error) {
 static void jacobian_close(jacobian *j) {
     free(j->value);
     free(j->error);
+    free(j->size);
     free(j->seed);
     free(j->gradient);
     free(j->scratch);
@@ -86,6 +89,7 @@ static void bound_rounding(const wg_point *point, jacobian *j) {
             for (int64_t k = 0; k < count; k++, row++)
                 size += isfinite(*row) ? fabs(wg_point_get(point, input, k) * *row) : 0;
         }
+        j->size[i] = size;
         j->error[i] = j->each * size;
     }
 }
@@ -254,6 +258,8 @@ static int check_all(wg_check *check, wg_point *point, jacobian *j) {
         status = check_dense(check, point, j);
     }
     if (status) return failed(check, "there is no gradient", status);
+    status = wg_check_single(check, point, j->value, j->size);
+    if (status) return status;
     return check_inputs(check, point, j);
 }
 

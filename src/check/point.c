@@ -24,6 +24,22 @@ static wg_tensor *dense_copy(const wg_tensor *tensor, wg_error *error) {
     return copy;
 }
 
+/* Of a dense tensor. */
+static double element(const wg_tensor *tensor, int64_t index) {
+    const void *data = wg_tensor_data(tensor);
+    const wg_dtype dtype = wg_tensor_type(tensor).dtype;
+    if (dtype == WG_F32) return (double)((const float *)data)[index];
+    return dtype == WG_F64 ? ((const double *)data)[index] : wg_tensor_get(tensor, index);
+}
+
+static void set_element(wg_tensor *tensor, int64_t index, double value) {
+    void *data = wg_tensor_writable(tensor);
+    if (wg_tensor_type(tensor).dtype == WG_F32)
+        ((float *)data)[index] = (float)value;
+    else
+        ((double *)data)[index] = value;
+}
+
 static double roundoff(wg_dtype dtype) { return dtype == WG_F32 ? 0x1p-24 : dtype == WG_F64 ? 0x1p-53 : 0; }
 
 int wg_point_open(wg_point *point, wg_function *function, void *context, wg_tensor *const *inputs, int count,
@@ -57,6 +73,32 @@ void wg_point_close(wg_point *point) {
     free(point->active);
     free(point->vars);
     free(point->gradients);
+}
+
+/* All numbers as another real type. */
+static wg_tensor *converted(const wg_tensor *tensor, wg_dtype dtype, wg_error *error) {
+    wg_type type = wg_tensor_type(tensor);
+    type.dtype = dtype;
+    wg_tensor *copy = wg_tensor_of_type(&type, error);
+    for (int64_t i = 0, count = copy ? wg_tensor_count(copy) : 0; i < count; i++)
+        set_element(copy, i, element(tensor, i));
+    return copy;
+}
+
+int wg_point_single(wg_point *single, const wg_point *point, uint64_t which, wg_error *error) {
+    uint64_t held = 0;
+    for (int i = 0; i < point->count && i < 64; i++) held |= (uint64_t)!point->active[i] << i;
+    int status = wg_point_open(single, point->function, point->context, point->inputs, point->count, held,
+                               wg_tape_engine(point->tape), error);
+    single->gradient_as = point->gradient_as;
+    for (int i = 0; i < point->count && i < 64 && !status; i++) {
+        if (!(which >> i & 1) || wg_tensor_type(point->inputs[i]).dtype != WG_F64) continue;
+        wg_tensor_free(single->inputs[i]);
+        single->inputs[i] = converted(point->inputs[i], WG_F32, error);
+        if (!single->inputs[i]) return error->status;
+        single->unit = 0x1p-24;
+    }
+    return status;
 }
 
 int64_t wg_point_columns(const wg_point *point) {
@@ -94,12 +136,6 @@ int wg_point_infer(wg_point *point, wg_error *error) {
     return settle(point, error);
 }
 
-static double element(const wg_tensor *tensor, int64_t index) {
-    const void *data = wg_tensor_data(tensor);
-    return wg_tensor_type(tensor).dtype == WG_F32 ? (double)((const float *)data)[index]
-                                                  : ((const double *)data)[index];
-}
-
 int wg_point_value(wg_point *point, double *value, wg_error *error) {
     wg_var y = record(point, point->gradient_as ? point->gradient_as : point->function);
     const wg_type type = wg_type_of(y);
@@ -117,13 +153,7 @@ static wg_var constant(wg_tape *tape, const wg_type *type, const double *numbers
     wg_error error;
     wg_tensor *tensor = wg_tensor_of_type(type, &error);
     if (!tensor) return wg_fail(tape, error.status, "%s", error.message);
-    void *data = wg_tensor_writable(tensor);
-    for (int64_t i = 0, count = wg_tensor_count(tensor); i < count; i++) {
-        if (type->dtype == WG_F32)
-            ((float *)data)[i] = (float)numbers[i];
-        else
-            ((double *)data)[i] = numbers[i];
-    }
+    for (int64_t i = 0, count = wg_tensor_count(tensor); i < count; i++) set_element(tensor, i, numbers[i]);
     wg_var var = (wg_input)(tape, tensor);
     wg_tensor_free(tensor);
     return var;
@@ -201,9 +231,5 @@ double wg_point_get(const wg_point *point, int input, int64_t index) {
 }
 
 void wg_point_set(wg_point *point, int input, int64_t index, double value) {
-    void *data = wg_tensor_writable(point->inputs[input]);
-    if (wg_tensor_type(point->inputs[input]).dtype == WG_F32)
-        ((float *)data)[index] = (float)value;
-    else
-        ((double *)data)[index] = value;
+    set_element(point->inputs[input], index, value);
 }
