@@ -310,6 +310,21 @@ START_TEST(an_op_that_is_coarse_in_f32_alone_fails) {
 }
 END_TEST
 
+START_TEST(along_directions_a_wrong_element_fails_and_the_right_rule_passes) {
+    static const wg_op wrong = OP(one_element_dropped);
+    wg_gradcheck_report report;
+    ck_assert_msg(wg_gradcheck_op(&right_op, &report, .directions = 20) == WG_OK, "%s", report.first.reason);
+    ck_assert_int_eq(report.directions, 20);
+    ck_assert_int_gt(report.largest_size, 8000);
+    ck_assert_int_eq(report.elements, 0);
+    ck_assert_int_eq(wg_gradcheck_op(&wrong, &report, .directions = 20, .sample = 2, .seed = 5),
+                     WG_ERROR_GRADIENT); /* a sample of one element, which stays as it is */
+    ck_assert_message_contains(report.first.reason, "along direction 0 of 20");
+    ck_assert_message_contains(report.first.reproduce, ".sample = 2, .seed = 5u, .directions = 20");
+    ck_assert_int_eq(wg_gradcheck_op(&right_op, &report, .directions = 20, .order = 2), WG_ERROR_ATTRIBUTE);
+}
+END_TEST
+
 static void no_samples(wg_sampler *sampler) { (void)sampler; }
 static void empty_samples(wg_sampler *sampler) {
     WG_SAMPLE(sampler, NULL, {.shape = WG_SHAPE(0, 3)}, {.shape = WG_SHAPE(0, 3)});
@@ -452,8 +467,10 @@ WG_SUITE("check/cannot_be_fooled", the_right_rule_passes, a_rule_that_is_wrong_a
          a_missing_rule_fails_unless_declared, a_composed_op_is_checked_through_its_expansion,
          a_gradient_of_another_function_is_held_to_that_function, a_kernel_is_held_to_the_expansion,
          a_gradient_without_gradient_fails_at_second_order, a_hessian_that_is_not_symmetric_fails,
-         an_op_that_is_coarse_in_f32_alone_fails, an_op_of_which_nothing_was_compared_fails,
-         a_failure_says_where_and_how_to_see_it_again, a_zero_gradient_fails_even_where_rounding_is_coarse,
-         a_function_that_is_not_finite_fails, nothing_but_a_kink_fails_and_is_counted,
-         a_jump_is_no_smooth_place, a_flat_place_of_a_smooth_function_is_no_kink,
-         a_function_without_real_value_fails, options_out_of_range_are_refused)
+         an_op_that_is_coarse_in_f32_alone_fails,
+         along_directions_a_wrong_element_fails_and_the_right_rule_passes,
+         an_op_of_which_nothing_was_compared_fails, a_failure_says_where_and_how_to_see_it_again,
+         a_zero_gradient_fails_even_where_rounding_is_coarse, a_function_that_is_not_finite_fails,
+         nothing_but_a_kink_fails_and_is_counted, a_jump_is_no_smooth_place,
+         a_flat_place_of_a_smooth_function_is_no_kink, a_function_without_real_value_fails,
+         options_out_of_range_are_refused)

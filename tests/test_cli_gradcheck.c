@@ -74,7 +74,9 @@ END_TEST
 START_TEST(the_same_seed_does_the_same_again) {
     static char first[sizeof output];
     ck_assert_int_eq(with_errors("sigmoid"), 0);
-    ck_assert_message_contains(output, "seed 0\n");
+    ck_assert_message_contains(output, "seed 0, of directions 1"); /* the time */
+    ck_assert_int_eq(with_errors("sigmoid --seed 0"), 0);
+    ck_assert_message_contains(output, "seed 0, of directions 0\n");
     memcpy(first, output, sizeof output);
     ck_assert_int_eq(with_errors("sigmoid --seed 0"), 0);
     ck_assert_str_eq(first, output);

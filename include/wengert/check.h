@@ -71,6 +71,8 @@ typedef struct wg_gradcheck_report {
     int64_t symmetries;       /* Hessians whose symmetry was looked at */
     int64_t singles;          /* elements of values and gradients, compared in f32 and f64 */
     double largest_single;    /* of the error in f32 / its bound: up to 1 passes */
+    int64_t directions;       /* along which slopes were compared */
+    int64_t largest_size;     /* elements of the inputs, or of the output, where there were most of them then */
     int64_t kinks;            /* and jumps: not compared but held between the one-sided derivatives */
     int64_t failures;
     double largest_error;     /* of |analytic - numeric| / tolerance: up to 1 passes */
@@ -83,6 +85,7 @@ typedef struct wg_gradcheck_options {
     double tolerance WG_DEFAULT_;   /* relative; default 1e-7. Rounding is allowed for beside it */
     uint64_t seed WG_DEFAULT_;      /* of sampled inputs and of cotangents */
     int sample WG_DEFAULT_;         /* wg_gradcheck_op: this case only; default: all */
+    int directions WG_DEFAULT_;     /* along so many, instead of the Jacobian; default: 0 */
     uint64_t held_inputs WG_DEFAULT_; /* bit i: input i is a constant */
     const char *name WG_DEFAULT_;   /* wg_gradcheck: what the report calls the function */
     wg_engine *engine WG_DEFAULT_;  /* default: the process's engine */
@@ -116,6 +119,13 @@ typedef struct wg_gradcheck_options {
  *                      + r (|w|_1 |u|_2 |v|_2 + sum_k |g_k u_k v_k / x_k|),     r = (8 + n) unit roundoffs,
  * with the gradient g; the last two are for what cancels whole.
  *
+ * With `directions`, 20 or more, no Jacobian is made, and time and memory grow with the elements alone: for inputs
+ * of training size. For cotangents u and directions v of random signs, g'v, g the gradient of sum(u * f), is held to
+ * differences of sum(u * f(x + t v)), within
+ *     t + 6.6 * 6 e / h,   e = u sqrt(8 + F) (|f|_2 + sqrt(F sum_j x_j^2 |J_j|^2)),  F = operations an output element,
+ * |J_j| being the norm of column j as the cotangents show it. One entry of J that is wrong moves every one of the
+ * slopes by as much; h is that at which the tolerance is least.
+ *
  * Never pass: NaN and infinity, in the function as in either Jacobian; a gradient that is missing or
  * has another type than its input; a function without any element to compare. Where the two one-sided
  * derivatives differ whatever the step there is a kink, and the analytic value must lie between them; where
@@ -128,7 +138,8 @@ WG_API int wg_gradcheck(wg_function *function, void *context, wg_tensor *const *
 
 /* Checks an op on all of its samples, each real output in turn. An op with WG_BLOCKS passes if wg_grad
  * refuses and names it; one with WG_STOPS if its gradient is zero; one that has no rule and neither flag
- * does not pass. A kernel whose op has an expansion too is held to its value and gradient. */
+ * does not pass. A kernel whose op has an expansion too is held to its value and gradient. With `directions` the op
+ * is checked on one of its samples that can be enlarged to some 16,000 elements, or as it is if none can. */
 WG_API int wg_gradcheck_op(const wg_op *op, size_t op_size, wg_gradcheck_report *report,
                            const wg_gradcheck_options *options);
 

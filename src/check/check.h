@@ -50,12 +50,17 @@ int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_
 /* The gradients of the sum of those times `direction`: a product of the Hessian of the sum of seed * value. */
 int wg_point_curvature(wg_point *point, const double *seed, const double *direction, double *product,
                        wg_error *error);
+/* Operations that recording the function amounts to. */
+int wg_point_flops(wg_point *point, double *flops, wg_error *error);
 /* Is the gradient refused, and where the value is real with `name` in the message? 0 if so. */
 int wg_point_refuses(wg_point *point, const char *name, wg_error *error);
 
 /* One element of one input; set rounds to its dtype. */
 double wg_point_get(const wg_point *point, int input, int64_t element);
 void wg_point_set(wg_point *point, int input, int64_t element, double value);
+/* All elements of the active inputs, one input after the other. */
+void wg_point_get_all(const wg_point *point, double *x);
+void wg_point_set_all(wg_point *point, const double *x);
 
 /* --- difference.c: one column of the Jacobian, numerically ------------------------------------ */
 
@@ -113,6 +118,7 @@ typedef struct wg_check {
     wg_gradcheck_failure where; /* what all failures of this check share */
     wg_function *gradient_as;   /* see wg_point: of first order */
     uint64_t single;            /* the inputs that take f32 as well; none: no comparison with f32 */
+    bool large;                 /* the inputs are made larger: no failure where the function is not defined there */
     double single_cancelled;    /* see wg_op.f32_cancelled */
     int first_input;            /* what the report calls the first input: -1 if that is the cotangent */
     wg_error error;
@@ -120,6 +126,8 @@ typedef struct wg_check {
 
 /* Reads the options and clears the report. */
 int wg_check_open(wg_check *check, wg_gradcheck_report *report, const wg_gradcheck_options *options);
+/* The options that do it again, as C. */
+void wg_check_options_text(const wg_check *check, char *text, size_t size);
 /* What the check amounts to, after `status` of carrying it out. */
 int wg_check_close(wg_check *check, int status);
 
@@ -141,6 +149,25 @@ int wg_check_symmetry(wg_check *check, wg_point *point);
 /* Holds the function in f32 to its value in f64, the rounding of whose elements is that of numbers of size[i].
  * size NULL: of the value itself, which is evaluated here. As wg_check_jacobian. */
 int wg_check_single(wg_check *check, wg_point *point, const double *value, const double *size);
+
+/* --- flops.c, directions.c, enlarge.c --------------------------------------------------------- */
+
+/* Operations of all that is on the tape. */
+double wg_check_flops(wg_tape *tape);
+
+/* Compares slopes along random directions, as many as the options say. As wg_check_jacobian. */
+int wg_check_directions(wg_check *check, wg_point *point);
+
+/* A case with a larger extent in place of one that its shapes have, wherever they have it. */
+typedef struct wg_large_case {
+    wg_case sample;
+    wg_shape *shapes; /* of its inputs */
+    wg_sample_input *inputs;
+} wg_large_case;
+
+/* Makes it, of the first such extent that the op takes. WG_ERROR_SHAPE: it takes none. To be freed in any case. */
+int wg_large_case_of(wg_large_case *large, const wg_case *sample, wg_engine *engine, wg_error *error);
+void wg_large_case_free(wg_large_case *large);
 
 /* --- expansion.c ------------------------------------------------------------------------------ */
 

@@ -14,11 +14,20 @@ int wg_check_open(wg_check *check, wg_gradcheck_report *report, const wg_gradche
     wg_gradcheck_options *o = &check->options;
     if (o->tolerance == 0) o->tolerance = 1e-7;
     check->where = (wg_gradcheck_failure){.seed = o->seed, .order = o->order};
-    if (o->order < 0 || o->order > 2 || !(o->tolerance > 0 && o->tolerance < 1) || o->sample < 0)
-        return wg_error_set(
-            &check->error, WG_ERROR_ATTRIBUTE,
-            "gradient check: order must be 1 or 2, tolerance within 0 and 1, sample at least 1");
+    if (o->order < 0 || o->order > 2 || !(o->tolerance > 0 && o->tolerance < 1) || o->sample < 0 ||
+        o->directions < 0 || (o->directions && o->order == 2))
+        return wg_error_set(&check->error, WG_ERROR_ATTRIBUTE,
+                            "gradient check: order must be 1 or 2, and 1 with directions; tolerance within 0 "
+                            "and 1, sample at least 1");
     return WG_OK;
+}
+
+void wg_check_options_text(const wg_check *check, char *text, size_t size) {
+    const wg_gradcheck_options *o = &check->options;
+    if (o->directions)
+        snprintf(text, size, ".seed = %lluu, .directions = %d", (unsigned long long)o->seed, o->directions);
+    else
+        snprintf(text, size, ".seed = %lluu, .tolerance = %g", (unsigned long long)o->seed, o->tolerance);
 }
 
 int wg_check_close(wg_check *check, int status) {
@@ -30,7 +39,7 @@ int wg_check_close(wg_check *check, int status) {
     }
     const bool refused =
         report->not_differentiable && report->samples > 0 && report->samples_blocked == report->samples;
-    if (!report->elements && !report->failures && !refused)
+    if (!report->elements && !report->directions && !report->failures && !refused)
         wg_gradcheck_fail(report, &check->where,
                           report->kinks ? "nothing but kinks: no element was compared"
                                         : "no element was compared");
@@ -43,7 +52,9 @@ static int check_first_order(wg_check *check, wg_function *function, void *conte
     int status =
         wg_point_open(&point, function, context, inputs, count, held, check->options.engine, &check->error);
     point.gradient_as = check->where.order == 1 ? check->gradient_as : NULL;
-    if (!status) status = wg_check_jacobian(check, &point);
+    if (!status)
+        status =
+            check->options.directions ? wg_check_directions(check, &point) : wg_check_jacobian(check, &point);
     wg_point_close(&point);
     return status;
 }
@@ -131,7 +142,7 @@ int wg_check_orders(wg_check *check, wg_function *function, void *context, wg_te
         check->where.order = 1;
         status = check_first_order(check, function, context, inputs, count, held);
     }
-    if (!status && check->options.order != 1) {
+    if (!status && check->options.order != 1 && !check->options.directions) {
         check->where.order = 2;
         status = check_second_order(check, function, context, inputs, count, held);
     }
@@ -145,9 +156,10 @@ int (wg_gradcheck)(wg_function *function, void *context, wg_tensor *const *input
     int status = wg_check_open(&check, report, options);
     const wg_gradcheck_options *o = &check.options;
     snprintf(report->name, sizeof report->name, "%s", o->name ? o->name : "function");
+    char further[80];
+    wg_check_options_text(&check, further, sizeof further);
     snprintf(check.where.reproduce, sizeof check.where.reproduce,
-             "wg_gradcheck(%s, context, inputs, %d, &report, .seed = %lluu, .tolerance = %g);", report->name,
-             count, (unsigned long long)o->seed, o->tolerance);
+             "wg_gradcheck(%s, context, inputs, %d, &report, %s);", report->name, count, further);
     if (!status) status = wg_check_orders(&check, function, context, inputs, count, o->held_inputs);
     report->samples = 1;
     report->samples_empty = !report->elements && !report->kinks && !report->failures;

@@ -76,9 +76,10 @@ static int check_output(wg_check *check, output_of *of, wg_tensor *const *inputs
     else if (!status)
         status = wg_check_orders(check, record_output, of, inputs, of->sample->input_count, held);
     const bool drawn = op->flags & WG_STOPS && op->flags & WG_RANDOM; /* f32 draws other numbers */
-    if (!status && !recorded && (*blocked || op->flags & WG_STOPS) && !drawn)
+    if (!status && !recorded && (*blocked || op->flags & WG_STOPS) && !drawn && !check->options.directions)
         status = wg_check_single(check, &point, NULL, NULL);
-    if (!status && !recorded && !*blocked && op->forward && op->expand && of->output == 0)
+    if (!status && !recorded && !*blocked && op->forward && op->expand && of->output == 0 &&
+        !check->options.directions)
         status = wg_check_expansion(check, of->sample, inputs, held);
     wg_point_close(&point);
     return status;
@@ -97,10 +98,14 @@ static void describe(wg_check *check, const wg_case *sample) {
     if (op->attributes && sample->attributes)
         wg_attributes_text(op, sample->attributes, where->attributes, sizeof where->attributes);
     const bool registered = wg_op_find(op->name) == op;
-    snprintf(where->reproduce, sizeof where->reproduce,
-             "wg_gradcheck_op(%s%s%s, &report, .sample = %d, .seed = %lluu, .tolerance = %g);",
-             registered ? "wg_op_find(\"" : "&", op->name, registered ? "\")" : "", sample->number,
-             (unsigned long long)o->seed, o->tolerance);
+    char further[80];
+    wg_check_options_text(check, further, sizeof further);
+    snprintf(where->reproduce, sizeof where->reproduce, "wg_gradcheck_op(%s%s%s, &report, .sample = %d, %s);",
+             registered ? "wg_op_find(\"" : "&", op->name, registered ? "\")" : "", sample->number, further);
+}
+
+static int64_t compared(const wg_gradcheck_report *report) {
+    return report->elements + report->directions + report->kinks + report->failures;
 }
 
 static int check_case(const wg_case *sample, void *context) {
@@ -115,7 +120,7 @@ static int check_case(const wg_case *sample, void *context) {
         inputs[i] = wg_case_tensor(sample, i, WG_F64, check->options.seed, &check->error);
         if (!inputs[i] && !sample->inputs[i].absent) status = check->error.status;
     }
-    const int64_t before = report->elements + report->kinks + report->failures;
+    const int64_t before = compared(report);
     bool all_blocked = true;
     for (int output = 0; output < sample->op->outputs && !status; output++) {
         output_of of = {sample, output};
@@ -126,10 +131,42 @@ static int check_case(const wg_case *sample, void *context) {
     }
     if (!status && all_blocked)
         report->samples_blocked++;
-    else if (before == report->elements + report->kinks + report->failures)
+    else if (before == compared(report))
         report->samples_empty++;
     for (int i = 0; inputs && i < sample->input_count; i++) wg_tensor_free(inputs[i]);
     free(inputs);
+    return status;
+}
+
+/* Ties are kinks: of that many numbers every direction would cross some. */
+static bool has_ties(const wg_case *sample) {
+    for (int i = 0; i < sample->input_count; i++) {
+        const wg_sample_input *input = &sample->inputs[i];
+        if (!input->dtype && !input->absent && (input->values == WG_TIES || input->values == WG_ALL_EQUAL))
+            return true;
+    }
+    return false;
+}
+
+/* The next case that is of use along directions, until there is one. */
+static int check_large(const wg_case *sample, void *context) {
+    wg_check *check = context;
+    if (check->report->directions || check->report->failures || check->report->samples_blocked) return WG_OK;
+    if (!check->large) return check_case(sample, context);
+    if (has_ties(sample)) return WG_OK;
+    if (check->options.sample && check->options.sample != sample->number) return WG_OK;
+    wg_large_case large;
+    int status = wg_large_case_of(&large, sample, check->options.engine, &check->error);
+    if (!status) status = check_case(&large.sample, context);
+    wg_large_case_free(&large);
+    return status == WG_ERROR_MEMORY ? status : WG_OK;
+}
+
+static int check_along_directions(wg_check *check, const wg_op *op, size_t op_size) {
+    check->large = true;
+    int status = (wg_op_samples)(op, op_size, check_large, check);
+    check->large = false;
+    if (!status) status = (wg_op_samples)(op, op_size, check_large, check);
     return status;
 }
 
@@ -146,6 +183,8 @@ int (wg_gradcheck_op)(const wg_op *op, size_t op_size, wg_gradcheck_report *repo
     if (!op->backward && !composed && !(op->flags & WG_STOPS) && !declares_none(op))
         wg_gradcheck_fail(report, &check.where,
                           "there is no backward rule, and neither WG_BLOCKS nor WG_STOPS says why");
+    else if (!status && check.options.directions)
+        status = check_along_directions(&check, op, op_size);
     else if (!status)
         status = (wg_op_samples)(op, op_size, check_case, &check);
     return wg_check_close(&check, status);

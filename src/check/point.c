@@ -32,12 +32,30 @@ static double element(const wg_tensor *tensor, int64_t index) {
     return dtype == WG_F64 ? ((const double *)data)[index] : wg_tensor_get(tensor, index);
 }
 
+/* All of its elements; returns how many. */
+static int64_t read_elements(const wg_tensor *tensor, double *to) {
+    const int64_t count = tensor ? wg_tensor_count(tensor) : 0;
+    if (count && wg_tensor_type(tensor).dtype == WG_F64)
+        memcpy(to, wg_tensor_data(tensor), (size_t)count * sizeof *to);
+    else
+        for (int64_t i = 0; i < count; i++) to[i] = element(tensor, i);
+    return count;
+}
+
 static void set_element(wg_tensor *tensor, int64_t index, double value) {
     void *data = wg_tensor_writable(tensor);
     if (wg_tensor_type(tensor).dtype == WG_F32)
         ((float *)data)[index] = (float)value;
     else
         ((double *)data)[index] = value;
+}
+
+static void write_elements(wg_tensor *tensor, const double *from) {
+    const int64_t count = wg_tensor_count(tensor);
+    if (count && wg_tensor_type(tensor).dtype == WG_F64)
+        memcpy(wg_tensor_writable(tensor), from, (size_t)count * sizeof *from);
+    else
+        for (int64_t i = 0; i < count; i++) set_element(tensor, i, from[i]);
 }
 
 static double roundoff(wg_dtype dtype) { return dtype == WG_F32 ? 0x1p-24 : dtype == WG_F64 ? 0x1p-53 : 0; }
@@ -142,9 +160,7 @@ int wg_point_value(wg_point *point, double *value, wg_error *error) {
     if (wg_valid(y) && !wg_type_equal(&type, &point->output))
         wg_fail(point->tape, WG_ERROR_SHAPE, "gradient check: the function's value changed its type");
     wg_eval(y);
-    const wg_tensor *tensor = wg_value(y);
-    for (int64_t i = 0, count = tensor ? wg_tensor_count(tensor) : 0; i < count; i++)
-        value[i] = element(tensor, i);
+    read_elements(wg_value(y), value);
     return settle(point, error);
 }
 
@@ -153,7 +169,7 @@ static wg_var constant(wg_tape *tape, const wg_type *type, const double *numbers
     wg_error error;
     wg_tensor *tensor = wg_tensor_of_type(type, &error);
     if (!tensor) return wg_fail(tape, error.status, "%s", error.message);
-    for (int64_t i = 0, count = wg_tensor_count(tensor); i < count; i++) set_element(tensor, i, numbers[i]);
+    write_elements(tensor, numbers);
     wg_var var = (wg_input)(tape, tensor);
     wg_tensor_free(tensor);
     return var;
@@ -180,11 +196,7 @@ static int differentiate(wg_point *point, wg_var y, wg_var seed) {
 /* What point->gradients hold, one after the other. */
 static void read_gradients(wg_point *point, int wanted, double *numbers) {
     wg_eval_list(point->gradients);
-    for (int i = 0; i < wanted; i++) {
-        const wg_tensor *tensor = wg_value(point->gradients[i]);
-        for (int64_t j = 0, count = tensor ? wg_tensor_count(tensor) : 0; j < count; j++)
-            *numbers++ = element(tensor, j);
-    }
+    for (int i = 0; i < wanted; i++) numbers += read_elements(wg_value(point->gradients[i]), numbers);
 }
 
 int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_error *error) {
@@ -226,10 +238,29 @@ int wg_point_refuses(wg_point *point, const char *name, wg_error *error) {
     return wg_error_set(error, WG_ERROR_GRADIENT, "wg_grad refuses without naming %s: %s", name, said);
 }
 
+int wg_point_flops(wg_point *point, double *flops, wg_error *error) {
+    record(point, point->function);
+    *flops = wg_check_flops(point->tape);
+    return settle(point, error);
+}
+
 double wg_point_get(const wg_point *point, int input, int64_t index) {
     return element(point->inputs[input], index);
 }
 
 void wg_point_set(wg_point *point, int input, int64_t index, double value) {
     set_element(point->inputs[input], index, value);
+}
+
+void wg_point_get_all(const wg_point *point, double *x) {
+    for (int i = 0; i < point->count; i++)
+        if (point->active[i]) x += read_elements(point->inputs[i], x);
+}
+
+void wg_point_set_all(wg_point *point, const double *x) {
+    for (int i = 0; i < point->count; i++) {
+        if (!point->active[i]) continue;
+        write_elements(point->inputs[i], x);
+        x += wg_tensor_count(point->inputs[i]);
+    }
 }

@@ -41,6 +41,9 @@ void wg_gradcheck_print(FILE *stream, const wg_gradcheck_report *report) {
     else
         fprintf(stream, ", %lld elements, %lld kinks, largest error %.3g of the tolerance",
                 (long long)report->elements, (long long)report->kinks, report->largest_error);
+    if (report->directions)
+        fprintf(stream, ", %lld directions of up to %lld elements", (long long)report->directions,
+                (long long)report->largest_size);
     if (report->singles) fprintf(stream, ", f32 off by %.3g of its bound", report->largest_single);
     fprintf(stream, report->failures ? ", %lld FAILED\n" : ", passed\n", (long long)report->failures);
     if (report->failures) print_failure(stream, &report->first);

@@ -2,9 +2,13 @@
 #include "cli/cli.h"
 #include <getopt.h>
 #include <limits.h>
+#include <time.h>
+
+enum { DIRECTIONS = 20 };
 
 typedef struct command_line {
     uint64_t seed;
+    uint64_t direction_seed; /* another each time, unless one is given */
     int part, parts; /* of the registry, when no op is named: those whose number is `part` modulo `parts` */
     bool help, mutants;
 } command_line;
@@ -21,9 +25,12 @@ static void usage(FILE *stream) {
         "Checks the gradients, and their gradients, of the operations named, or of all, on their samples.\n"
         "Prints a line each with tabs between: operation, samples, elements of Jacobians that were "
         "compared,\n"
-        "kinks, largest error in tolerances. What fails is shown on standard error, with a line of C that\n"
-        "does it again. docs/gradient-check.md says what is compared with what.\n\n"
-        "  --seed N     of the numbers that inputs hold; default 0\n"
+        "kinks, largest error in tolerances, that of f32 in bounds; and for an enlarged sample directions,\n"
+        "elements, largest error. What fails is shown on standard error, with a line of C that does it "
+        "again.\n"
+        "docs/gradient-check.md says what is compared with what.\n\n"
+        "  --seed N     of the numbers that inputs hold, default 0, and of directions, default another each "
+        "time\n"
         "  --part I/N   the I-th of N parts of the registry\n"
         "  --mutants    instead: plants mistakes in the rules, each of which the check must find; a line "
         "each:\n"
@@ -48,6 +55,7 @@ static int read_option(command_line *line, int option, const char *text) {
     case 's':
         if (!read_number(text, &end, &line->seed) || *end)
             return wrong("--seed wants a number, not \"%s\"", text);
+        line->direction_seed = line->seed;
         return EXIT_GOOD;
     case 'p':
         if (!read_number(text, &end, &part) || *end++ != '/' || !read_number(end, &end, &parts) || *end ||
@@ -83,17 +91,22 @@ static int read_line(command_line *line, int argc, char **argv) {
 }
 
 static void check(const wg_op *op, const command_line *line, wg_engine *engine, totals *all) {
-    wg_gradcheck_report report;
+    wg_gradcheck_report report, large;
     fprintf(stderr, "%s …", op->name);
-    const int status = wg_gradcheck_op(op, &report, .seed = line->seed, .engine = engine);
-    fprintf(stderr, " %s\n", status ? "FAILED" : "passed");
+    int status = wg_gradcheck_op(op, &report, .seed = line->seed, .engine = engine);
+    const int along =
+        wg_gradcheck_op(op, &large, .seed = line->direction_seed, .directions = DIRECTIONS, .engine = engine);
+    fprintf(stderr, " %s\n", status || along ? "FAILED" : "passed");
     if (status) wg_gradcheck_print(stderr, &report);
+    if (along) wg_gradcheck_print(stderr, &large);
+    if (!status) status = along;
     printf("%s\t%d\t%lld\t%lld\t", op->name, report.samples, (long long)report.elements,
            (long long)report.kinks);
     if (report.not_differentiable)
         printf("refused\n");
     else
-        printf("%.3g\n", report.largest_error);
+        printf("%.3g\t%.3g\t%lld\t%lld\t%.3g\n", report.largest_error, report.largest_single,
+               (long long)large.directions, (long long)large.largest_size, large.largest_error);
     fflush(stdout);
     all->ops++;
     all->failed += status != WG_OK;
@@ -120,7 +133,7 @@ static int check_all(const wg_op *const *ops, int count, const command_line *lin
 }
 
 int cli_gradcheck(int argc, char **argv) {
-    command_line line = {0};
+    command_line line = {.direction_seed = (uint64_t)time(NULL)};
     const int wrong_usage = read_line(&line, argc, argv);
     if (wrong_usage) return wrong_usage;
     if (line.help) return usage(stdout), EXIT_GOOD;
@@ -130,7 +143,8 @@ int cli_gradcheck(int argc, char **argv) {
     for (int i = optind; i < argc; i++) ops[count++] = wg_op_find(argv[i]);
     for (int i = 0; optind == argc && i < wg_op_count(); i++)
         if (!line.parts || i % line.parts == line.part - 1) ops[count++] = wg_op_at(i);
-    fprintf(stderr, "seed %llu\n", (unsigned long long)line.seed);
+    fprintf(stderr, "seed %llu, of directions %llu\n", (unsigned long long)line.seed,
+            (unsigned long long)line.direction_seed);
     const int status = line.mutants ? cli_mutants(ops, count, line.seed) : check_all(ops, count, &line);
     free(ops);
     return status;
