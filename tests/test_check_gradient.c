@@ -21,10 +21,10 @@ enum { PARTS = 1 };
 enum { PARTS = 1 };
 #endif
 
-/* CHECK_PART names the part again. */
-static int part_of_today(void) {
-    const char *named = getenv("CHECK_PART");
-    return (int)((named ? strtol(named, NULL, 10) : (long)(time(NULL) / 86400)) % PARTS);
+/* What differs from day to day: the part, and the directions. CHECK_SEED names it again. */
+static uint64_t seed_of_today(void) {
+    const char *named = getenv("CHECK_SEED");
+    return named ? strtoull(named, NULL, 10) : (uint64_t)time(NULL) / 86400;
 }
 
 static wg_engine *one_thread;
@@ -67,11 +67,35 @@ START_TEST(every_op_has_the_gradients_of_its_function) {
         "op                     samples  elements  kinks     error    in f32  elements  kinks     error    "
         "in f32   (of order 1, then 2; error: the largest, in tolerances)\n");
     ck_assert_int_gt(wg_op_count(), 0);
-    const int part = part_of_today();
-    if (PARTS > 1) printf("CHECK_PART=%d of %d\n", part, PARTS);
-    for (int i = part; i < wg_op_count(); i += PARTS) failed += check(wg_op_at(i), &in_single);
+    const uint64_t seed = seed_of_today();
+    printf("CHECK_SEED=%llu: one op in %d\n", (unsigned long long)seed, PARTS);
+    for (int i = (int)(seed % PARTS); i < wg_op_count(); i += PARTS) failed += check(wg_op_at(i), &in_single);
     ck_assert_int_eq(failed, 0);
     ck_assert_int_ge(in_single, (wg_op_count() / PARTS) * 9 / 10); /* not those without real inputs */
+}
+END_TEST
+
+/* Of one op in so many of the part, others each day, along directions that are others each day. */
+START_TEST(ops_have_their_gradients_at_training_size) {
+    enum { DIRECTIONS = 20, EVERY = 8 * PARTS };
+    const uint64_t seed = seed_of_today();
+    int failed = 0, large = 0, compared = 0;
+    printf("CHECK_SEED=%llu: one op in %d, along %d directions\n", (unsigned long long)seed, EVERY,
+           DIRECTIONS);
+    for (int i = (int)(seed % EVERY); i < wg_op_count(); i += EVERY) {
+        wg_gradcheck_report report;
+        const wg_op *op = wg_op_at(i);
+        const int status =
+            wg_gradcheck_op(op, &report, .directions = DIRECTIONS, .seed = seed, .engine = one_thread);
+        if (status) wg_gradcheck_print(stdout, &report);
+        failed += status != WG_OK;
+        compared += report.directions > 0;
+        large += report.largest_size >= 1024;
+    }
+    printf("%d ops compared, %d of them with at least 1024 elements\n", compared, large);
+    fflush(stdout);
+    ck_assert_int_eq(failed, 0);
+    ck_assert_int_ge(large, wg_op_count() / EVERY / 2);
 }
 END_TEST
 
@@ -178,6 +202,7 @@ START_TEST(the_same_seed_gives_the_same_report) {
 END_TEST
 
 WG_SUITE_WITH("check/gradient", make_engine, free_engine, every_op_has_the_gradients_of_its_function,
+              ops_have_their_gradients_at_training_size,
               a_function_of_several_inputs_is_checked_in_all_of_them, held_inputs_are_constants,
               gradients_that_cancel_to_rounding_pass, kinks_are_counted_and_the_rest_is_compared,
               what_lies_close_to_a_sample_does_not_mislead, the_same_seed_gives_the_same_report)

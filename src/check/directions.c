@@ -170,7 +170,8 @@ static int compare(wg_check *check, wg_point *point, walk *w, int round) {
         }
         if (!(off <= s.doubt) && isinf(first)) first = off;
     }
-    if (off <= fmax(s.gap / 2, is_telling(w, &s) ? 0 : s.doubt)) {
+    /* Beside a jump the doubt, which grows with the slope, is no bound. */
+    if (off <= fmax(s.gap / 2, is_telling(w, &s) ? 0 : 8 * s.doubt)) {
         report->kinks++;
         return WG_OK;
     }
