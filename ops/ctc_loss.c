@@ -155,6 +155,7 @@ const wg_op wg_op_ctc_loss = {
     .workspace = workspace,
     .cost = cost,
     .samples = samples,
+    .f32_cancelled = 1,
 };
 const wg_op wg_op_ctc_loss_grad = {
     .name = "ctc_loss_grad", .formula = "g[t, n, c] = -dy[n] P(the alignment of n has class c at t)",
@@ -165,6 +166,7 @@ const wg_op wg_op_ctc_loss_grad = {
     .infer = infer_grad, .forward = WG_FORWARD(ctc_loss_grad), .backward = backward_of_grad,
     .expand = expand_grad, .units = units, .workspace = workspace_of_grad, .cost = cost_of_grad,
     .samples = samples_of_grad,
+    .f32_cancelled = 1,
 };
 
 wg_var (wg_ctc_loss)(wg_var x, wg_var targets, wg_var input_lengths, wg_var target_lengths,

@@ -72,7 +72,7 @@ typedef struct wg_gradcheck_report {
     int64_t singles;          /* elements of values and gradients, compared in f32 and f64 */
     double largest_single;    /* of the error in f32 / its bound: up to 1 passes */
     int64_t directions;       /* along which slopes were compared */
-    int64_t largest_size;     /* elements of the inputs, or of the output, where there were most of them then */
+    int64_t largest_size;     /* elements then, of the inputs or of the output, at most */
     int64_t kinks;            /* and jumps: not compared but held between the one-sided derivatives */
     int64_t failures;
     double largest_error;     /* of |analytic - numeric| / tolerance: up to 1 passes */
@@ -103,8 +103,8 @@ typedef struct wg_gradcheck_options {
  *     e = u (8 + n) (|f_i| + sum_j |x_j df_i/dx_j|),      n = number of real input elements,
  * |f_i| being the largest at the points of the differences, and t what the extrapolations are apart.
  * The gradient for a dense cotangent v must agree with the sum of those for one-hot ones to within the same
- * relative tolerance, and sum_i |v_i| e_i / |x| beside it (|x| of at least 2^-26), and, for what cancels whole,
- * u (8 + n) sum_i |v_i|.
+ * relative tolerance, and sum_i |v_i| e_i / |x| beside it (|x| of at least 2^-26), and, for what cancels
+ * whole, u (8 + n) sum_i |v_i|.
  * e bounds the rounding of a value of f made of up to n + 8 roundings of numbers as large as its
  * first-order parts; 6.6 is what the extrapolation makes of it. Where all of an input's gradient is
  * zero, e is 4 u |f_i| and no more. A function whose value is itself what cancelling has left of larger numbers is
@@ -114,17 +114,18 @@ typedef struct wg_gradcheck_options {
  *     (8 + n) 2^-24 (|f_i| + sum_j |x_j df_i/dx_j| + f32_cancelled)
  * with the f32_cancelled that the op states, mostly 0; integers, and bools, are the same.
  *
- * Of second order, the Hessian H of sum(w * f(x)) is symmetric too: for random w, and u and v over all inputs,
+ * Of second order, the Hessian H of sum(w * f(x)) is symmetric too: for random w, and u and v over all
+ * inputs,
  *     |u'Hv - v'Hu| <= max(1e-10, r) sum_k (|u_k (Hv)_k| + |v_k (Hu)_k|)
  *                      + r (|w|_1 |u|_2 |v|_2 + sum_k |g_k u_k v_k / x_k|),     r = (8 + n) unit roundoffs,
  * with the gradient g; the last two are for what cancels whole.
  *
- * With `directions`, 20 or more, no Jacobian is made, and time and memory grow with the elements alone: for inputs
- * of training size. For cotangents u and directions v of random signs, g'v, g the gradient of sum(u * f), is held to
- * differences of sum(u * f(x + t v)), within
- *     t + 6.6 * 6 e / h,   e = u sqrt(8 + F) (|f|_2 + sqrt(F sum_j x_j^2 |J_j|^2)),  F = operations an output element,
- * |J_j| being the norm of column j as the cotangents show it. One entry of J that is wrong moves every one of the
- * slopes by as much; h is that at which the tolerance is least.
+ * With `directions`, 20 or more, no Jacobian is made, and time and memory grow with the elements alone: for
+ * inputs of training size. For cotangents w and directions v of random signs, g'v, g the gradient of
+ * sum(w * f), is held to differences of sum(w * f(x + t v)), within
+ *     t + 6.6 * 6 e / h,   e = u sqrt(8 + F) (|f|_2 + sqrt(F sum_j x_j^2 |J_j|^2)),
+ * F being the operations an output element, and |J_j| the norm of column j as the cotangents show it. One
+ * entry of J that is wrong moves every one of the slopes by as much; h is that of the least tolerance.
  *
  * Never pass: NaN and infinity, in the function as in either Jacobian; a gradient that is missing or
  * has another type than its input; a function without any element to compare. Where the two one-sided
@@ -138,8 +139,8 @@ WG_API int wg_gradcheck(wg_function *function, void *context, wg_tensor *const *
 
 /* Checks an op on all of its samples, each real output in turn. An op with WG_BLOCKS passes if wg_grad
  * refuses and names it; one with WG_STOPS if its gradient is zero; one that has no rule and neither flag
- * does not pass. A kernel whose op has an expansion too is held to its value and gradient. With `directions` the op
- * is checked on one of its samples that can be enlarged to some 16,000 elements, or as it is if none can. */
+ * does not pass. A kernel whose op has an expansion too is held to its value and gradient. With `directions`
+ * the op is checked on one of its samples that can be enlarged to some 16,000 elements, or as it is if none can. */
 WG_API int wg_gradcheck_op(const wg_op *op, size_t op_size, wg_gradcheck_report *report,
                            const wg_gradcheck_options *options);
 

@@ -47,7 +47,7 @@ int wg_point_infer(wg_point *point, wg_error *error);
 int wg_point_value(wg_point *point, double *value, wg_error *error);
 /* Gradients of the sum of seed * value, those of the active inputs one after the other. */
 int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_error *error);
-/* The gradients of the sum of those times `direction`: a product of the Hessian of the sum of seed * value. */
+/* The gradients of the sum of those times `direction`: a product of the Hessian of sum(seed * value). */
 int wg_point_curvature(wg_point *point, const double *seed, const double *direction, double *product,
                        wg_error *error);
 /* Operations that recording the function amounts to. */
@@ -118,7 +118,7 @@ typedef struct wg_check {
     wg_gradcheck_failure where; /* what all failures of this check share */
     wg_function *gradient_as;   /* see wg_point: of first order */
     uint64_t single;            /* the inputs that take f32 as well; none: no comparison with f32 */
-    bool large;                 /* the inputs are made larger: no failure where the function is not defined there */
+    bool large;                 /* inputs are made larger: no failure where the function is not defined */
     double single_cancelled;    /* see wg_op.f32_cancelled */
     int first_input;            /* what the report calls the first input: -1 if that is the cotangent */
     wg_error error;
@@ -146,7 +146,7 @@ int wg_check_symmetry(wg_check *check, wg_point *point);
 
 /* --- single.c --------------------------------------------------------------------------------- */
 
-/* Holds the function in f32 to its value in f64, the rounding of whose elements is that of numbers of size[i].
+/* Holds the function in f32 to its value in f64, whose elements round as numbers of size[i] do.
  * size NULL: of the value itself, which is evaluated here. As wg_check_jacobian. */
 int wg_check_single(wg_check *check, wg_point *point, const double *value, const double *size);
 
@@ -165,7 +165,7 @@ typedef struct wg_large_case {
     wg_sample_input *inputs;
 } wg_large_case;
 
-/* Makes it, of the first such extent that the op takes. WG_ERROR_SHAPE: it takes none. To be freed in any case. */
+/* Makes it, of the first such extent that the op takes. WG_ERROR_SHAPE: none. To be freed in any case. */
 int wg_large_case_of(wg_large_case *large, const wg_case *sample, wg_engine *engine, wg_error *error);
 void wg_large_case_free(wg_large_case *large);
 
