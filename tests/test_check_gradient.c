@@ -9,17 +9,7 @@
 enum { LEAST_SAMPLES = 10 };
 
 /* Under a sanitizer one op in so many, others each day: kernels and rules all run in other suites too. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { PARTS = 8 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { PARTS = 8 };
-#else
-enum { PARTS = 1 };
-#endif
-#else
-enum { PARTS = 1 };
-#endif
+enum { PARTS = UNDER_SANITIZER ? 8 : 1 };
 
 /* What differs from day to day: the part, and the directions. CHECK_SEED names it again. */
 static uint64_t seed_of_today(void) {

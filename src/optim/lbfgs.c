@@ -31,7 +31,7 @@ static int move(lbfgs_step *step, double t) {
 static int evaluate_at(void *context, wg_line_point *at) {
     lbfgs_step *step = context;
     int status = move(step, at->t);
-    if (!status) status = lbfgs_evaluate(step);
+    if (!status) status = wg_lbfgs_evaluate(step);
     at->loss = step->loss;
     at->slope = step->slope;
     return status;
@@ -55,7 +55,7 @@ static int descend(lbfgs_step *step, wg_line_point *found, const wg_lbfgs_report
         status = evaluate_at(step, &again);
     }
     const double bend = found->slope - start.slope; /* s y = t (f'(t) - f'(0)) */
-    if (!status && found->t > 0) status = lbfgs_advance(step, bend > 1e-10 * -start.slope);
+    if (!status && found->t > 0) status = wg_lbfgs_advance(step, bend > 1e-10 * -start.slope);
     return status;
 }
 
@@ -76,10 +76,10 @@ static int iterate(lbfgs_step *step, wg_lbfgs_report *report) {
     const double *numbers = step->optimizer->numbers;
     while (!report->end) {
         wg_line_point found = {0, 0, 0};
-        int status = lbfgs_direct(step);
+        int status = wg_lbfgs_direct(step);
         if (!status && step->pairs && !(step->slope < 0)) { /* rounding has spoilt the pairs */
             step->pairs = 0;
-            status = lbfgs_direct(step);
+            status = wg_lbfgs_direct(step);
         }
         if (!status && step->slope < 0) status = descend(step, &found, report);
         if (status) return status;
@@ -127,21 +127,21 @@ static bool may_begin(const wg_optimizer *optimizer, wg_tape *tape, wg_loss_func
 }
 
 static int begin(lbfgs_step *step, wg_lbfgs_report *report) {
-    const int status = lbfgs_evaluate(step);
+    const int status = wg_lbfgs_evaluate(step);
     if (status) return status;
-    if (!isfinite(step->size)) return lbfgs_fail(step, WG_ERROR_NOT_FINITE, "the gradient is not finite");
+    if (!isfinite(step->size)) return wg_lbfgs_fail(step, WG_ERROR_NOT_FINITE, "the gradient is not finite");
     report->first_loss = report->loss = step->loss;
     report->largest = step->largest;
     step->base_size = step->size;
     if (step->largest <= step->optimizer->numbers[LBFGS_TOLERANCE_GRAD]) report->end = WG_LBFGS_GRADIENT;
-    return report->end ? WG_OK : lbfgs_recall(step);
+    return report->end ? WG_OK : wg_lbfgs_recall(step);
 }
 
 /* Parameters as they were, and no pair of a path that was not taken. */
 static void undo(lbfgs_step *step, const wg_tensor *no_pairs) {
     wg_optimizer_forget(step->optimizer);
     restore(step, true);
-    if (!step->new_pairs || !lbfgs_find_slots(step, false)) return;
+    if (!step->new_pairs || !wg_lbfgs_find_slots(step, false)) return;
     for (int i = 0; i < step->count; i++)
         wg_state_set(step->parts[i].slot->memory[LBFGS_PAIRS], no_pairs, NULL);
 }
@@ -168,7 +168,8 @@ int wg_lbfgs_step(wg_optimizer *optimizer, wg_tape *tape, wg_loss_function *loss
     wg_optimizer_forget(optimizer);
     next = wg_tensor_new(WG_I64, WG_SCALAR_SHAPE, NULL);
     no_pairs = wg_tensor_new(WG_F64, WG_SCALAR_SHAPE, NULL);
-    int status = next && no_pairs ? begin(&step, &own) : lbfgs_fail(&step, WG_ERROR_MEMORY, "out of memory");
+    int status =
+        next && no_pairs ? begin(&step, &own) : wg_lbfgs_fail(&step, WG_ERROR_MEMORY, "out of memory");
     if (!status) status = iterate(&step, &own);
     if (status) {
         undo(&step, no_pairs);

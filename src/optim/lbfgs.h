@@ -47,33 +47,33 @@ typedef struct lbfgs_step {
 } lbfgs_step;
 
 /* The sum over all parts of sum a b, in f64; and the largest |a|. */
-wg_var lbfgs_sum(wg_var total, wg_var a, wg_var b);
-wg_var lbfgs_largest(wg_var total, wg_var a);
+wg_var wg_lbfgs_sum(wg_var total, wg_var a, wg_var b);
+wg_var wg_lbfgs_largest(wg_var total, wg_var a);
 
-wg_tensor *lbfgs_copy(const wg_state *state); /* of what it holds; NULL: no memory */
+wg_tensor *wg_lbfgs_copy(const wg_state *state); /* of what it holds; NULL: no memory */
 
-int lbfgs_fail(const lbfgs_step *step, int status, const char *what); /* returns the tape's status */
+int wg_lbfgs_fail(const lbfgs_step *step, int status, const char *what); /* returns the tape's status */
 
 /* --- lbfgs_evaluate.c ------------------------------------------------------------------------- */
 
 /* Evaluates the loss: loss, size, largest and slope, and the gradients as `latest`; the first time it makes
  * the parts, and the gradients are those of the base. Returns the tape's status. */
-int lbfgs_evaluate(lbfgs_step *step);
+int wg_lbfgs_evaluate(lbfgs_step *step);
 
 /* Finds the parts' slots, which move when layers meet new parameters. False: some are not there, or `reached`
  * and the loss reaches others. */
-bool lbfgs_find_slots(lbfgs_step *step, bool reached);
+bool wg_lbfgs_find_slots(lbfgs_step *step, bool reached);
 
 /* --- lbfgs_history.c: each returns the tape's status ------------------------------------------ */
 
 /* Looks at what the slots remember, and works out products of it that are not known. */
-int lbfgs_recall(lbfgs_step *step);
+int wg_lbfgs_recall(lbfgs_step *step);
 
 /* Of the iteration that has led from base and gradient to where parameters are and `latest`: makes these the
  * base and the gradient of the next, and remembers the pair unless the loss curves the wrong way. */
-int lbfgs_advance(lbfgs_step *step, bool remember);
+int wg_lbfgs_advance(lbfgs_step *step, bool remember);
 
 /* The next direction, -H g, with slope and farthest. */
-int lbfgs_direct(lbfgs_step *step);
+int wg_lbfgs_direct(lbfgs_step *step);
 
 #endif

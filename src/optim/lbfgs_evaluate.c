@@ -1,11 +1,11 @@
-/* lbfgs_evaluate — the loss and its gradients where parameters are, for a step of L-BFGS; which parameters
+/* wg_lbfgs_evaluate — the loss and its gradients where parameters are, for a step of L-BFGS; which parameters
  * these are the first evaluation says. */
 #include "optim/lbfgs.h"
 #include <stdlib.h>
 #include <wengert/op.h>
 #include <wengert/ops.h>
 
-int lbfgs_fail(const lbfgs_step *step, int status, const char *what) {
+int wg_lbfgs_fail(const lbfgs_step *step, int status, const char *what) {
     wg_fail(step->tape, status, "%s: %s", step->optimizer->rule.name, what);
     return wg_tape_status(step->tape);
 }
@@ -17,7 +17,7 @@ static wg_var record_loss(lbfgs_step *step) {
     step->evaluations++;
     if (wg_tape_status(step->tape)) return WG_NONE;
     if (loss.tape != step->tape || !wg_valid(loss)) {
-        lbfgs_fail(step, WG_ERROR_TAPE, "the loss function returned no var of its tape");
+        wg_lbfgs_fail(step, WG_ERROR_TAPE, "the loss function returned no var of its tape");
         return WG_NONE;
     }
     return (wg_accumulate)(step->optimizer, loss) ? WG_NONE : loss;
@@ -34,21 +34,21 @@ static int make_parts(lbfgs_step *step) {
     step->vars = calloc(optimizer->slot_count + 5, sizeof *step->vars);
     step->numbers = calloc(3 * (size_t)optimizer->rule.rows, sizeof *step->numbers);
     if (!step->parts || !step->vars || !step->numbers)
-        return lbfgs_fail(step, WG_ERROR_MEMORY, "out of memory");
+        return wg_lbfgs_fail(step, WG_ERROR_MEMORY, "out of memory");
     for (size_t i = 0; i < optimizer->slot_count; i++) {
         const wg_slot *slot = &optimizer->slots[i];
         if (!is_reached(slot)) continue;
-        wg_tensor *now = lbfgs_copy(slot->state);
-        if (!now) return lbfgs_fail(step, WG_ERROR_MEMORY, "out of memory");
+        wg_tensor *now = wg_lbfgs_copy(slot->state);
+        if (!now) return wg_lbfgs_fail(step, WG_ERROR_MEMORY, "out of memory");
         step->parts[step->count++] =
             (lbfgs_part){.state = slot->state, .origin = now, .base = wg_tensor_retain(now)};
     }
     return step->count
                ? WG_OK
-               : lbfgs_fail(step, WG_ERROR_GRADIENT, "all parameters that the loss reaches are empty");
+               : wg_lbfgs_fail(step, WG_ERROR_GRADIENT, "all parameters that the loss reaches are empty");
 }
 
-bool lbfgs_find_slots(lbfgs_step *step, bool reached) {
+bool wg_lbfgs_find_slots(lbfgs_step *step, bool reached) {
     wg_optimizer *optimizer = step->optimizer;
     int at = 0;
     for (size_t i = 0; i < optimizer->slot_count; i++) {
@@ -64,17 +64,17 @@ bool lbfgs_find_slots(lbfgs_step *step, bool reached) {
 /* What is to be known of the loss: vars[0 … 3], then a gradient of each part. */
 static int record_numbers(lbfgs_step *step, wg_var loss) {
     wg_var slope = WG_NONE, size = WG_NONE, largest = WG_NONE;
-    bool good = lbfgs_find_slots(step, true);
+    bool good = wg_lbfgs_find_slots(step, true);
     for (int i = 0; i < step->count && good; i++) good = is_reached(step->parts[i].slot);
     if (!good)
-        return lbfgs_fail(step, WG_ERROR_GRADIENT, "the loss reaches other parameters than it did before");
+        return wg_lbfgs_fail(step, WG_ERROR_GRADIENT, "the loss reaches other parameters than it did before");
     for (int i = 0; i < step->count; i++) {
         const lbfgs_part *part = &step->parts[i];
         const wg_var g = step->vars[4 + i] = part->slot->gradient;
         const wg_var along = part->direction ? (wg_input)(step->tape, part->direction) : g;
-        slope = lbfgs_sum(slope, g, along);
-        size = lbfgs_sum(size, (wg_abs)(g), (wg_scalar)(step->tape, 1));
-        largest = lbfgs_largest(largest, g);
+        slope = wg_lbfgs_sum(slope, g, along);
+        size = wg_lbfgs_sum(size, (wg_abs)(g), (wg_scalar)(step->tape, 1));
+        largest = wg_lbfgs_largest(largest, g);
     }
     step->vars[0] = loss;
     step->vars[1] = slope;
@@ -84,7 +84,7 @@ static int record_numbers(lbfgs_step *step, wg_var loss) {
     return wg_tape_status(step->tape);
 }
 
-int lbfgs_evaluate(lbfgs_step *step) {
+int wg_lbfgs_evaluate(lbfgs_step *step) {
     const bool is_first = !step->evaluations;
     const wg_var loss = record_loss(step);
     int status = wg_tape_status(step->tape);

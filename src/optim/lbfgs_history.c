@@ -100,7 +100,7 @@ static int look_at_gradient(lbfgs_step *step) {
     return WG_OK;
 }
 
-int lbfgs_recall(lbfgs_step *step) {
+int wg_lbfgs_recall(lbfgs_step *step) {
     const wg_optimizer *optimizer = step->optimizer;
     bool good = make_table(step);
     for (int i = 0; i < step->count && good; i++) {
@@ -159,7 +159,7 @@ static int remember_pair(lbfgs_step *step) {
     return WG_OK;
 }
 
-int lbfgs_advance(lbfgs_step *step, bool remember) {
+int wg_lbfgs_advance(lbfgs_step *step, bool remember) {
     if (remember && remember_pair(step)) return wg_tape_status(step->tape);
     for (int i = 0; i < step->count; i++) {
         lbfgs_part *part = &step->parts[i];
@@ -167,7 +167,7 @@ int lbfgs_advance(lbfgs_step *step, bool remember) {
         wg_tensor_free(part->gradient);
         part->gradient = part->latest;
         part->latest = NULL;
-        part->base = lbfgs_copy(part->state);
+        part->base = wg_lbfgs_copy(part->state);
         if (!part->base)
             wg_fail(step->tape, WG_ERROR_MEMORY, "%s: out of memory", step->optimizer->rule.name);
     }
@@ -219,7 +219,7 @@ static wg_var combined(const lbfgs_step *step, const lbfgs_part *part, wg_var a,
     return (wg_add)(own, (wg_reshape)((wg_add)(of_steps, of_differences), &shape));
 }
 
-int lbfgs_direct(lbfgs_step *step) {
+int wg_lbfgs_direct(lbfgs_step *step) {
     const int64_t rows = rows_of(step);
     wg_var a = WG_NONE, b = WG_NONE, slope = WG_NONE, farthest = WG_NONE;
     double c = -1;
@@ -232,8 +232,8 @@ int lbfgs_direct(lbfgs_step *step) {
     for (int i = 0; i < step->count; i++) {
         const lbfgs_part *part = &step->parts[i];
         const wg_var d = step->vars[2 + i] = combined(step, part, a, b, c);
-        slope = lbfgs_sum(slope, (wg_input)(step->tape, part->gradient), d);
-        farthest = lbfgs_largest(farthest, d);
+        slope = wg_lbfgs_sum(slope, (wg_input)(step->tape, part->gradient), d);
+        farthest = wg_lbfgs_largest(farthest, d);
     }
     step->vars[0] = slope;
     step->vars[1] = farthest;

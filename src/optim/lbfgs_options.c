@@ -51,18 +51,18 @@ wg_optimizer *(wg_lbfgs_states)(wg_state *const *states, int count, const wg_lbf
     return wg_optimizer_of_states(states, count, &lbfgs);
 }
 
-wg_var lbfgs_sum(wg_var total, wg_var a, wg_var b) {
+wg_var wg_lbfgs_sum(wg_var total, wg_var a, wg_var b) {
     const wg_var products = (wg_mul)((wg_cast)(a, WG_F64), (wg_cast)(b, WG_F64));
     const wg_var sum = (wg_sum)(products, WG_ALL_AXES, NULL);
     return total.tape ? (wg_add)(total, sum) : sum;
 }
 
-wg_var lbfgs_largest(wg_var total, wg_var a) {
+wg_var wg_lbfgs_largest(wg_var total, wg_var a) {
     const wg_var largest = (wg_cast)((wg_max)((wg_abs)(a), WG_ALL_AXES, NULL), WG_F64);
     return total.tape ? (wg_maximum)(total, largest) : largest;
 }
 
-wg_tensor *lbfgs_copy(const wg_state *state) {
+wg_tensor *wg_lbfgs_copy(const wg_state *state) {
     const wg_type type = wg_tensor_type(wg_state_tensor(state));
     wg_tensor *copy = wg_tensor_of_type(&type, NULL);
     if (copy)
