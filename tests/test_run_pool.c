@@ -120,9 +120,10 @@ static void *call_once(void *argument) {
     return NULL;
 }
 
+/* Two workers may take both units of one caller, before it takes one; the third is left for the other. */
 START_TEST(a_free_worker_helps_a_second_caller) {
-    meeting all = {.expected = 4}; /* two callers, and a worker with each */
-    caller second = {.pool = pool_of(3), .all = &all};
+    meeting all = {.expected = 4}; /* one in each unit of both callers */
+    caller second = {.pool = pool_of(4), .all = &all};
     ck_assert_int_eq(pthread_create(&second.thread, NULL, call_once, &second), 0);
     call_once(&second);
     ck_assert_int_eq(pthread_join(second.thread, NULL), 0);
