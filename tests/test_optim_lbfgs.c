@@ -251,6 +251,7 @@ START_TEST(a_step_says_why_it_ended) {
         wg_lbfgs_options options;
         wg_lbfgs_end end;
     } cases[] = {{{.size_ = sizeof(wg_lbfgs_options), .max_iter = 3, .max_eval = 99}, WG_LBFGS_ITERATIONS},
+                 {{.size_ = sizeof(wg_lbfgs_options), .max_iter = 1}, WG_LBFGS_ITERATIONS},
                  {{.size_ = sizeof(wg_lbfgs_options), .max_eval = 4}, WG_LBFGS_EVALUATIONS},
                  {{.size_ = sizeof(wg_lbfgs_options), .tolerance_change = 1e-2}, WG_LBFGS_CHANGE},
                  {{.size_ = sizeof(wg_lbfgs_options), .tolerance_grad = 1e3}, WG_LBFGS_GRADIENT}};

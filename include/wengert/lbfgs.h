@@ -27,7 +27,8 @@ typedef struct wg_lbfgs_options {
     double learning_rate WG_DEFAULT_;    /* where a line search begins: default 1; without pairs yet at most
                                             1 / (sum of all |g|) */
     int64_t max_iter WG_DEFAULT_;        /* iterations of a step, that is line searches: default 20 */
-    int64_t max_eval WG_DEFAULT_;        /* evaluations of the loss: default 5/4 of max_iter */
+    int64_t max_eval WG_DEFAULT_;        /* evaluations of the loss, 2 or more: default 5/4 of max_iter, and
+                                            at least 10 more than max_iter */
     double tolerance_grad WG_DEFAULT_;   /* no element of g is larger: default 1e-7; WG_ZERO: 0 */
     double tolerance_change WG_DEFAULT_; /* no element of w changes by more, or the loss: default 1e-9; WG_ZERO */
     int64_t history_size WG_DEFAULT_;    /* pairs, each twice as large as the parameters: default 100 */

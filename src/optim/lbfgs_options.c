@@ -4,10 +4,15 @@
 #include <math.h>
 #include <wengert/ops.h>
 
+/* Evaluations beyond one for each iteration: the first says where the descent begins, and a line search of a
+ * single iteration wants some. */
+enum { LEAST_MORE = 10, MOST_ITERATIONS = 1000000000 };
+
 static wg_optimizer describe(const wg_lbfgs_options *given) {
     WG_OPTIONS_READ(wg_lbfgs_options, options, given);
     const int64_t iterations = options.max_iter ? options.max_iter : 20;
-    const int64_t evaluations = options.max_eval ? options.max_eval : iterations * 5 / 4;
+    const int64_t more = iterations / 4 > LEAST_MORE ? iterations / 4 : LEAST_MORE;
+    const int64_t evaluations = options.max_eval ? options.max_eval : iterations + more;
     const int64_t rows = options.history_size ? options.history_size : 100;
     const double rate = options.learning_rate != 0 ? options.learning_rate : 1;
     const double decrease = wg_option_or(options.decrease, 1e-4);
@@ -30,8 +35,9 @@ static wg_optimizer describe(const wg_lbfgs_options *given) {
     const double *numbers = lbfgs.numbers, grad = numbers[LBFGS_TOLERANCE_GRAD],
                  change = numbers[LBFGS_TOLERANCE_CHANGE];
     wg_option_check(&lbfgs, rate > 0, "learning_rate", rate, "above 0");
-    wg_option_check(&lbfgs, iterations > 0, "max_iter", (double)iterations, "at least 1");
-    wg_option_check(&lbfgs, evaluations > 0, "max_eval", (double)evaluations, "at least 1");
+    wg_option_check(&lbfgs, iterations > 0 && iterations <= MOST_ITERATIONS, "max_iter", (double)iterations,
+                    "1 to 1000000000");
+    wg_option_check(&lbfgs, evaluations > 1, "max_eval", (double)evaluations, "at least 2");
     wg_option_check(&lbfgs, rows > 0 && rows <= 10000, "history_size", (double)rows, "1 to 10000");
     wg_option_check(&lbfgs, grad >= 0, "tolerance_grad", grad, "at least 0");
     wg_option_check(&lbfgs, change >= 0, "tolerance_change", change, "at least 0");
