@@ -1,5 +1,6 @@
 /* gradcheck — `wengert gradcheck [OP…]`: the gradient check on the samples of operations, a line each. */
 #include "cli/cli.h"
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <time.h>
@@ -43,9 +44,10 @@ static int wrong(const char *format, const char *what) { return cli_wrong("gradc
 static bool read_number(const char *text, const char **end, uint64_t *number) {
     char *stop;
     if (*text < '0' || *text > '9') return false;
+    errno = 0;
     *number = strtoull(text, &stop, 10);
     *end = stop;
-    return true;
+    return !errno;
 }
 
 static int read_option(command_line *line, int option, const char *text) {
