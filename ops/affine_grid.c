@@ -88,7 +88,12 @@ wg_var (wg_affine_grid)(wg_var theta, const wg_shape *extents, const wg_affine_g
     affine_grid_attributes chosen = {.align_corners = given.align_corners};
     const wg_type type = wg_type_of(theta);
     const int axes = type.rank == 3 && type.extent[1] == 2 ? 2 : 3;
+    int count = 0;
+    while (extents && count < axes && extents->extent[count] != INT64_MIN) count++;
     if (!wg_read_extents(theta.tape, "affine_grid", extents, axes, chosen.size)) return wg_refuse(theta.tape);
+    if (theta.tape && count < axes)
+        return wg_fail(theta.tape, WG_ERROR_ATTRIBUTE,
+                       "affine_grid: %d extents are given of an image with %d axes", count, axes);
     return WG_RECORD(&wg_op_affine_grid, &chosen, theta);
 }
 #endif

@@ -113,10 +113,13 @@ static wg_var column(wg_var x) {
     return (wg_reshape)(x, &shape);
 }
 
-/* How many offsets after the first are at each of N places or before it. */
+/* How many offsets after the first are at each of N places or before it. Negative ones, which would count from
+ * behind, are led out of range. */
 static wg_var number_of(wg_tape *tape, wg_var offsets, int64_t n) {
     const wg_type type = wg_type_of(offsets);
     wg_var others = (wg_cast)((wg_slice)(offsets, 0, 1, WG_SLICE_TO_END, NULL), WG_I64);
+    wg_var is_negative = (wg_less)(others, whole(tape, 0, WG_SCALAR_SHAPE));
+    others = (wg_where)(is_negative, whole(tape, n + 1, WG_SCALAR_SHAPE), others);
     wg_var ones = whole(tape, 1, WG_SHAPE(type.extent[0] > 0 ? type.extent[0] - 1 : 0));
     wg_var begun = (wg_scatter_add)(whole(tape, 0, WG_SHAPE(n + 1)), others, ones, 0);
     return (wg_slice)((wg_cumsum)(begun, 0, NULL), 0, 0, n, NULL);

@@ -72,6 +72,11 @@ wg_var (wg_multi_head_attention)(wg_var q, wg_var k, wg_var v, wg_var mask, int6
                                 const wg_multi_head_options *options) {
     WG_READ_OPTIONS(wg_multi_head_options, given, options);
     const int64_t kv_heads = given.kv_heads ? given.kv_heads : heads;
+    if (!q.tape || !k.tape || !v.tape) /* it is refused there, on the tape of another one */
+        return (wg_scaled_dot_product_attention)(q, k, v, mask, NULL);
+    if (!(given.dropout >= 0 && given.dropout <= 1))
+        return wg_fail(q.tape, WG_ERROR_ATTRIBUTE,
+                       "multi_head_attention: dropout is %g; it must be from 0 to 1", given.dropout);
     q = split_heads(q, heads, "q"), k = split_heads(k, kv_heads, "k"), v = split_heads(v, kv_heads, "v");
     if (!wg_valid(q) || !wg_valid(k) || !wg_valid(v)) return !wg_valid(q) ? q : !wg_valid(k) ? k : v;
     const wg_attention_options with = {

@@ -142,6 +142,10 @@ START_TEST(layers_say_what_does_not_fit) {
     assert_error(tape, WG_ERROR_SHAPE, "multi_head_attention: q has rows of 6 numbers, which 5 heads do not");
     wg_multi_head_attention(x, input(WG_SHAPE(N, L, 4), 1), x, WG_NONE, 2);
     assert_error(tape, WG_ERROR_SHAPE, "scaled_dot_product_attention: ");
+    wg_multi_head_attention(x, WG_NONE, x, WG_NONE, 2);
+    assert_error(tape, WG_ERROR_TAPE, "scaled_dot_product_attention: input 1 is no var");
+    wg_multi_head_attention(x, x, x, WG_NONE, 2, .dropout = 7);
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "multi_head_attention: dropout is 7; it must be from 0 to 1");
 }
 END_TEST
 

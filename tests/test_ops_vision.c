@@ -17,4 +17,14 @@ START_TEST(cubic_weights_close_to_a_pixel_are_exact_to_the_last_digits) {
 }
 END_TEST
 
-WG_TAPE_SUITE("ops/vision", cubic_weights_close_to_a_pixel_are_exact_to_the_last_digits)
+START_TEST(an_affine_grid_wants_every_extent_of_the_image) {
+    wg_var theta = wg_full(tape, WG_F64, WG_SHAPE(1, 2, 3), 1);
+    wg_affine_grid(theta, NULL);
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "affine_grid: 0 extents are given of an image with 2 axes");
+    wg_affine_grid(theta, WG_SHAPE(3));
+    assert_error(tape, WG_ERROR_ATTRIBUTE, "affine_grid: 1 extents are given of an image with 2 axes");
+}
+END_TEST
+
+WG_TAPE_SUITE("ops/vision", cubic_weights_close_to_a_pixel_are_exact_to_the_last_digits,
+              an_affine_grid_wants_every_extent_of_the_image)
