@@ -101,7 +101,7 @@ END_TEST
 START_TEST(nll_loss_refuses_a_class_that_is_not_there) {
     wg_var x = wg_array(tape, WG_F64, WG_SHAPE(1, 2), (const double[]){1, 2});
     ck_assert_int_eq(wg_eval(wg_nll_loss(x, labels(1, (const int64_t[]){2}), WG_NONE)), WG_ERROR_INDEX);
-    assert_error(tape, WG_ERROR_INDEX, "2");
+    assert_error(tape, WG_ERROR_INDEX, "nll_loss: element_index: index 2 at place 0 is out of range");
     wg_nll_loss(x, labels(2, (const int64_t[]){0, 1}), WG_NONE);
     assert_error(tape, WG_ERROR_SHAPE, "nll_loss: x is [1, 2], targets are [2]");
 }

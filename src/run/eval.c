@@ -204,6 +204,13 @@ static void name_culprit(wg_run *run) {
     pthread_mutex_destroy(&found.lock);
 }
 
+/* What a user called comes first, where the node is a part of it. */
+static void fail_at_node(wg_tape *tape, const wg_failure *failure, int status) {
+    const wg_op *composed = wg_composed_of(tape, failure->node);
+    wg_tape_fail_at(tape, failure->node, status, "%.60s%s%s", composed ? composed->name : "",
+                    composed ? ": " : "", failure->message);
+}
+
 static int carry_out(wg_tape *tape, wg_evaluation *e, const wg_arena *arena) {
     wg_failure failure = {.lock = PTHREAD_MUTEX_INITIALIZER};
     wg_run run = {.tape = tape,
@@ -231,7 +238,7 @@ static int carry_out(wg_tape *tape, wg_evaluation *e, const wg_arena *arena) {
     else if (status == WG_ERROR_STOPPED)
         wg_tape_fail(tape, status, "%s", failure.message);
     else if (status)
-        wg_tape_fail_at(tape, failure.node, status, "%s", failure.message);
+        fail_at_node(tape, &failure, status);
     pthread_mutex_destroy(&failure.lock);
     return status;
 }

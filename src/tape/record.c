@@ -203,19 +203,38 @@ static wg_var record_expansion(const pending *p) {
         inputs[i] = p->inputs[i] == WG_ABSENT ? WG_NONE : wg_var_of(tape, p->inputs[i]);
     inputs[p->count] = (wg_var)WG_END_;
     const bool within = wg_inner_begin(tape);
+    const uint32_t begin = (uint32_t)tape->nodes.count;
     const wg_var result = p->op->expand(tape, inputs, p->attributes);
     wg_inner_end(tape, within);
     if (inputs != few) free(inputs);
     if (tape->error.status) return name_in_error(tape, p->op), wg_invalid(tape);
     if (!wg_is_on(tape, result))
         return wg_fail(tape, WG_ERROR_TAPE, "%s: its expansion is no var of this tape", p->op->name);
-    if (!within) tape->nodes.at[result.id].flags &= (uint8_t)~WG_NODE_INNER;
+    if (!within) {
+        tape->nodes.at[result.id].flags &= (uint8_t)~WG_NODE_INNER;
+        if (!WG_TAPE_ROOM(tape, compositions, 1)) return wg_invalid(tape);
+        tape->compositions.at[tape->compositions.count++] =
+            (wg_composition){begin, (uint32_t)tape->nodes.count, p->op};
+    }
     wg_type type;
     char got[WG_TEXT_SIZE], promised[WG_TEXT_SIZE];
     wg_node_type_to(&type, tape, &tape->nodes.at[result.id]);
     if (wg_type_equal(&type, &p->outputs[0])) return result;
     return wg_fail(tape, WG_ERROR_SHAPE, "%s: it expands to %s, and its shape rule says %s", p->op->name,
                    wg_type_text(got, &type, true), wg_type_text(promised, &p->outputs[0], true));
+}
+
+const wg_op *wg_composed_of(const wg_tape *tape, uint32_t id) {
+    size_t low = 0, high = tape->compositions.count; /* the first that ends behind the node is in between */
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (tape->compositions.at[middle].end <= id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == tape->compositions.count || tape->compositions.at[low].begin > id) return NULL;
+    return tape->compositions.at[low].op;
 }
 
 static wg_var record_with(pending *p, const void *attributes) {

@@ -51,6 +51,7 @@ void wg_tape_clear(wg_tape *tape) {
     for (size_t i = 1; i < tape->values.count; i++) retire(tape, tape->values.at[i].tensor);
     tape->nodes.count = tape->edges.count = tape->attributes.count = tape->extents.count = 0;
     tape->inputs.count = tape->reads.count = tape->assigns.count = tape->guards.count = 0;
+    tape->compositions.count = 0;
     tape->text.count = tape->scope_stack.count = 0;
     tape->values.count = tape->scopes.count = 1;
     tape->rank.count = tape->order.count = 0;
@@ -70,11 +71,12 @@ void wg_tape_free(wg_tape *tape) {
     for (size_t i = 0; i < tape->spare.count; i++) wg_tensor_free(tape->spare.at[i]);
     if (tape->scratch) tape->free_scratch(tape->scratch);
     void *const arrays[] = {
-        tape->nodes.at, tape->edges.at,   tape->attributes.at, tape->extents.at,     tape->inputs.at,
-        tape->reads.at, tape->assigns.at, tape->guards.at,     tape->values.at,      tape->spare.at,
-        tape->sites.at, tape->text.at,    tape->scopes.at,     tape->scope_stack.at, tape->order.at,
-        tape->rank.at,  tape->stack.at,   tape->paths.at,      tape->cotangents.at,  tape->contributions.at,
-        tape->key.at};
+        tape->nodes.at,  tape->edges.at,       tape->attributes.at, tape->extents.at,
+        tape->inputs.at, tape->reads.at,       tape->assigns.at,    tape->guards.at,
+        tape->values.at, tape->spare.at,       tape->sites.at,      tape->text.at,
+        tape->scopes.at, tape->scope_stack.at, tape->order.at,      tape->rank.at,
+        tape->stack.at,  tape->paths.at,       tape->cotangents.at, tape->contributions.at,
+        tape->key.at,    tape->compositions.at};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
     wg_table_free(&tape->site_table);
     wg_table_free(&tape->name_table);

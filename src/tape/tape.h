@@ -33,6 +33,12 @@ typedef struct wg_node {
     uint8_t rank, dtype, flags, output, output_count;
 } wg_node;
 
+/* What one call of an op that is composed of others recorded: the nodes from `begin` up to `end`. */
+typedef struct wg_composition {
+    uint32_t begin, end;
+    const wg_op *op;
+} wg_composition;
+
 typedef struct wg_site {
     const char *file;
     int line;
@@ -72,6 +78,7 @@ struct wg_tape {
     WG_ARRAY(wg_read_entry) reads;
     WG_ARRAY(wg_assign_entry) assigns; /* not carried out yet */
     WG_ARRAY(uint32_t) guards;         /* checks that the next assigns depend on */
+    WG_ARRAY(wg_composition) compositions; /* one after the other; not those within one */
     WG_ARRAY(wg_value_entry) values;   /* entry 0 is none */
     WG_ARRAY(wg_tensor *) spare;       /* results of earlier evaluations, to be used again */
 
@@ -169,8 +176,8 @@ const char *wg_scope_text(const wg_tape *tape, uint32_t scope);
  * its cast takes its place in `inputs`. */
 wg_var wg_record(wg_tape *tape, const wg_op *op, const void *attributes, uint32_t *inputs, int count);
 
-/* Nodes recorded between the two are inner ones. The first says whether they would be anyway, which the other is to
- * be told. */
+/* Nodes recorded between the two are inner ones. The first says whether they would be anyway, which the other
+ * is to be told. */
 static inline bool wg_inner_begin(wg_tape *tape) {
     const bool within = tape->flags_now & WG_NODE_INNER;
     tape->flags_now |= WG_NODE_INNER;
@@ -179,6 +186,9 @@ static inline bool wg_inner_begin(wg_tape *tape) {
 static inline void wg_inner_end(wg_tape *tape, bool within) {
     if (!within) tape->flags_now &= (uint8_t)~WG_NODE_INNER;
 }
+
+/* The op, composed of others, whose call recorded the node; NULL: none did. */
+const wg_op *wg_composed_of(const wg_tape *tape, uint32_t id);
 
 /* --- leaf.c: ops without inputs that stand for something outside ------------------------------ */
 
