@@ -120,15 +120,21 @@ static void *call_once(void *argument) {
     return NULL;
 }
 
-/* Two workers may take both units of one caller, before it takes one; the third is left for the other. */
+/* Two workers may take both units of one caller, before it takes one; the third, which nobody has woken for the
+ * other's, has to come all the same. */
 START_TEST(a_free_worker_helps_a_second_caller) {
-    meeting all = {.expected = 4}; /* one in each unit of both callers */
-    caller second = {.pool = pool_of(4), .all = &all};
-    ck_assert_int_eq(pthread_create(&second.thread, NULL, call_once, &second), 0);
-    call_once(&second);
-    ck_assert_int_eq(pthread_join(second.thread, NULL), 0);
-    ck_assert_int_eq(all.waited_in_vain, 0);
-    wg_pool_free(second.pool);
+    wg_pool *pool = pool_of(4);
+    bool met = true;
+    for (int i = 0; met && i < 200; i++) {
+        meeting all = {.expected = 4}; /* one in each unit of both callers */
+        caller second = {.pool = pool, .all = &all};
+        ck_assert_int_eq(pthread_create(&second.thread, NULL, call_once, &second), 0);
+        call_once(&second);
+        ck_assert_int_eq(pthread_join(second.thread, NULL), 0);
+        met = all.waited_in_vain == 0;
+    }
+    ck_assert(met);
+    wg_pool_free(pool);
 }
 END_TEST
 

@@ -125,6 +125,13 @@ static void fall_asleep(wg_pool *pool, int last) {
     }
 }
 
+/* A caller wakes as many as its own job can use. They may find another's first, and nobody would come for its
+ * own: so a worker that goes into one of several jobs wakes one more for what another has left. */
+static void wake_for_others(wg_pool *pool, int at) {
+    const int other = find_job(pool, at);
+    if (other >= 0 && other != at) wake(pool, 1);
+}
+
 static int wait_for_job(wg_pool *pool, int last) {
     for (;;) {
         const int spins = pool->crowded ? CROWDED_SPINS : SPINS;
@@ -147,7 +154,11 @@ static void *worker_main(void *argument) {
     for (int at = 0; (at = wait_for_job(pool, at)) != STOPPED;) {
         job *of = &pool->jobs[at];
         atomic_fetch_add(&of->inside, 1); /* first come in, then look whether the job is still open */
-        if (atomic_load(&pool->jobs[0].open) >> at & 1) take_units(pool, of, self->number);
+        const unsigned open = atomic_load(&pool->jobs[0].open);
+        if (open >> at & 1) {
+            if (open & (open - 1)) wake_for_others(pool, at);
+            take_units(pool, of, self->number);
+        }
         atomic_fetch_sub_explicit(&of->inside, 1, memory_order_release);
     }
     return NULL;
@@ -259,7 +270,8 @@ static int claim_job(wg_pool *pool) {
 static void run_with_workers(wg_pool *pool, int at) {
     job *of = &pool->jobs[at];
     atomic_fetch_or(&pool->jobs[0].open, 1u << at);
-    if (atomic_load(&pool->sleepers)) wake(pool, (int)wg_smaller((of->units - 1) / of->grain, WG_MOST_THREADS));
+    if (atomic_load(&pool->sleepers))
+        wake(pool, (int)wg_smaller((of->units - 1) / of->grain, WG_MOST_THREADS));
     take_units(pool, of, 0);
     atomic_fetch_and(&pool->jobs[0].open, ~(1u << at));
     for (int i = pool->crowded ? PATIENCE : 0; atomic_load(&of->inside) > 0; i++) {
