@@ -9,7 +9,7 @@
 enum { LEAST_SAMPLES = 10 };
 
 /* Under a sanitizer one op in so many, others each day: kernels and rules all run in other suites too. */
-enum { PARTS = UNDER_SANITIZER ? 8 : 1 };
+enum { PARTS = UNDER_SANITIZER ? 16 : 1 };
 
 /* What differs from day to day: the part, and the directions. CHECK_SEED names it again. */
 static uint64_t seed_of_today(void) {
