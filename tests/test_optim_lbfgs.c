@@ -310,6 +310,188 @@ START_TEST(a_function_that_fails_leaves_parameters_as_before_the_step) {
 }
 END_TEST
 
+/* A loss function that does more than to record, once: at its call number `when`, after the parameter has
+ * been read or before. */
+typedef struct meddler {
+    wg_state *x;
+    wg_optimizer *lbfgs, *other, *sgd;
+    wg_tape *own;
+    const char *path;
+    int when, what, status; /* what the call it may not make returned */
+    bool heals;
+} meddler;
+enum {
+    MEDDLE_EVAL,
+    MEDDLE_PEEK,
+    MEDDLE_STEP,       /* on the same tape */
+    MEDDLE_OTHER,      /* the same, of another optimizer of the same parameters */
+    MEDDLE_MINIMIZE,   /* the same by wg_minimize, and evaluated */
+    MEDDLE_STEP_ALONE, /* of the same optimizer, on another tape */
+    MEDDLE_ACCUMULATE,
+    MEDDLE_LOAD,
+    MEDDLE_REFUSED, /* those above are refused where they are made, those below when they have been */
+    MEDDLE_OTHER_ALONE = MEDDLE_REFUSED,
+    MEDDLE_MINIMIZE_ALONE,
+    MEDDLE_SET,
+    MEDDLE_ASSIGN,
+    MEDDLES
+};
+
+static int meddle(meddler *m, wg_tape *on, wg_var loss) {
+    const double far[] = {7, -7};
+    wg_tensor *tensor = wg_tensor_over(WG_F64, WG_SHAPE(2), far, NULL);
+    int status = WG_OK;
+    switch (m->what) {
+    case MEDDLE_EVAL:
+        status = wg_eval(loss);
+        break;
+    case MEDDLE_PEEK:
+        status = wg_peek(loss);
+        break;
+    case MEDDLE_STEP:
+        status = wg_lbfgs_step(m->lbfgs, on, rosenbrock, &m->x, NULL);
+        break;
+    case MEDDLE_OTHER:
+        status = wg_lbfgs_step(m->other, on, rosenbrock, &m->x, NULL);
+        break;
+    case MEDDLE_MINIMIZE:
+        wg_minimize(m->sgd, loss);
+        status = wg_eval(loss);
+        break;
+    case MEDDLE_STEP_ALONE:
+        status = wg_lbfgs_step(m->lbfgs, m->own, rosenbrock, &m->x, NULL);
+        break;
+    case MEDDLE_ACCUMULATE:
+        status = wg_accumulate(m->lbfgs, loss);
+        break;
+    case MEDDLE_LOAD:
+        status = wg_checkpoint_load(m->path, &error, .optimizer = m->lbfgs);
+        break;
+    case MEDDLE_OTHER_ALONE:
+        status = wg_lbfgs_step(m->other, m->own, rosenbrock, &m->x, NULL);
+        break;
+    case MEDDLE_MINIMIZE_ALONE:
+        wg_tape_clear(m->own);
+        loss = rosenbrock(m->own, &m->x);
+        wg_minimize(m->sgd, loss);
+        status = wg_eval(loss);
+        break;
+    case MEDDLE_SET:
+        status = wg_state_set(m->x, tensor, &error);
+        break;
+    case MEDDLE_ASSIGN:
+        status = wg_assign(m->x, wg_array(on, WG_F64, WG_SHAPE(2), far));
+        break;
+    }
+    wg_tensor_free(tensor);
+    return status;
+}
+
+static wg_var meddles(wg_tape *on, void *context) {
+    meddler *m = context;
+    if (m->when-- != 0) return rosenbrock(on, &m->x);
+    wg_var loss = rosenbrock(on, &m->x);
+    m->status = meddle(m, on, loss);
+    if (!m->heals) return loss;
+    wg_tape_recover(on, NULL);
+    wg_tape_recover(m->own, NULL);
+    wg_tape_clear(on);
+    return rosenbrock(on, &m->x);
+}
+
+/* What is refused has not happened: a function that heals the tape goes on as if it had not tried. */
+static bool succeeds(const meddler *m, int when) {
+    if (m->what == MEDDLE_ASSIGN) return m->heals || when > 0; /* later evaluations carry no assigns out */
+    if (m->what == MEDDLE_STEP_ALONE || m->what == MEDDLE_LOAD)
+        return true; /* the step's tape has no error */
+    return m->what < MEDDLE_REFUSED && m->heals;
+}
+
+static void step_with(int what, int when, bool heals, const char *path) {
+    static const char *const messages[MEDDLES] = {
+        [MEDDLE_EVAL] = "wg_eval: the loss function of wg_lbfgs_step may only record on this tape",
+        [MEDDLE_PEEK] = "wg_peek: the loss function of wg_lbfgs_step may only record on this tape",
+        [MEDDLE_STEP] = "lbfgs: its loss function may only record the loss, not begin another step of it",
+        [MEDDLE_OTHER] = "wg_eval: the loss function of wg_lbfgs_step may only record on this tape",
+        [MEDDLE_MINIMIZE] = "wg_eval: the loss function of wg_lbfgs_step may only record on this tape",
+        [MEDDLE_ACCUMULATE] = "lbfgs: its loss function may only record the loss, not minimize it",
+        [MEDDLE_OTHER_ALONE] = "lbfgs: the loss function has changed the parameter \"",
+        [MEDDLE_MINIMIZE_ALONE] = "lbfgs: the loss function has changed the parameter \"",
+        [MEDDLE_SET] = "lbfgs: the loss function has changed the parameter \"",
+        [MEDDLE_ASSIGN] = "lbfgs: the loss function has changed the parameter \""};
+    wg_state *x = new_state(WG_F64, 2, rosenbrock_start), *y = new_state(WG_F64, 2, rosenbrock_start);
+    wg_optimizer *lbfgs = wg_lbfgs_states(&x, 1, .max_iter = 3), *other = wg_lbfgs_states(&x, 1);
+    wg_optimizer *alone = wg_lbfgs_states(&y, 1, .max_iter = 3), *sgd = wg_sgd_states(&x, 1, 1e-3);
+    meddler m = {x, lbfgs, other, sgd, wg_tape_new(), path, when, what, 0, heals};
+    ck_assert_step(lbfgs, rosenbrock, &x, NULL); /* has pairs */
+    ck_assert_step(alone, rosenbrock, &y, NULL);
+    const bool good = succeeds(&m, when);
+    const int status = wg_lbfgs_step(lbfgs, tape, meddles, &m, NULL);
+    const char *message = wg_tape_message(tape);
+    if (m.when >= 0 || (what < MEDDLE_REFUSED) != (m.status != WG_OK))
+        ck_abort_msg("%d, %d: the call returned %d", what, when, m.status);
+    if (good != (status == WG_OK) || (!good && !strstr(message, messages[what])))
+        ck_abort_msg("%d, %d, %d: status %d, \"%s\"", what, when, heals, status, message);
+    wg_tape_recover(tape, NULL);
+    if (good) ck_assert_step(alone, rosenbrock, &y, NULL);
+    for (int again = 0; again < 2; again++) { /* parameters, and then what the next step makes of pairs */
+        if (at(x, 0) != at(y, 0) || at(x, 1) != at(y, 1))
+            ck_abort_msg("%d, %d, %d: %g %g and not %g %g", what, when, heals, at(x, 0), at(x, 1), at(y, 0),
+                         at(y, 1));
+        ck_assert_step(lbfgs, rosenbrock, &x, NULL);
+        ck_assert_step(alone, rosenbrock, &y, NULL);
+    }
+    wg_tape_free(m.own);
+    wg_optimizer_free(sgd);
+    wg_optimizer_free(alone);
+    wg_optimizer_free(other);
+    wg_optimizer_free(lbfgs);
+    wg_state_free(y);
+    wg_state_free(x);
+}
+
+START_TEST(a_function_that_does_more_than_record_is_found_out_and_leaves_all_as_before) {
+    const char *path = temporary_path("lbfgs.checkpoint");
+    wg_state *x = new_state(WG_F64, 2, rosenbrock_start);
+    wg_optimizer *lbfgs = wg_lbfgs_states(&x, 1);
+    ck_assert_step(lbfgs, rosenbrock, &x, NULL);
+    ck_assert_int_eq(wg_checkpoint_save(path, &error, .optimizer = lbfgs), WG_OK);
+    for (int what = 0; what < MEDDLES; what++)
+        for (int when = 0; when < 2; when++) /* the first evaluation, and one of the line search */
+            for (int heals = 0; heals < 2; heals++) step_with(what, when, heals, path);
+    wg_optimizer_free(lbfgs);
+    wg_state_free(x);
+}
+END_TEST
+
+static wg_var also_trains_another_layer(wg_tape *on, void *context) {
+    wg_tape *own = wg_tape_new();
+    wg_optimizer *sgd = wg_sgd(context, 0.1);
+    double one[] = {1};
+    wg_var other = wg_linear(context, "other", wg_array(own, WG_F64, WG_SHAPE(1, 1), one), 1);
+    wg_var loss = wg_sum(other, WG_ALL_AXES);
+    wg_minimize(sgd, loss);
+    ck_assert_int_eq(wg_eval(loss), WG_OK);
+    wg_optimizer_free(sgd);
+    wg_tape_free(own);
+    return logistic(on, context);
+}
+
+START_TEST(a_function_that_makes_another_step_of_its_model_is_found_out) {
+    wg_model *model = wg_model_new(.seed = 1);
+    wg_optimizer *lbfgs = wg_lbfgs(model);
+    ck_assert_int_eq(wg_lbfgs_step(lbfgs, tape, also_trains_another_layer, model, NULL), WG_ERROR_STALE);
+    assert_error(tape, WG_ERROR_STALE, "lbfgs: the loss function has changed the count of steps");
+    ck_assert_int_eq(wg_model_step(model), 0);
+    ck_assert_int_eq(wg_lbfgs_step(lbfgs, tape, also_trains_another_layer, model, NULL), WG_ERROR_STALE);
+    assert_error(tape, WG_ERROR_STALE, "lbfgs: the loss function has changed the parameter \"other.");
+    ck_assert_step(lbfgs, logistic, model, NULL);
+    ck_assert_int_eq(wg_model_step(model), 1);
+    wg_optimizer_free(lbfgs);
+    wg_model_free(model);
+}
+END_TEST
+
 static wg_var root(wg_tape *on, void *context) {
     return wg_sum(wg_sqrt(wg_read(on, *(wg_state **)context)), WG_ALL_AXES);
 }
@@ -370,4 +552,6 @@ WG_TAPE_SUITE("optim/lbfgs", a_system_of_n_equations_is_solved_in_n_iterations,
               the_line_search_comes_back_from_where_the_loss_is_no_number,
               where_there_is_no_descent_parameters_stay, a_step_says_why_it_ended,
               a_function_that_fails_leaves_parameters_as_before_the_step,
+              a_function_that_does_more_than_record_is_found_out_and_leaves_all_as_before,
+              a_function_that_makes_another_step_of_its_model_is_found_out,
               a_loss_or_gradient_that_is_no_number_to_begin_with_is_an_error, what_makes_no_sense_is_refused)

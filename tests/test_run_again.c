@@ -167,7 +167,36 @@ START_TEST(an_input_bound_to_a_state_that_changes_is_an_error) {
 }
 END_TEST
 
+/* Nothing has changed, and afterwards it is evaluated as before. */
+START_TEST(a_tape_that_is_there_for_recording_alone_is_not_evaluated) {
+    wg_state *u = state_of(1, 2);
+    const uint64_t fresh = wg_state_version(u);
+    wg_var y = wg_mul(wg_read(tape, u), wg_scalar(tape, 2));
+    wg_assign(u, y);
+    ck_assert_int_eq(wg_eval(y), WG_OK);
+    ck_assert_uint_gt(wg_state_version(u), fresh);
+    const uint64_t moved = wg_state_version(u);
+    ck_assert_ptr_null(wg_record_only(tape, "a visitor"));
+    ck_assert_str_eq(wg_record_only(tape, "another"), "a visitor");
+    ck_assert_int_eq(wg_rerun(tape), WG_ERROR_TAPE);
+    assert_error(tape, WG_ERROR_TAPE, "wg_rerun: another may only record on this tape, not evaluate it");
+    ck_assert_int_eq(wg_eval(y), WG_ERROR_TAPE);
+    assert_error(tape, WG_ERROR_TAPE, "wg_eval: another may only record on this tape, not evaluate it");
+    ck_assert_int_eq(wg_peek(y), WG_ERROR_TAPE);
+    assert_error(tape, WG_ERROR_TAPE, "wg_peek: another may only record on this tape, not evaluate it");
+    ck_assert_uint_eq(wg_state_version(u), moved);
+    ck_assert_str_eq(wg_record_only(tape, NULL), "another");
+    ck_assert_int_eq(wg_rerun(tape), WG_OK);
+    ck_assert_double_eq(held(u, 0), 4);
+    ck_assert_uint_gt(wg_state_version(u), moved);
+    ck_assert_uint_eq(wg_state_version(NULL), 0);
+    ck_assert_ptr_null(wg_record_only(NULL, "nobody"));
+    wg_state_free(u);
+}
+END_TEST
+
 WG_TAPE_SUITE("run/again", a_stopped_rerun_changes_nothing_and_can_be_done_again,
               a_rerun_that_failed_on_data_can_be_done_again, what_never_ran_to_its_end_is_not_run_again,
               kept_values_stand_where_the_evaluation_started_from_them, a_value_that_is_held_survives_a_rerun,
-              an_input_bound_to_a_state_that_changes_is_an_error)
+              an_input_bound_to_a_state_that_changes_is_an_error,
+              a_tape_that_is_there_for_recording_alone_is_not_evaluated)

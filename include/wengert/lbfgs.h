@@ -43,8 +43,9 @@ WG_API wg_optimizer *wg_lbfgs_states(wg_state *const *states, int count,
                                      const wg_lbfgs_options *options) WG_MUST_USE;
 
 /* Records the loss, of one element, on the tape, which is empty: within a step always the same function of the
- * parameters. WG_NONE: it fails. It must not evaluate, nor change the parameters, as by a step of its own: that
- * is not looked for, and a step that fails leaves what it finds then. */
+ * parameters. WG_NONE: it fails. It may only record: evaluating the tape, or a step, wg_accumulate or loading of the
+ * same optimizer, is an error where it is called; parameters that have been changed, or a step counted, as by another
+ * optimizer on a tape of its own, fail the step. */
 typedef wg_var wg_loss_function(wg_tape *tape, void *context);
 
 typedef enum wg_lbfgs_end {

@@ -87,6 +87,9 @@ WG_API void wg_state_free(wg_state *state);
 /* What it holds now; belongs to the state, dense. */
 WG_API const wg_tensor *wg_state_tensor(const wg_state *state);
 
+/* Grows with each change: while it stays the same, so does what the state holds. Of NULL 0. */
+WG_API uint64_t wg_state_version(const wg_state *state);
+
 /* Replaces what it holds by `tensor`, of the same dtype and shape. A tape that has read the old
  * content and not evaluated it finds WG_ERROR_STALE. */
 WG_API int wg_state_set(wg_state *state, const wg_tensor *tensor, wg_error *error);
@@ -184,6 +187,11 @@ WG_API int wg_bind(wg_var input, wg_tensor *tensor);
  * evaluation with WG_ERROR_STOPPED, no state changed. It is asked for the last time before the first state changes,
  * and must leave the tape and what the evaluation reads and writes alone. NULL: nobody is asked. */
 WG_API void wg_set_stop(wg_tape *tape, bool (*should_stop)(void *context), void *context);
+
+/* From now on evaluating the tape is an error, which says that `who` may only record: around a call of a function of
+ * the program's that is to do no more. The text must last. NULL: it may be evaluated again. Returns what was set
+ * before, to be set again afterwards. */
+WG_API const char *wg_record_only(wg_tape *tape, const char *who);
 
 /* Keeps the var's value, once evaluated, until the tape is cleared; later evaluations start from it. */
 WG_API wg_var wg_keep(wg_var var);

@@ -25,7 +25,9 @@ static int move(lbfgs_step *step, double t) {
         const wg_var way = (wg_mul)(far, (wg_input)(step->tape, part->direction));
         (wg_assign)(part->state, (wg_add)((wg_input)(step->tape, part->base), way));
     }
-    return wg_eval_list((const wg_var[]){far, WG_END_});
+    const int status = wg_eval_list((const wg_var[]){far, WG_END_});
+    for (int i = 0; i < step->count; i++) step->parts[i].version = wg_state_version(step->parts[i].state);
+    return status;
 }
 
 static int evaluate_at(void *context, wg_line_point *at) {
@@ -59,10 +61,11 @@ static int descend(lbfgs_step *step, wg_line_point *found, const wg_lbfgs_report
     return status;
 }
 
-static void restore(lbfgs_step *step, bool to_origin) {
+static void restore(lbfgs_step *step) {
     for (int i = 0; i < step->count; i++) {
-        const lbfgs_part *part = &step->parts[i];
-        wg_state_set(part->state, to_origin ? part->origin : part->base, NULL);
+        lbfgs_part *part = &step->parts[i];
+        wg_state_set(part->state, part->base, NULL);
+        part->version = wg_state_version(part->state);
     }
 }
 
@@ -83,7 +86,7 @@ static int iterate(lbfgs_step *step, wg_lbfgs_report *report) {
         }
         if (!status && step->slope < 0) status = descend(step, &found, report);
         if (status) return status;
-        if (found.t == 0) restore(step, false);
+        if (found.t == 0) restore(step);
         const double before = report->loss;
         if (found.t > 0) {
             report->iterations++;
@@ -118,6 +121,10 @@ static bool may_begin(const wg_optimizer *optimizer, wg_tape *tape, wg_loss_func
                 optimizer->rule.name);
     else if (optimizer->error.status)
         wg_fail(tape, optimizer->error.status, "%s", optimizer->error.message);
+    else if (optimizer->is_asking)
+        wg_fail(tape, WG_ERROR_TAPE,
+                "%s: its loss function may only record the loss, not begin another step of it",
+                optimizer->rule.name);
     else if (!isfinite(optimizer->rate) || optimizer->rate <= 0)
         wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: the learning rate is %g; it must be finite and above 0",
                 optimizer->rule.name, optimizer->rate);
@@ -127,7 +134,8 @@ static bool may_begin(const wg_optimizer *optimizer, wg_tape *tape, wg_loss_func
 }
 
 static int begin(lbfgs_step *step, wg_lbfgs_report *report) {
-    const int status = wg_lbfgs_evaluate(step);
+    int status = wg_lbfgs_watch(step);
+    if (!status) status = wg_lbfgs_evaluate(step);
     if (status) return status;
     if (!isfinite(step->size)) return wg_lbfgs_fail(step, WG_ERROR_NOT_FINITE, "the gradient is not finite");
     report->first_loss = report->loss = step->loss;
@@ -139,8 +147,13 @@ static int begin(lbfgs_step *step, wg_lbfgs_report *report) {
 
 /* Parameters as they were, and no pair of a path that was not taken. */
 static void undo(lbfgs_step *step, const wg_tensor *no_pairs) {
+    wg_state *steps = step->optimizer->step;
     wg_optimizer_forget(step->optimizer);
-    restore(step, true);
+    if (step->steps && wg_state_version(steps) != step->step_version) wg_state_set(steps, step->steps, NULL);
+    for (int i = 0; i < step->count; i++) {
+        const lbfgs_part *part = &step->parts[i];
+        if (wg_state_version(part->state) != part->first) wg_state_set(part->state, part->origin, NULL);
+    }
     if (!step->new_pairs || !wg_lbfgs_find_slots(step, false)) return;
     for (int i = 0; i < step->count; i++)
         wg_state_set(step->parts[i].slot->memory[LBFGS_PAIRS], no_pairs, NULL);
@@ -154,6 +167,7 @@ static void free_step(lbfgs_step *step) {
         for (size_t k = 0; k < sizeof tensors / sizeof *tensors; k++) wg_tensor_free(tensors[k]);
     }
     free(step->parts);
+    wg_tensor_free(step->steps);
     free(step->vars);
     free(step->numbers);
 }
@@ -162,28 +176,23 @@ int wg_lbfgs_step(wg_optimizer *optimizer, wg_tape *tape, wg_loss_function *loss
                   wg_lbfgs_report *report) {
     lbfgs_step step = {.optimizer = optimizer, .tape = tape, .function = loss, .context = context};
     wg_lbfgs_report own = {0};
-    wg_tensor *next = NULL, *no_pairs = NULL;
     if (report) *report = own;
     if (!may_begin(optimizer, tape, loss)) return wg_tape_status(tape);
     wg_optimizer_forget(optimizer);
-    next = wg_tensor_new(WG_I64, WG_SCALAR_SHAPE, NULL);
-    no_pairs = wg_tensor_new(WG_F64, WG_SCALAR_SHAPE, NULL);
-    int status =
-        next && no_pairs ? begin(&step, &own) : wg_lbfgs_fail(&step, WG_ERROR_MEMORY, "out of memory");
+    wg_tensor *no_pairs = wg_tensor_new(WG_F64, WG_SCALAR_SHAPE, NULL);
+    int status = no_pairs ? begin(&step, &own) : wg_lbfgs_fail(&step, WG_ERROR_MEMORY, "out of memory");
     if (!status) status = iterate(&step, &own);
     if (status) {
         undo(&step, no_pairs);
         own.end = WG_LBFGS_FAILED;
     } else {
-        const int64_t count = (int64_t)wg_tensor_get(wg_state_tensor(optimizer->step), 0) + 1;
-        memcpy(wg_tensor_writable(next), &count, sizeof count);
-        wg_state_set(optimizer->step, next, NULL);
+        ++*(int64_t *)wg_tensor_writable(step.steps);
+        wg_state_set(optimizer->step, step.steps, NULL);
         wg_tape_clear(tape);
     }
     own.evaluations = step.evaluations;
     if (report) *report = own;
     free_step(&step);
-    wg_tensor_free(next);
     wg_tensor_free(no_pairs);
     return status;
 }

@@ -22,8 +22,10 @@ enum {
 /* A parameter that the loss reaches. The tensors are of its type and the step's. */
 typedef struct lbfgs_part {
     wg_state *state;
+    const char *path;
     wg_slot *slot;                /* of the state, since the latest evaluation */
     wg_tensor *origin;            /* the parameter before the step */
+    uint64_t first, version;      /* of the state: before the step, and since the step changed it last */
     wg_tensor *base;              /* before this iteration */
     wg_tensor *gradient, *latest; /* there, and where it was evaluated last */
     wg_tensor *direction;
@@ -34,10 +36,12 @@ typedef struct lbfgs_step {
     wg_tape *tape;
     wg_loss_function *function;
     void *context;
-    lbfgs_part *parts;
+    lbfgs_part *parts; /* until the first evaluation says which: all parameters that it might reach */
     int count;
-    wg_var *vars;    /* scratch: what is evaluated */
-    double *numbers; /* scratch: of each row a number for s and one for y, twice */
+    wg_tensor *steps;      /* the optimizer's count of steps, before this one */
+    uint64_t step_version; /* of the state that counts them */
+    wg_var *vars;          /* scratch: what is evaluated */
+    double *numbers;       /* scratch: of each row a number for s and one for y, twice */
     double loss, size,
         largest;      /* evaluated last: the loss, and of its gradient |g|₁ and the largest element */
     double base_size; /* |g|₁ before this iteration */
@@ -55,6 +59,9 @@ wg_tensor *wg_lbfgs_copy(const wg_state *state); /* of what it holds; NULL: no m
 int wg_lbfgs_fail(const lbfgs_step *step, int status, const char *what); /* returns the tape's status */
 
 /* --- lbfgs_evaluate.c ------------------------------------------------------------------------- */
+
+/* Takes note of how all parameters are before the step. Returns the tape's status. */
+int wg_lbfgs_watch(lbfgs_step *step);
 
 /* Evaluates the loss: loss, size, largest and slope, and the gradients as `latest`; the first time it makes
  * the parts, and the gradients are those of the base. Returns the tape's status. */

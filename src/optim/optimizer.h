@@ -77,6 +77,7 @@ struct wg_optimizer {
     wg_error error;        /* of the options; every step says it */
     double *products;      /* lbfgs_history.c: of its pairs; NULL: not looked at yet */
     bool products_are_old; /* other pairs have been loaded since */
+    bool is_asking;        /* lbfgs_evaluate.c: its loss function is at work */
 };
 
 /* Coefficient number `index` of the rule, the learning rate, and the weight decay (which is not 0) as scalars

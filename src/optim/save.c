@@ -215,6 +215,10 @@ int wg_optimizer_prepare(wg_optimizer_change *change, wg_optimizer *optimizer, w
                          const char *path, wg_error *error) {
     source from = {.file = file, .path = path};
     *change = (wg_optimizer_change){.optimizer = optimizer};
+    if (optimizer->is_asking)
+        return wg_error_set(error, WG_ERROR_TAPE,
+                            "%s: its loss function may only record the loss, not load it",
+                            optimizer->rule.name);
     for (int i = 0; i < wg_model_count(optimizer->model); i++)
         from.model_is_known |= wg_model_parameter(optimizer->model, i)->met;
     int status = read_numbers(change, &from, error);

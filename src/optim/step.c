@@ -105,6 +105,9 @@ static bool may_accumulate(wg_optimizer *optimizer, wg_var loss) {
         wg_fail(loss.tape, WG_ERROR_MEMORY, "the optimizer is NULL; it could not be made");
     } else if (optimizer->error.status) {
         wg_fail(loss.tape, optimizer->error.status, "%s", optimizer->error.message);
+    } else if (optimizer->is_asking) {
+        wg_fail(loss.tape, WG_ERROR_TAPE, "%s: its loss function may only record the loss, not minimize it",
+                optimizer->rule.name);
     } else if (pending.tape && (pending.tape != loss.tape || pending.epoch != loss.epoch)) {
         wg_optimizer_forget(optimizer);
         wg_fail(loss.tape, WG_ERROR_STALE,

@@ -271,9 +271,17 @@ static void trim_spare(wg_tape *tape) {
     while (tape->spare.count > SPARE_TENSORS) wg_tensor_free(tape->spare.at[--tape->spare.count]);
 }
 
+static bool may_evaluate(wg_tape *tape, const char *function) {
+    if (tape->only_recorder)
+        wg_tape_fail(tape, WG_ERROR_TAPE, "%s: %.200s may only record on this tape, not evaluate it",
+                     function, tape->only_recorder);
+    return !tape->error.status;
+}
+
 static int evaluate(const wg_var *vars, bool assign) {
     wg_tape *tape = tape_of(vars);
     if (!tape) return WG_ERROR_TAPE;
+    if (!may_evaluate(tape, assign ? "wg_eval" : "wg_peek")) return tape->error.status;
     wg_run_begin(tape->engine);
     wg_evaluation *e = prepare(tape, vars, assign);
     const bool good = e && run(tape, e) == WG_OK;
@@ -303,7 +311,7 @@ int wg_prepare_list(const wg_var *vars) {
 
 int wg_rerun(wg_tape *tape) {
     if (!tape) return WG_ERROR_TAPE;
-    if (tape->error.status) return tape->error.status;
+    if (!may_evaluate(tape, "wg_rerun")) return tape->error.status;
     wg_evaluation *e = wg_evaluation_latest(tape);
     if (!e || !e->ran)
         return wg_tape_fail(tape, WG_ERROR_STALE,
@@ -344,6 +352,13 @@ int wg_bind(wg_var input, wg_tensor *tensor) {
     wg_tensor_free(*bound);
     *bound = tensor;
     return WG_OK;
+}
+
+const char *wg_record_only(wg_tape *tape, const char *who) {
+    if (!tape) return NULL;
+    const char *before = tape->only_recorder;
+    tape->only_recorder = who;
+    return before;
 }
 
 void wg_set_stop(wg_tape *tape, bool (*should_stop)(void *context), void *context) {

@@ -34,6 +34,8 @@ void wg_state_free(wg_state *state) {
 
 const wg_tensor *wg_state_tensor(const wg_state *state) { return state ? state->tensor : NULL; }
 
+uint64_t wg_state_version(const wg_state *state) { return state ? atomic_load(&state->version) : 0; }
+
 int wg_state_set(wg_state *state, const wg_tensor *tensor, wg_error *error) {
     if (!state || !tensor)
         return wg_error_set(error, WG_ERROR_TAPE, "wg_state_set: the %s is NULL", state ? "tensor" : "state");

@@ -111,6 +111,7 @@ struct wg_tape {
     size_t budget; /* bytes that a plan may take; 0: any number */
     bool (*should_stop)(void *context); /* asked while a plan runs; NULL: nobody is */
     void *stop_context;
+    const char *only_recorder; /* who has the tape for recording alone; NULL: nobody */
     void *scratch;          /* of the rooms that evaluate: see run/evaluation.h */
     void (*free_scratch)(void *scratch);
 
