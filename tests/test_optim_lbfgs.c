@@ -142,6 +142,85 @@ START_TEST(many_iterations_are_many_steps_of_one) {
 }
 END_TEST
 
+/* scale x A x / 2 - scale b x, least where A x = b whatever the scale is. */
+typedef struct scaled {
+    wg_state *x;
+    double scale;
+} scaled;
+static wg_var scaled_quadratic(wg_tape *on, void *context) {
+    const scaled *s = context;
+    float a[N * N], b[N] = {0};
+    for (int i = 0; i < N * N; i++) a[i] = (float)hilbert(i / N, i % N);
+    for (int i = 0; i < N * N; i++) b[i / N] += (float)(hilbert(i / N, i % N) * solution[i % N]);
+    wg_var x = wg_read(on, s->x), ax = wg_matmul(wg_array(on, WG_F32, WG_SHAPE(N, N), a), x);
+    wg_var value =
+        wg_sub(wg_mul(wg_scalar(on, 0.5), wg_dot(x, ax)), wg_dot(wg_array(on, WG_F32, WG_SHAPE(N), b), x));
+    return wg_mul(wg_scalar(on, s->scale), value);
+}
+
+/* Gradients are of the size of the scale, and f32 has no number for its square. */
+START_TEST(gradients_whose_square_is_out_of_range_are_remembered_like_others) {
+    static const double scales[] = {1, 0x1p80, 0x1p-76};
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+        const float start[N] = {0};
+        scaled s = {new_state(WG_F32, N, start), scales[i]};
+        wg_optimizer *lbfgs =
+            wg_lbfgs_states(&s.x, 1, .learning_rate = scales[i] < 1 ? 0.1 / scales[i] : 1, .max_iter = 1,
+                            .tolerance_grad = WG_ZERO, .tolerance_change = WG_ZERO);
+        ck_assert_step(lbfgs, scaled_quadratic, &s, NULL);
+        wg_set_learning_rate(lbfgs, 1);
+        for (int k = 0; k < 15; k++) ck_assert_step(lbfgs, scaled_quadratic, &s, NULL);
+        for (int k = 0; k < N; k++) ck_assert_double_eq_tol(at(s.x, k), solution[k], 1e-4);
+        wg_optimizer_free(lbfgs);
+        wg_state_free(s.x);
+    }
+}
+END_TEST
+
+/* sum c (1 - x)², c being 1, 2, … 7 by turns, of vectors that follow on one another. */
+enum { LONG = 10000 };
+typedef struct pieces {
+    wg_state *x[3];
+    int count;
+} pieces;
+static wg_var of_pieces(wg_tape *on, void *context) {
+    const pieces *p = context;
+    static float c[LONG];
+    wg_var all[4];
+    for (int i = 0; i < LONG; i++) c[i] = (float)(i % 7 + 1);
+    for (int i = 0; i < p->count; i++) all[i] = wg_read(on, p->x[i]);
+    all[p->count] = (wg_var)WG_END_;
+    wg_var off = wg_square(wg_sub(wg_scalar(on, 1), wg_concat_list(0, all)));
+    return wg_sum(wg_mul(wg_array(on, WG_F32, WG_SHAPE(LONG), c), off), WG_ALL_AXES);
+}
+
+/* Products of a long vector are made in pieces; of several vectors their products are added up. */
+START_TEST(a_long_vector_goes_where_its_pieces_go_as_vectors) {
+    static float start[LONG];
+    const int first = 3000, second = 2345;
+    pieces one = {{new_state(WG_F32, LONG, start)}, 1};
+    pieces three = {{new_state(WG_F32, first, start), new_state(WG_F32, second, start),
+                     new_state(WG_F32, LONG - first - second, start)},
+                    3};
+    wg_optimizer *of_one = wg_lbfgs_states(one.x, 1, .max_iter = 3, .tolerance_grad = 1e-30);
+    wg_optimizer *of_three = wg_lbfgs_states(three.x, 3, .max_iter = 3, .tolerance_grad = 1e-30);
+    ck_assert_step(of_one, of_pieces, &one, NULL);
+    ck_assert_step(of_three, of_pieces, &three, NULL);
+    double largest = 0;
+    for (int i = 0; i < LONG; i++) {
+        const int part = i < first ? 0 : i < first + second ? 1 : 2;
+        const double there = at(three.x[part], i - (part == 0 ? 0 : part == 1 ? first : first + second));
+        largest = fmax(largest, fabs(at(one.x[0], i) - there));
+    }
+    ck_assert_double_le(largest, 1e-6);
+    ck_assert_double_ge(fabs(at(one.x[0], 0) - 1), 1e-4); /* still on the way */
+    wg_optimizer_free(of_one);
+    wg_optimizer_free(of_three);
+    wg_state_free(one.x[0]);
+    for (int i = 0; i < 3; i++) wg_state_free(three.x[i]);
+}
+END_TEST
+
 /* --- The same bits ---------------------------------------------------------------------------- */
 
 static wg_var network(wg_tape *on, void *context) {
@@ -547,7 +626,8 @@ END_TEST
 WG_TAPE_SUITE("optim/lbfgs", a_system_of_n_equations_is_solved_in_n_iterations,
               rosenbrocks_valley_is_walked_in_less_than_60_evaluations,
               logistic_regression_ends_where_its_gradient_is_zero, many_iterations_are_many_steps_of_one,
-              bits_do_not_depend_on_the_number_of_threads,
+              gradients_whose_square_is_out_of_range_are_remembered_like_others,
+              a_long_vector_goes_where_its_pieces_go_as_vectors, bits_do_not_depend_on_the_number_of_threads,
               loaded_from_a_checkpoint_it_goes_on_with_the_same_bits,
               the_line_search_comes_back_from_where_the_loss_is_no_number,
               where_there_is_no_descent_parameters_stay, a_step_says_why_it_ended,

@@ -37,14 +37,29 @@ static bool make_table(lbfgs_step *step) {
 
 static wg_var flat(wg_var x) { return (wg_reshape)(x, WG_SHAPE(-1)); }
 
-/* Adds to sums[0] and sums[1] the products [rows, k] of all s and all y of a part with k vectors, in f64. */
+/* Of f32 the products are made of a piece of the vectors after the other: so what is f64 of the matrices at a
+ * time is a small part of them. */
+enum { LEAST_PIECE = 4096, MOST_PIECES = 64 };
+static int64_t piece_of(const wg_type *vectors) {
+    const int64_t length = vectors->extent[1], even = (length + MOST_PIECES - 1) / MOST_PIECES;
+    return vectors->dtype == WG_F64 ? length : even > LEAST_PIECE ? even : LEAST_PIECE;
+}
+
+/* Adds to sums[0] and sums[1] the products [rows, k] of all s and all y of a part with k vectors, in f64: the
+ * square of a number of f32 may be out of its range. */
 static void add_products(wg_var sums[2], wg_var steps, wg_var differences, const wg_var *vectors) {
     const wg_matmul_options across = {.size_ = sizeof across, .transpose_b = true};
     const wg_var columns = wg_stack_list(0, vectors), of[2] = {steps, differences};
-    for (int i = 0; i < 2; i++) {
-        const wg_var products = (wg_cast)((wg_matmul)(of[i], columns, &across), WG_F64);
-        sums[i] = sums[i].tape ? (wg_add)(sums[i], products) : products;
-    }
+    const wg_type type = wg_type_of(columns);
+    const int64_t length = type.extent[1], piece = piece_of(&type);
+    for (int i = 0; i < 2; i++)
+        for (int64_t begin = 0; begin < length; begin += piece) {
+            const int64_t end = begin + piece < length ? begin + piece : length;
+            const wg_var a = (wg_cast)((wg_slice)(of[i], 1, begin, end, NULL), WG_F64);
+            const wg_var b = (wg_cast)((wg_slice)(columns, 1, begin, end, NULL), WG_F64);
+            const wg_var products = (wg_matmul)(a, b, &across);
+            sums[i] = sums[i].tape ? (wg_add)(sums[i], products) : products;
+        }
 }
 
 /* The products of row `row`'s s and y with all others, and of all with g, as evaluated; those that are not
