@@ -5,7 +5,8 @@
  *
  * Subtracting m changes nothing in the mathematics and keeps exp in range. A row that holds NaN or infinity,
  * or nothing but -infinity, gives NaN, as in ONNX Softmax-13 and torch.softmax; one -infinity among finite
- * numbers has probability 0. */
+ * numbers has probability 0. Where dy is 0 along the axis such a row has gradient 0: products are
+ * scale_cotangent's. */
 #include "rowwise.h"
 
 typedef struct softmax_attributes {
@@ -107,13 +108,13 @@ static wg_var row_total(const wg_rule *rule, wg_var x) {
 }
 
 static void softmax_backward(wg_rule *rule) {
-    wg_var y = rule->outputs[0], weighted = wg_mul(rule->cotangents[0], y);
-    wg_rule_set(rule, 0, wg_sub(weighted, wg_mul(y, row_total(rule, weighted))));
+    wg_var y = rule->outputs[0], weighted = wg_scale_cotangent(rule->cotangents[0], y);
+    wg_rule_set(rule, 0, wg_sub(weighted, wg_scale_cotangent(row_total(rule, weighted), y)));
 }
 
 static void log_softmax_backward(wg_rule *rule) {
     wg_var y = rule->outputs[0], dy = rule->cotangents[0];
-    wg_rule_set(rule, 0, wg_sub(dy, wg_mul(wg_exp(y), row_total(rule, dy))));
+    wg_rule_set(rule, 0, wg_sub(dy, wg_scale_cotangent(row_total(rule, dy), wg_exp(y))));
 }
 
 static void samples(wg_sampler *s) {

@@ -16,6 +16,9 @@
  *     ddy = standardize_grad(c, y, r)     c_y = -r (c E(dy y) + dy E(c y))
  *     c_r = sum c standardize_grad(dy, y, 1)
  *
+ * A product with a cotangent, or with a mean of such, that is 0 is 0: where y or r is no number or infinite, as
+ * of equal elements without epsilon, dx is 0 nevertheless if dy is 0 everywhere.
+ *
  * Moments are taken in two passes: d = x - m' for m' the mean as rounded, then e = E d, v = E d² - e²,
  * m = m' + e, y = (d - e) r (Chan, Golub, LeVeque 1983): nothing cancels where all x are large and alike. */
 #include "standardize.h"
@@ -44,19 +47,36 @@ WG_INLINE real lane_total(real lanes[WG_LANES]) {
     return lanes[0];
 }
 
-/* Adds a - shift to `sum` and (a - shift) (b - shift) to `products`, lane by lane. */
-WG_INLINE void add_run(const real *a, const real *b, int64_t count, real shift, real sum[WG_LANES],
-                       real products[WG_LANES]) {
+/* Adds x - shift to `sum` and its square to `squares`, lane by lane. */
+WG_INLINE void add_run(const real *x, int64_t count, real shift, real sum[WG_LANES], real squares[WG_LANES]) {
     int64_t i = 0;
     for (; i + WG_LANES <= count; i += WG_LANES)
         for (int lane = 0; lane < WG_LANES; lane++) {
-            const real d = a[i + lane] - shift;
+            const real d = x[i + lane] - shift;
             sum[lane] += d;
-            products[lane] += d * (b[i + lane] - shift);
+            squares[lane] += d * d;
         }
     for (int lane = 0; i < count; i++, lane++) {
-        sum[lane] += a[i] - shift;
-        products[lane] += (a[i] - shift) * (b[i] - shift);
+        sum[lane] += x[i] - shift;
+        squares[lane] += (x[i] - shift) * (x[i] - shift);
+    }
+}
+
+/* What a cotangent that is 0 hands on is 0, whatever the factor is. */
+WG_INLINE real scaled(real cotangent, real factor) { return cotangent == 0 ? 0 : cotangent * factor; }
+
+/* Adds dy to `sum` and dy y to `products`, lane by lane. */
+WG_INLINE void add_cotangents(const real *dy, const real *y, int64_t count, real sum[WG_LANES],
+                              real products[WG_LANES]) {
+    int64_t i = 0;
+    for (; i + WG_LANES <= count; i += WG_LANES)
+        for (int lane = 0; lane < WG_LANES; lane++) {
+            sum[lane] += dy[i + lane];
+            products[lane] += scaled(dy[i + lane], y[i + lane]);
+        }
+    for (int lane = 0; i < count; i++, lane++) {
+        sum[lane] += dy[i];
+        products[lane] += scaled(dy[i], y[i]);
     }
 }
 
@@ -97,7 +117,7 @@ static void runs(const wg_call *call, const standardize_split *s, int64_t kept) 
     moments of;
     of.first[0] = WG_ATTRIBUTES(call, standardize)->center ? run_total(x, s) / n : 0;
     for (int64_t o = 0; o < s->outer; o++)
-        add_run(x + o * step, x + o * step, s->inner, of.first[0], sum, squares);
+        add_run(x + o * step, s->inner, of.first[0], sum, squares);
     set_moments(call, &of, 0, kept, n, lane_total(sum), lane_total(squares));
     const real first = of.first[0], rest = of.rest[0], scale = of.scale[0];
     for (int64_t o = 0; o < s->outer; o++)
@@ -144,12 +164,12 @@ static void runs_of_grad(const wg_call *call, const standardize_split *s, int64_
     const real *dy = WG_IN(call, 0, real) + at, *y = WG_IN(call, 1, real) + at;
     real *g = WG_OUT(call, 0, real) + at, sum[WG_LANES] = {0}, products[WG_LANES] = {0};
     for (int64_t o = 0; o < s->outer; o++)
-        add_run(dy + o * step, y + o * step, s->inner, 0, sum, products);
+        add_cotangents(dy + o * step, y + o * step, s->inner, sum, products);
     const real mean = WG_ATTRIBUTES(call, standardize)->center ? lane_total(sum) / n : 0;
     const real slope = lane_total(products) / n;
     for (int64_t o = 0; o < s->outer; o++)
         WG_INDEPENDENT_LOOP for (int64_t i = o * step; i < o * step + s->inner; i++)
-            g[i] = r * (dy[i] - mean - y[i] * slope);
+            g[i] = scaled(dy[i] - mean - scaled(slope, y[i]), r);
 }
 
 static void columns_of_grad(const wg_call *call, const standardize_split *s, int64_t from, int64_t width) {
@@ -159,7 +179,7 @@ static void columns_of_grad(const wg_call *call, const standardize_split *s, int
     for (int64_t o = 0; o < s->outer; o++)
         for (int64_t j = 0; j < width; j++) {
             mean[j] += dy[o * s->kept + j];
-            slope[j] += dy[o * s->kept + j] * y[o * s->kept + j];
+            slope[j] += scaled(dy[o * s->kept + j], y[o * s->kept + j]);
         }
     for (int64_t j = 0; j < width; j++) {
         mean[j] = WG_ATTRIBUTES(call, standardize)->center ? mean[j] / n : 0;
@@ -168,7 +188,7 @@ static void columns_of_grad(const wg_call *call, const standardize_split *s, int
     for (int64_t o = 0; o < s->outer; o++)
         WG_INDEPENDENT_LOOP for (int64_t j = 0; j < width; j++) {
             const int64_t i = o * s->kept + j;
-            g[i] = r[j] * (dy[i] - mean[j] - y[i] * slope[j]);
+            g[i] = scaled(dy[i] - mean[j] - scaled(slope[j], y[i]), r[j]);
         }
 }
 
@@ -278,9 +298,12 @@ static void backward(wg_rule *rule) {
     const double n = (double)wg_type_count(&x_type) / (double)wg_type_count(&type);
     wg_var dx = WG_NONE, slope = WG_NONE;
     if (wg_valid(d[0])) dx = gradient(a, d[0], y, r);
-    if (wg_valid(d[2])) slope = wg_mul(wg_mul(d[2], wg_square(r)), wg_scalar(rule->tape, -1 / n));
-    if (wg_valid(d[3])) slope = with(slope, wg_div(wg_mul(d[3], wg_scalar(rule->tape, 2 / n)), r));
-    if (wg_valid(slope)) dx = with(dx, wg_mul(y, slope));
+    if (wg_valid(d[2])) slope = wg_scale_cotangent(wg_mul(d[2], wg_scalar(rule->tape, -1 / n)), wg_square(r));
+    if (wg_valid(d[3])) {
+        wg_var share = wg_mul(d[3], wg_scalar(rule->tape, 2 / n));
+        slope = with(slope, wg_scale_cotangent(share, wg_reciprocal(r)));
+    }
+    if (wg_valid(slope)) dx = with(dx, wg_scale_cotangent(slope, y));
     if (wg_valid(d[1]) && a->center) dx = with(dx, wg_mul(d[1], wg_scalar(rule->tape, 1 / n)));
     if (!wg_valid(dx)) return;
     const wg_shape shape = wg_shape_of(&x_type);
@@ -292,14 +315,15 @@ static void backward_of_grad(wg_rule *rule) {
     wg_var dy = rule->inputs[0], y = rule->inputs[1], r = rule->inputs[2], c = rule->cotangents[0];
     if (wg_rule_wants(rule, 0)) wg_rule_set(rule, 0, gradient(a, c, y, r));
     if (wg_rule_wants(rule, 1)) {
-        wg_var both = wg_add(wg_mul(c, mean(wg_mul(dy, y), a)), wg_mul(dy, mean(wg_mul(c, y), a)));
-        wg_rule_set(rule, 1, wg_mul(wg_neg(r), both));
+        wg_var of_dy = mean(wg_scale_cotangent(dy, y), a), of_c = mean(wg_scale_cotangent(c, y), a);
+        wg_var both = wg_add(wg_scale_cotangent(c, of_dy), wg_scale_cotangent(dy, of_c));
+        wg_rule_set(rule, 1, wg_scale_cotangent(both, wg_neg(r)));
     }
     if (wg_rule_wants(rule, 2)) {
         const wg_type type = wg_type_of(r);
         const wg_shape shape = wg_shape_of(&type);
         wg_var one = wg_full(rule->tape, type.dtype, &shape, 1);
-        wg_rule_set(rule, 2, total(wg_mul(c, gradient(a, dy, y, one)), a));
+        wg_rule_set(rule, 2, total(wg_scale_cotangent(c, gradient(a, dy, y, one)), a));
     }
 }
 
@@ -313,7 +337,8 @@ static wg_var expand_grad(wg_tape *tape, const wg_var *inputs, const void *given
     const standardize_attributes *a = given;
     wg_var dy = inputs[0], y = inputs[1], g = a->center ? wg_sub(dy, mean(dy, a)) : dy;
     (void)tape;
-    return wg_mul(inputs[2], wg_sub(g, wg_mul(y, mean(wg_mul(dy, y), a))));
+    wg_var slope = mean(wg_scale_cotangent(dy, y), a);
+    return wg_scale_cotangent(wg_sub(g, wg_scale_cotangent(slope, y)), inputs[2]);
 }
 
 static int64_t units(const wg_call *call) {
