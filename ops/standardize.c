@@ -20,7 +20,9 @@
  * of equal elements without epsilon, dx is 0 nevertheless if dy is 0 everywhere.
  *
  * Moments are taken in two passes: d = x - m' for m' the mean as rounded, then e = E d, v = E d² - e²,
- * m = m' + e, y = (d - e) r (Chan, Golub, LeVeque 1983): nothing cancels where all x are large and alike. */
+ * m = m' + e, y = (d - e) r (Chan, Golub, LeVeque 1983): nothing cancels where all x are large and alike. The
+ * mean is that of the differences from the first element, which is added to it: so equal elements, however many
+ * and large, are m' exactly, and y and v are 0. */
 #include "standardize.h"
 
 /* The tensor as outer × kept × inner, with the axes that stay apart in the middle. Where nothing lies behind
@@ -80,16 +82,17 @@ WG_INLINE void add_cotangents(const real *dy, const real *y, int64_t count, real
     }
 }
 
-WG_INLINE real run_total(const real *x, const standardize_split *s) {
+WG_INLINE real run_mean(const real *x, const standardize_split *s, real n) {
+    const real start = n > 0 ? x[0] : 0;
     real lanes[WG_LANES] = {0};
     for (int64_t o = 0; o < s->outer; o++) {
         const real *run = x + o * s->kept * s->inner;
         int64_t i = 0;
         for (; i + WG_LANES <= s->inner; i += WG_LANES)
-            for (int lane = 0; lane < WG_LANES; lane++) lanes[lane] += run[i + lane];
-        for (int lane = 0; i < s->inner; i++, lane++) lanes[lane] += run[i];
+            for (int lane = 0; lane < WG_LANES; lane++) lanes[lane] += run[i + lane] - start;
+        for (int lane = 0; i < s->inner; i++, lane++) lanes[lane] += run[i] - start;
     }
-    return lane_total(lanes);
+    return start + lane_total(lanes) / n;
 }
 
 /* What is known of `width` indices side by side: m', e, r. */
@@ -115,7 +118,7 @@ static void runs(const wg_call *call, const standardize_split *s, int64_t kept) 
     real *y = WG_OUT(call, 0, real) + kept * s->inner, sum[WG_LANES] = {0}, squares[WG_LANES] = {0};
     const int64_t step = s->kept * s->inner;
     moments of;
-    of.first[0] = WG_ATTRIBUTES(call, standardize)->center ? run_total(x, s) / n : 0;
+    of.first[0] = WG_ATTRIBUTES(call, standardize)->center ? run_mean(x, s, n) : 0;
     for (int64_t o = 0; o < s->outer; o++)
         add_run(x + o * step, s->inner, of.first[0], sum, squares);
     set_moments(call, &of, 0, kept, n, lane_total(sum), lane_total(squares));
@@ -131,8 +134,8 @@ static void columns(const wg_call *call, const standardize_split *s, int64_t fro
     moments of = {.first = {0}};
     if (WG_ATTRIBUTES(call, standardize)->center) {
         for (int64_t o = 0; o < s->outer; o++)
-            for (int64_t j = 0; j < width; j++) of.first[j] += x[o * s->kept + j];
-        for (int64_t j = 0; j < width; j++) of.first[j] /= n;
+            for (int64_t j = 0; j < width; j++) of.first[j] += x[o * s->kept + j] - x[j];
+        for (int64_t j = 0; j < width; j++) of.first[j] = (s->outer ? x[j] : 0) + of.first[j] / n;
     }
     for (int64_t o = 0; o < s->outer; o++)
         for (int64_t j = 0; j < width; j++) {

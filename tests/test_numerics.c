@@ -293,6 +293,48 @@ START_TEST(the_variance_of_equal_large_numbers_is_zero) {
 }
 END_TEST
 
+/* As a row, as a column beside others, and as runs of a channel: their sum has long lost the last digits. */
+START_TEST(however_many_equal_large_numbers_have_the_standard_form_zero) {
+    enum { MANY = 200000 };
+    static const double values[] = {1e4 + 0.1, 1e8 / 3, -1e20 / 7};
+    const wg_shape shapes[] = {*WG_SHAPE(1, MANY), *WG_SHAPE(MANY, 3), *WG_SHAPE(10, 2, MANY / 20)};
+    while (next_dtype())
+        for (size_t i = 0; i < 3 * sizeof values / sizeof *values; i++) {
+            wg_var x = wg_reshape(wg_full(tape, dtype, &shapes[i % 3], values[i / 3]), &shapes[i % 3]);
+            wg_var y = wg_standardize(x, i % 3 == 0 ? 0 : 1, i % 3 == 0 ? 1 : 2), v = wg_output(y, 3);
+            wg_var most = wg_max(wg_abs(y), WG_ALL_AXES), spread = wg_max(v, WG_ALL_AXES);
+            wg_var off =
+                wg_max(wg_abs(wg_sub(wg_output(y, 1), wg_cast(number(values[i / 3]), dtype))), WG_ALL_AXES);
+            assert_values(most, 0, 0);
+            assert_values(spread, 0, 0);
+            assert_values(off, 0, 0);
+            wg_tape_clear(tape);
+        }
+}
+END_TEST
+
+/* The mean is taken of differences from the first number: one that lies far off does no harm. */
+START_TEST(a_first_number_far_from_the_others_costs_the_standard_form_no_digits) {
+    enum { MANY = 1000 };
+    while (next_dtype())
+        for (int columns = 0; columns < 2; columns++) {
+            double values[MANY], mean = 0, variance = 0, largest = 0;
+            for (int i = 0; i < MANY; i++) values[i] = i ? sin(i) : 1e4;
+            for (int i = 0; i < MANY; i++) mean += values[i] / MANY;
+            for (int i = 0; i < MANY; i++) variance += (values[i] - mean) * (values[i] - mean) / MANY;
+            wg_var x = wg_cast(wg_array(tape, WG_F64, WG_SHAPE(MANY), values), dtype);
+            wg_var y = columns ? wg_standardize(wg_reshape(x, WG_SHAPE(-1, 1)), 1, 2, .epsilon = WG_ZERO)
+                               : wg_standardize(x, 0, 0, .epsilon = WG_ZERO);
+            ck_assert_int_eq(wg_eval(y), WG_OK);
+            for (int i = 0; i < MANY; i++)
+                largest =
+                    fmax(largest, fabs(wg_tensor_get(wg_value(y), i) - (values[i] - mean) / sqrt(variance)));
+            ck_assert_double_le(largest, 31 * 4 * few);
+            wg_tape_clear(tape);
+        }
+}
+END_TEST
+
 START_TEST(a_large_mean_costs_the_variance_no_digits) {
     while (next_dtype()) {
         const double mean = dtype == WG_F32 ? 1e6 : 1e15;
@@ -373,18 +415,18 @@ START_TEST(an_empty_batch_gives_every_weight_the_gradient_zero) {
 }
 END_TEST
 
-WG_TAPE_SUITE("numerics", where_makes_no_nan_of_the_branch_that_was_not_taken,
-              norm_of_zero_has_gradient_zero_at_every_order, norm_of_other_vectors_is_right_beside_a_zero,
-              sqrt_at_zero_is_as_steep_as_can_be_but_not_where_it_does_not_count,
-              norm_of_large_and_small_numbers_neither_overflows_nor_vanishes,
-              softmax_is_right_at_ten_thousand, logsumexp_is_right_at_ten_thousand_and_of_infinities,
-              softplus_is_right_at_ten_thousand, log_sigmoid_is_right_at_ten_thousand,
-              bce_with_logits_is_right_at_ten_thousand_and_of_infinities,
-              at_a_tie_of_maximum_and_minimum_the_first_operand_wins,
-              at_a_tie_of_max_and_min_the_first_index_wins, at_a_kink_relu_and_abs_are_flat,
-              zero_to_the_power_zero_is_one_and_its_gradients_are_numbers,
-              a_negative_number_has_whole_powers_and_they_have_gradients,
-              the_variance_of_equal_large_numbers_is_zero, a_large_mean_costs_the_variance_no_digits,
-              cross_entropy_where_every_target_is_ignored_has_gradient_zero,
-              of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number,
-              an_empty_batch_gives_every_weight_the_gradient_zero)
+WG_TAPE_SUITE(
+    "numerics", where_makes_no_nan_of_the_branch_that_was_not_taken,
+    norm_of_zero_has_gradient_zero_at_every_order, norm_of_other_vectors_is_right_beside_a_zero,
+    sqrt_at_zero_is_as_steep_as_can_be_but_not_where_it_does_not_count,
+    norm_of_large_and_small_numbers_neither_overflows_nor_vanishes, softmax_is_right_at_ten_thousand,
+    logsumexp_is_right_at_ten_thousand_and_of_infinities, softplus_is_right_at_ten_thousand,
+    log_sigmoid_is_right_at_ten_thousand, bce_with_logits_is_right_at_ten_thousand_and_of_infinities,
+    at_a_tie_of_maximum_and_minimum_the_first_operand_wins, at_a_tie_of_max_and_min_the_first_index_wins,
+    at_a_kink_relu_and_abs_are_flat, zero_to_the_power_zero_is_one_and_its_gradients_are_numbers,
+    a_negative_number_has_whole_powers_and_they_have_gradients, the_variance_of_equal_large_numbers_is_zero,
+    however_many_equal_large_numbers_have_the_standard_form_zero,
+    a_first_number_far_from_the_others_costs_the_standard_form_no_digits,
+    a_large_mean_costs_the_variance_no_digits, cross_entropy_where_every_target_is_ignored_has_gradient_zero,
+    of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number,
+    an_empty_batch_gives_every_weight_the_gradient_zero)
