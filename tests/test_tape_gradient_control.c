@@ -88,12 +88,32 @@ START_TEST(a_region_says_what_is_wrong_with_it) {
 }
 END_TEST
 
+/* embedding_bag is composed of others, of which one looks the rows up. */
+static wg_var bag_of(wg_tape *on, const wg_var *x, void *context) {
+    const int64_t offset = 0;
+    return wg_add(
+        wg_embedding_bag(x[0], *(wg_var *)context, .offsets = wg_array(on, WG_I64, WG_SHAPE(1), &offset)),
+        wg_scalar(on, 1));
+}
+
+START_TEST(an_error_of_the_run_in_a_region_names_the_op_that_was_called) {
+    const int64_t index = -4;
+    wg_var weight = wg_reshape(F64(3, 1, 2, 3), WG_SHAPE(3, 1));
+    wg_var indices = wg_array(tape, WG_I64, WG_SHAPE(1), &index);
+    ck_assert_int_eq(wg_eval(wg_own_gradient(WG_VARS(weight), bag_of, none, &indices)), WG_ERROR_INDEX);
+    ck_assert_message_contains(wg_tape_message(tape), "test_tape_gradient_control.c:");
+    assert_error(tape, WG_ERROR_INDEX, "embedding_bag: gather: index -4 at place 0 is out of range");
+}
+END_TEST
+
 static bool evaluates;
 static void not_only_recording(wg_tape *on, const wg_var *x, wg_var y, wg_var dy, wg_var *gradients,
                                void *context) {
     (void)on, (void)y, (void)context;
-    if (evaluates) gradients[0] = wg_eval(dy) == WG_OK ? dy : WG_NONE;
-    else gradients[0] = wg_mul(dy, wg_grad(wg_sum(wg_square(x[0]), WG_ALL_AXES), x[0]));
+    if (evaluates)
+        gradients[0] = wg_eval(dy) == WG_OK ? dy : WG_NONE;
+    else
+        gradients[0] = wg_mul(dy, wg_grad(wg_sum(wg_square(x[0]), WG_ALL_AXES), x[0]));
 }
 
 START_TEST(a_backward_function_that_differentiates_or_evaluates_is_an_error) {
@@ -159,5 +179,6 @@ END_TEST
 WG_TAPE_SUITE("tape/gradient_control", a_scaled_gradient_leaves_the_value, a_gradient_goes_straight_through,
               a_backward_function_that_differentiates_or_evaluates_is_an_error,
               a_region_has_the_gradient_that_the_program_records, a_region_says_what_is_wrong_with_it,
+              an_error_of_the_run_in_a_region_names_the_op_that_was_called,
               what_stands_in_the_way_of_a_gradient_is_listed,
               what_an_op_stops_inside_is_no_obstacle_unless_it_stops_all)

@@ -202,16 +202,18 @@ static wg_var record_expansion(const pending *p) {
     for (int i = 0; i < p->count; i++)
         inputs[i] = p->inputs[i] == WG_ABSENT ? WG_NONE : wg_var_of(tape, p->inputs[i]);
     inputs[p->count] = (wg_var)WG_END_;
-    const bool within = wg_inner_begin(tape);
+    const bool within = wg_inner_begin(tape), is_part = tape->composing;
+    tape->composing = true;
     const uint32_t begin = (uint32_t)tape->nodes.count;
     const wg_var result = p->op->expand(tape, inputs, p->attributes);
+    tape->composing = is_part;
     wg_inner_end(tape, within);
     if (inputs != few) free(inputs);
     if (tape->error.status) return name_in_error(tape, p->op), wg_invalid(tape);
     if (!wg_is_on(tape, result))
         return wg_fail(tape, WG_ERROR_TAPE, "%s: its expansion is no var of this tape", p->op->name);
-    if (!within) {
-        tape->nodes.at[result.id].flags &= (uint8_t)~WG_NODE_INNER;
+    if (!within) tape->nodes.at[result.id].flags &= (uint8_t)~WG_NODE_INNER;
+    if (!is_part) {
         if (!WG_TAPE_ROOM(tape, compositions, 1)) return wg_invalid(tape);
         tape->compositions.at[tape->compositions.count++] =
             (wg_composition){begin, (uint32_t)tape->nodes.count, p->op};

@@ -94,6 +94,7 @@ struct wg_tape {
     uint32_t regions;  /* wg_recompute_begin without its end yet */
     uint8_t flags_now; /* that nodes get as they are recorded */
     const wg_op *rule_now; /* whose backward rule is recording */
+    bool composing; /* an op that is composed of others is recording them */
     uint32_t unopened_scopes; /* calls of wg_scope that failed and whose end is still to come */
 
     /* canonical order, left by wg_order */
