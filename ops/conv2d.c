@@ -212,7 +212,7 @@ static int infer(wg_infer *infer) {
                              "channels differ: x is %s, weight is %s; weight's second extent must be %lld",
                              wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, weight),
                              (long long)(x->extent[1] / a->groups));
-    if (infer->input_count > 2 && bias->dtype && (bias->rank != 1 || bias->extent[0] != weight->extent[0]))
+    if (wg_infer_given(infer, 2) && (bias->rank != 1 || bias->extent[0] != weight->extent[0]))
         return wg_infer_fail(infer, WG_ERROR_SHAPE,
                              "bias is %s, weight is %s; bias must be [%lld], a number for each filter",
                              wg_infer_shape_text(infer, bias), wg_infer_shape_text(infer, weight),

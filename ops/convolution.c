@@ -71,7 +71,7 @@ static int infer_channels(wg_infer *infer, int axes, bool transposed, int64_t *f
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "channels differ: x is %s, weight is %s; weight's %s must be %lld",
                              wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, weight),
                              transposed ? "first extent" : "second extent", (long long)expected);
-    if (infer->input_count > 2 && bias->dtype && (bias->rank != 1 || bias->extent[0] != *filters))
+    if (wg_infer_given(infer, 2) && (bias->rank != 1 || bias->extent[0] != *filters))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "bias is %s; it must be [%lld], a number for each filter",
                              wg_infer_shape_text(infer, bias), (long long)*filters);
     return WG_OK;

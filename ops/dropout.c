@@ -42,8 +42,7 @@ static wg_var mask(wg_tape *tape, const wg_var *inputs, const void *given, bool 
     if (of_channels) {
         wg_type type = wg_type_of(like);
         for (int axis = 2; axis < type.rank; axis++) type.extent[axis] = 1;
-        const wg_shape shape = wg_shape_of(&type);
-        like = wg_full(tape, type.dtype, &shape, 0);
+        like = wg_full_of(tape, &type, 0);
     }
     return WG_RECORD(&wg_op_dropout_mask, given, like, inputs[1]);
 }

@@ -30,10 +30,6 @@ static const wg_attribute schema[] = {
                  .meaning = "is the last offset the end of the last bag, not the begin of one more?"),
     EMBEDDING_PADDING(embedding_bag), WG_NO_MORE_ATTRIBUTES};
 
-static bool is_given(const wg_infer *infer, int input) {
-    return infer->input_count > input && infer->inputs[input].dtype != WG_NO_DTYPE;
-}
-
 static int infer_offsets(wg_infer *infer, int64_t *bags) {
     const wg_type *indices = &infer->inputs[INDICES], *offsets = &infer->inputs[OFFSETS];
     const bool last = WG_ATTRIBUTES(infer, embedding_bag)->include_last_offset;
@@ -55,9 +51,7 @@ static int infer_sample_weights(wg_infer *infer) {
     if (WG_ATTRIBUTES(infer, embedding_bag)->mode != SUM)
         return wg_infer_fail(infer, WG_ERROR_ATTRIBUTE,
                              "per_sample_weights are given; they go with mode sum only");
-    if (s->dtype == infer->inputs[WEIGHT].dtype && s->rank == indices->rank &&
-        !memcmp(s->extent, indices->extent, (size_t)s->rank * sizeof *s->extent))
-        return WG_OK;
+    if (s->dtype == infer->inputs[WEIGHT].dtype && wg_shape_equal(s, indices)) return WG_OK;
     return wg_infer_fail(infer, WG_ERROR_SHAPE,
                          "per_sample_weights is %s; it must have the indices' shape, %s, and the weight's "
                          "dtype",
@@ -73,14 +67,14 @@ static int infer(wg_infer *infer) {
     if (weight->rank != 2)
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "the weight is %s; it must be [V, D]",
                              wg_infer_shape_text(infer, weight));
-    if (is_given(infer, OFFSETS)) {
+    if (wg_infer_given(infer, OFFSETS)) {
         if ((status = infer_offsets(infer, &bags))) return status;
     } else if (indices->rank != 2 || a->include_last_offset) {
         return wg_infer_fail(infer, WG_ERROR_SHAPE,
                              "the indices are %s; without offsets they must be [B, L], and none is the last",
                              wg_infer_shape_text(infer, indices));
     }
-    if (is_given(infer, SAMPLE_WEIGHTS) && (status = infer_sample_weights(infer))) return status;
+    if (wg_infer_given(infer, SAMPLE_WEIGHTS) && (status = infer_sample_weights(infer))) return status;
     infer->outputs[0] = (wg_type){.dtype = weight->dtype, .rank = 2, .extent = {bags, weight->extent[1]}};
     return WG_OK;
 }

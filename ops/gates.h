@@ -24,14 +24,6 @@ static inline wg_var gate_complement(wg_var v) { return wg_sub(wg_scalar(v.tape,
 static inline wg_var gate_sigmoid_slope(wg_var s) { return wg_mul(s, gate_complement(s)); }
 static inline wg_var gate_tanh_slope(wg_var t) { return gate_complement(wg_square(t)); }
 
-/* A cotangent, or zeros where it is absent, of the type of `like`. */
-static inline wg_var gate_given(wg_var cotangent, wg_var like) {
-    if (wg_valid(cotangent)) return cotangent;
-    const wg_type type = wg_type_of(like);
-    const wg_shape shape = wg_shape_of(&type);
-    return wg_full(like.tape, type.dtype, &shape, 0);
-}
-
 /* Is input number `input` [N, count H]? `state` is [N, H]. */
 static inline int gate_infer(wg_infer *infer, int input, const char *name, int64_t count,
                              const wg_type *state) {

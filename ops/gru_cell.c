@@ -121,8 +121,8 @@ static void backward_of_grad(wg_rule *rule) {
     wg_var d = rule->inputs[0], x = rule->inputs[1], g = rule->inputs[2], h = rule->inputs[3];
     const int64_t size = wg_type_of(h).extent[1];
     const gru_terms t = terms_of(x, g, h);
-    wg_var p = gate_given(rule->cotangents[0], x), q = gate_given(rule->cotangents[1], g);
-    wg_var w = gate_given(rule->cotangents[2], h), qn = gate_at(q, 2, size);
+    wg_var p = wg_rule_cotangent(rule, 0), q = wg_rule_cotangent(rule, 1), w = wg_rule_cotangent(rule, 2);
+    wg_var qn = gate_at(q, 2, size);
     wg_var r1 = gate_sigmoid_slope(t.r), z1 = gate_sigmoid_slope(t.z), n1 = gate_tanh_slope(t.n);
     wg_var open = gate_complement(t.z), apart = wg_sub(h, t.n);
     wg_var E = wg_add(gate_at(p, 0, size), gate_at(q, 0, size)),

@@ -17,7 +17,7 @@ static inline int loss_infer_alike(wg_infer *infer, const char *const *names, in
     if (status) return status;
     for (int i = 1; i < alike && i < infer->input_count; i++) {
         const wg_type *other = &infer->inputs[i];
-        if (x->rank != other->rank || memcmp(x->extent, other->extent, (size_t)x->rank * sizeof *x->extent))
+        if (!wg_shape_equal(x, other))
             return wg_infer_fail(infer, WG_ERROR_SHAPE, "%s is %s, %s is %s; their shapes must be alike", names[0],
                                  wg_infer_shape_text(infer, x), names[i], wg_infer_shape_text(infer, other));
     }

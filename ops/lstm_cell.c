@@ -113,7 +113,7 @@ static wg_var expand_grad(wg_tape *tape, const wg_var *inputs, const void *attri
 
 static void backward(wg_rule *rule) {
     wg_var a = rule->inputs[0], c = rule->inputs[1];
-    wg_var dh = gate_given(rule->cotangents[0], c), dnext = gate_given(rule->cotangents[1], c);
+    wg_var dh = wg_rule_cotangent(rule, 0), dnext = wg_rule_cotangent(rule, 1);
     wg_var da = WG_RECORD(&wg_op_lstm_cell_grad, NULL, dh, dnext, a, c);
     wg_rule_set(rule, 0, da);
     if (wg_rule_wants(rule, 1)) wg_rule_set(rule, 1, wg_output(da, 1));
@@ -139,7 +139,7 @@ static void backward_of_grad(wg_rule *rule) {
     wg_var dh = rule->inputs[0], a = rule->inputs[2], c = rule->inputs[3], u[4];
     const int64_t size = wg_type_of(c).extent[1];
     const lstm_terms t = terms_of(a, c);
-    wg_var v = gate_given(rule->cotangents[1], c), gates = gate_given(rule->cotangents[0], a);
+    wg_var v = wg_rule_cotangent(rule, 1), gates = wg_rule_cotangent(rule, 0);
     for (int k = 0; k < 4; k++) u[k] = gate_at(gates, k, size);
     wg_var e = reaching_next(&t, dh, rule->inputs[1]), slope = gate_tanh_slope(t.s);
     wg_var uf = wg_mul(u[1], gate_sigmoid_slope(t.f));

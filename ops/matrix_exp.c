@@ -164,12 +164,11 @@ static int infer(wg_infer *infer) {
 
 static void backward(wg_rule *rule) {
     const wg_type type = wg_type_of(rule->inputs[0]);
-    const wg_shape shape = wg_shape_of(&type);
     const int64_t n = matrix_columns(&type);
     if (!wg_type_count(&type)) return;
     wg_var a = transposed(rule->inputs[0]);
     wg_var above = wg_concat(-1, a, rule->cotangents[0]);
-    wg_var below = wg_concat(-1, wg_full(rule->tape, type.dtype, &shape, 0), a);
+    wg_var below = wg_concat(-1, wg_full_of(rule->tape, &type, 0), a);
     wg_var whole = wg_matrix_exp(wg_concat(-2, above, below));
     wg_rule_set(rule, 0, wg_slice(wg_slice(whole, -2, 0, n), -1, n, 2 * n));
 }

@@ -241,7 +241,7 @@ static int infer_indices(wg_infer *infer, const wg_type *x, const wg_type *y) {
     if (indices->dtype != WG_I64)
         return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i64",
                              wg_infer_text(infer, indices));
-    if (indices->rank == y->rank && !memcmp(indices->extent, y->extent, sizeof y->extent)) return WG_OK;
+    if (wg_shape_equal(indices, y)) return WG_OK;
     return wg_infer_fail(infer, WG_ERROR_SHAPE, "indices are %s; x %s reduced along the axes is %s",
                          wg_infer_shape_text(infer, indices), wg_infer_shape_text(infer, x),
                          wg_infer_shape_text(infer, y));
@@ -260,7 +260,7 @@ static int infer_scatter(wg_infer *infer) {
     const int status = reduce_infer_axes(infer, x, &a->axes);
     if (status) return status;
     const wg_type y = reduced_type(x, reduced_axes(&a->axes), a->keepdims);
-    if (infer->inputs[0].rank != y.rank || memcmp(infer->inputs[0].extent, y.extent, sizeof y.extent))
+    if (!wg_shape_equal(&infer->inputs[0], &y))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "input 0 is %s; %s reduced along the axes is %s",
                              wg_infer_shape_text(infer, &infer->inputs[0]), wg_infer_shape_text(infer, x),
                              wg_infer_shape_text(infer, &y));

@@ -273,7 +273,7 @@ static int infer_indices(wg_infer *infer, bool same_windows) {
                              wg_infer_text(infer, indices));
     if (values->rank != 4 || indices->rank != 4 || values->extent[0] != indices->extent[0] ||
         values->extent[1] != indices->extent[1] ||
-        (same_windows && memcmp(values->extent, indices->extent, sizeof values->extent)))
+        (same_windows && !wg_shape_equal(values, indices)))
         return wg_infer_fail(infer, WG_ERROR_SHAPE,
                              "input 0 is %s, indices are %s; both must be [N, C, …, …], alike in %s",
                              wg_infer_shape_text(infer, values), wg_infer_shape_text(infer, indices),

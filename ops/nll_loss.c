@@ -38,7 +38,7 @@ static int infer(wg_infer *infer) {
         return wg_infer_fail(infer, WG_ERROR_SHAPE,
                              "x is %s, targets are %s; they must be x's shape without its axis of classes, 1",
                              wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, t));
-    if (infer->input_count > 2 && weight->dtype != WG_NO_DTYPE &&
+    if (wg_infer_given(infer, 2) &&
         (weight->dtype != x->dtype || weight->rank != 1 || weight->extent[0] != x->extent[1]))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s, the weight is %s; it must be [C] of x's dtype",
                              wg_infer_text(infer, x), wg_infer_text(infer, weight));

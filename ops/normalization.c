@@ -50,9 +50,7 @@ static int infer_others(wg_infer *infer, int64_t from, int64_t to) {
     memcpy(expected.extent, x->extent + from, (size_t)expected.rank * sizeof *expected.extent);
     for (int i = 1; i < infer->input_count; i++) {
         const wg_type *type = &infer->inputs[i];
-        if (type->dtype == WG_NO_DTYPE) continue;
-        if (type->rank != expected.rank ||
-            memcmp(type->extent, expected.extent, (size_t)type->rank * sizeof *type->extent))
+        if (wg_infer_given(infer, i) && !wg_shape_equal(type, &expected))
             return wg_infer_fail(infer, WG_ERROR_SHAPE, "%s is %s, x is %s; %s must be %s", input_names[i],
                                  wg_infer_shape_text(infer, type), wg_infer_shape_text(infer, x),
                                  input_names[i], wg_infer_shape_text(infer, &expected));
@@ -92,12 +90,9 @@ static int infer_group(wg_infer *infer) {
 
 static int infer_instance(wg_infer *infer) { return infer_channels(infer, 1); }
 
-static bool is_given(const wg_infer *infer, int input) {
-    return input < infer->input_count && infer->inputs[input].dtype != WG_NO_DTYPE;
-}
 static int infer_batch(wg_infer *infer) {
     const int status = infer_channels(infer, 0);
-    if (status || is_given(infer, 3) == is_given(infer, 4)) return status;
+    if (status || wg_infer_given(infer, 3) == wg_infer_given(infer, 4)) return status;
     return wg_infer_fail(infer, WG_ERROR_SHAPE,
                          "of mean and variance only one is given; give both, or neither for those of x");
 }

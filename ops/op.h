@@ -64,6 +64,7 @@
     wg_var (wg_##op)(wg_var x) { return WG_RECORD(&wg_op_##op, NULL, x); }
 
 #ifdef WG_RULES
+#include "base/base.h"
 #include <wengert/ops.h>
 #define WG_OP(name)                                                                                \
     extern const wg_op wg_op_##name;                                                               \
@@ -84,6 +85,19 @@ static inline wg_shape wg_shape_of(const wg_type *type) {
     for (int i = 0; i < WG_MAX_RANK; i++) shape.extent[i] = i < type->rank ? type->extent[i] : INT64_MIN;
     shape.extent[WG_MAX_RANK] = INT64_MIN;
     return shape;
+}
+
+/* A var of this dtype and shape, all of it `value`. */
+static inline wg_var wg_full_of(wg_tape *tape, const wg_type *type, double value) {
+    const wg_shape shape = wg_shape_of(type);
+    return wg_full(tape, type->dtype, &shape, value);
+}
+
+/* A rule's cotangent of an output, zeros where it is absent. */
+static inline wg_var wg_rule_cotangent(const wg_rule *rule, int output) {
+    if (wg_valid(rule->cotangents[output])) return rule->cotangents[output];
+    const wg_type type = wg_type_of(rule->outputs[output]);
+    return wg_full_of(rule->tape, &type, 0);
 }
 
 /* Bytes of all operands. */
@@ -110,6 +124,11 @@ static inline int wg_infer_alike(wg_infer *infer, bool whole) {
                                  wg_infer_text(infer, &infer->inputs[0]), i, wg_infer_text(infer, type));
     }
     return WG_OK;
+}
+
+/* Is an input that may be left out there? */
+static inline bool wg_infer_given(const wg_infer *infer, int input) {
+    return input < infer->input_count && infer->inputs[input].dtype != WG_NO_DTYPE;
 }
 
 static inline int wg_infer_real(wg_infer *infer) { return wg_infer_alike(infer, false); }

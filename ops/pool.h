@@ -128,7 +128,7 @@ static inline int pool_infer_image(wg_infer *infer, int axes, const wg_type *dy,
     *image = (wg_type){.dtype = dy->dtype, .rank = dy->rank, .extent = {dy->extent[0], dy->extent[1]}};
     for (int i = 0; i < axes; i++) image->extent[2 + i] = a->size[i];
     if ((status = pool_infer(infer, image, &expected))) return status;
-    if (memcmp(expected.extent, dy->extent, sizeof expected.extent))
+    if (!wg_shape_equal(&expected, dy))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "dy is %s; windows of an image %s are %s",
                              wg_infer_shape_text(infer, dy), wg_infer_shape_text(infer, image),
                              wg_infer_shape_text(infer, &expected));

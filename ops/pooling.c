@@ -169,7 +169,7 @@ static int infer_unpool(wg_infer *infer, int axes) {
     if ((x->dtype != WG_F32 && x->dtype != WG_F64) || indices->dtype != WG_I32)
         return wg_infer_fail(infer, WG_ERROR_DTYPE, "x is %s, indices are %s; they must be f32 or f64, and i32",
                              wg_infer_text(infer, x), wg_infer_text(infer, indices));
-    if (x->rank != indices->rank || memcmp(x->extent, indices->extent, sizeof x->extent))
+    if (!wg_shape_equal(x, indices))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s, indices are %s; they must be alike",
                              wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, indices));
     infer->outputs[0] = *x;

@@ -37,13 +37,8 @@ static int infer(wg_infer *infer) {
 static void backward(wg_rule *rule) {
     wg_var runs[5];
     int count = 0;
-    for (int k = 0; k < 4; k++) {
-        const wg_type type = wg_type_of(rule->outputs[k]);
-        const wg_shape shape = wg_shape_of(&type);
-        if (type.extent[0] == 0) continue;
-        runs[count++] = wg_valid(rule->cotangents[k]) ? rule->cotangents[k]
-                                                      : wg_full(rule->tape, type.dtype, &shape, 0);
-    }
+    for (int k = 0; k < 4; k++)
+        if (wg_type_of(rule->outputs[k]).extent[0] > 0) runs[count++] = wg_rule_cotangent(rule, k);
     runs[count] = (wg_var)WG_END_;
     if (count > 0) wg_rule_set(rule, 0, count > 1 ? wg_concat_list(0, runs) : runs[0]);
 }

@@ -46,22 +46,16 @@ static const char *const input_names[2][MOST_INPUTS] = {
     {"x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "lengths", ""},
     {"x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0", "lengths"}};
 
-static bool is_given(const wg_infer *infer, int input) {
-    return input < infer->input_count && infer->inputs[input].dtype != WG_NO_DTYPE;
-}
-
 static int expect(wg_infer *infer, const network *net, int input, wg_type expected) {
     const wg_type *type = &infer->inputs[input], *x = &infer->inputs[X];
     const char *name = input_names[net->states - 1][input];
     const bool is_lengths = input == H0 + net->states;
-    if (!is_given(infer, input)) return WG_OK;
+    if (!wg_infer_given(infer, input)) return WG_OK;
     if (is_lengths ? type->dtype != WG_I32 && type->dtype != WG_I64 : type->dtype != x->dtype)
         return wg_infer_fail(infer, WG_ERROR_DTYPE, "%s is %s, x is %s; %s", name, wg_infer_text(infer, type),
                              wg_infer_text(infer, x),
                              is_lengths ? "lengths are i32 or i64" : "they must be alike (wg_cast converts)");
-    if (type->rank == expected.rank &&
-        !memcmp(type->extent, expected.extent, (size_t)type->rank * sizeof *type->extent))
-        return WG_OK;
+    if (wg_shape_equal(type, &expected)) return WG_OK;
     return wg_infer_fail(infer, WG_ERROR_SHAPE, "%s is %s; with x %s and weight_hh %s it must be %s", name,
                          wg_infer_shape_text(infer, type), wg_infer_shape_text(infer, x),
                          wg_infer_shape_text(infer, &infer->inputs[WEIGHT_HH]),

@@ -61,15 +61,11 @@ static const wg_attribute schema[] = {
                  .meaning = "are pairs x[2i] and x[2i + 1], not x[i] and x[i + R/2]?"),
     WG_NO_MORE_ATTRIBUTES};
 
-static bool same_shape(const wg_type *a, const wg_type *b) {
-    return a->rank == b->rank && !memcmp(a->extent, b->extent, (size_t)a->rank * sizeof *a->extent);
-}
-
 static int infer(wg_infer *infer) {
     const wg_type *x = &infer->inputs[0], *c = &infer->inputs[1], *s = &infer->inputs[2];
     const int status = wg_infer_real(infer);
     if (status) return status;
-    if (!same_shape(c, s))
+    if (!wg_shape_equal(c, s))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "cos is %s, sin is %s; they must be alike",
                              wg_infer_shape_text(infer, c), wg_infer_shape_text(infer, s));
     bool fits = c->rank > 0 && c->rank <= x->rank && c->extent[c->rank - 1] <= x->extent[x->rank - 1] / 2;

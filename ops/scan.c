@@ -82,7 +82,7 @@ static int infer_linear(wg_infer *infer) {
     const int status = wg_infer_real(infer);
     const wg_type *a = &infer->inputs[0], *b = &infer->inputs[1];
     if (status) return status;
-    if (a->rank != b->rank || memcmp(a->extent, b->extent, sizeof a->extent))
+    if (!wg_shape_equal(a, b))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "a is %s, b is %s; they must be alike",
                              wg_infer_shape_text(infer, a), wg_infer_shape_text(infer, b));
     infer->outputs[0] = *a;

@@ -250,16 +250,12 @@ static int infer(wg_infer *infer) {
     return WG_OK;
 }
 
-static bool alike(const wg_type *a, const wg_type *b) {
-    return a->rank == b->rank && !memcmp(a->extent, b->extent, (size_t)a->rank * sizeof *a->extent);
-}
-
 static int infer_grad(wg_infer *infer) {
     const wg_type *dy = &infer->inputs[0], *y = &infer->inputs[1], *r = &infer->inputs[2];
     const int status = infer_axes(infer);
     if (status) return status;
     const wg_type kept = kept_type(dy, WG_ATTRIBUTES(infer, standardize));
-    if (!alike(dy, y) || !alike(r, &kept))
+    if (!wg_shape_equal(dy, y) || !wg_shape_equal(r, &kept))
         return wg_infer_fail(infer, WG_ERROR_SHAPE,
                              "dy is %s, y is %s, r is %s; y must be like dy, and r be %s",
                              wg_infer_shape_text(infer, dy), wg_infer_shape_text(infer, y),
@@ -324,8 +320,7 @@ static void backward_of_grad(wg_rule *rule) {
     }
     if (wg_rule_wants(rule, 2)) {
         const wg_type type = wg_type_of(r);
-        const wg_shape shape = wg_shape_of(&type);
-        wg_var one = wg_full(rule->tape, type.dtype, &shape, 1);
+        wg_var one = wg_full_of(rule->tape, &type, 1);
         wg_rule_set(rule, 2, total(wg_scale_cotangent(c, gradient(a, dy, y, one)), a));
     }
 }

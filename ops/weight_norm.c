@@ -21,7 +21,7 @@ static int infer(wg_infer *infer) {
     wg_type expected = *v;
     for (int axis = 0; axis < v->rank; axis++)
         if (axis != a->axis) expected.extent[axis] = 1;
-    if (g->rank != v->rank || memcmp(g->extent, expected.extent, (size_t)v->rank * sizeof *g->extent))
+    if (!wg_shape_equal(g, &expected))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "g is %s, v is %s; along axis %lld g must be %s",
                              wg_infer_shape_text(infer, g), wg_infer_shape_text(infer, v),
                              (long long)a->axis, wg_infer_shape_text(infer, &expected));
