@@ -72,10 +72,7 @@ static int relu_mask_infer(wg_infer *infer) {
     return status;
 }
 
-static void samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_NORMAL, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -8, .high = 8});
-}
+static void samples(wg_sampler *s) { wg_sample_unary_and(s, WG_NORMAL, 0, 0, -8, 8); }
 
 static void relu_samples(wg_sampler *s) {
     wg_sample_unary(s, WG_DISTINCT, 0, 0);

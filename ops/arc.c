@@ -49,15 +49,8 @@ static void atan2_backward(wg_rule *rule) {
     }
 }
 
-static void asin_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_UNIFORM, -0.9, 0.9);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -0.97, .high = -0.4});
-}
-
-static void atan_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_NORMAL, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -30, .high = 30});
-}
+static void asin_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_UNIFORM, -0.9, 0.9, -0.97, -0.4); }
+static void atan_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_NORMAL, 0, 0, -30, 30); }
 
 /* Each quadrant and both sides of the diagonals; no ray where the angle jumps. */
 static void atan2_samples(wg_sampler *s) {

@@ -21,15 +21,8 @@ static void erfc_backward(wg_rule *rule) {
     wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], wg_mul(wg_exp(wg_neg(wg_square(x))), wg_scalar(rule->tape, -SLOPE_AT_0))));
 }
 
-static void erf_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_NORMAL, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -3, .high = 3});
-}
-
-static void erfc_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_NORMAL, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -3, .high = 5});
-}
+static void erf_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_NORMAL, 0, 0, -3, 3); }
+static void erfc_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_NORMAL, 0, 0, -3, 5); }
 
 WG_UNARY_OP(erf, "y = 2 / sqrt(pi) integral of exp(-t²), t = 0 … x", "Erf", "erf", 120,
             .backward = erf_backward, .samples = erf_samples, .gradient = "dx = dy exp(-x^2) 2 / sqrt(pi)")

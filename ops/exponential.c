@@ -50,39 +50,14 @@ static void log2_backward(wg_rule *rule) {
     wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], wg_div(wg_scalar(rule->tape, 1 / LN_2), x)));
 }
 
-static void exp_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_NORMAL, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -30, .high = 8});
-}
-
-static void expm1_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_NORMAL, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -30, .high = 8});
-}
-
-static void exp2_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_NORMAL, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -30, .high = 9});
-}
-
-static void log_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_UNIFORM, 0.2, 6);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = 1, .high = 1e6});
-}
-
-static void log1p_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_UNIFORM, -0.8, 3);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = 1, .high = 1e6});
-}
-
-static void log2_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_UNIFORM, 0.2, 6);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = 1, .high = 1e6});
-}
+static void exp_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_NORMAL, 0, 0, -30, 8); }
+static void exp2_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_NORMAL, 0, 0, -30, 9); }
+static void log_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_UNIFORM, 0.2, 6, 1, 1e6); }
+static void log1p_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_UNIFORM, -0.8, 3, 1, 1e6); }
 
 WG_UNARY_OP(exp, "y = exp(x)", "Exp", "exp", 25, .backward = exp_backward, .samples = exp_samples,
             .gradient = "dx = dy y")
-WG_UNARY_OP(expm1, "y = exp(x) - 1", NULL, "expm1", 30, .backward = expm1_backward, .samples = expm1_samples,
+WG_UNARY_OP(expm1, "y = exp(x) - 1", NULL, "expm1", 30, .backward = expm1_backward, .samples = exp_samples,
             .gradient = "dx = dy exp(x)")
 WG_UNARY_OP(exp2, "y = 2^x", NULL, "exp2", 30, .backward = exp2_backward, .samples = exp2_samples,
             .gradient = "dx = dy y log(2)")
@@ -90,7 +65,7 @@ WG_UNARY_OP(log, "y = log(x)", "Log", "log", 30, .backward = log_backward, .samp
             .gradient = "dx = dy / x")
 WG_UNARY_OP(log1p, "y = log(1 + x)", NULL, "log1p", 35, .backward = log1p_backward, .samples = log1p_samples,
             .gradient = "dx = dy / (1 + x)")
-WG_UNARY_OP(log2, "y = log(x) / log(2)", NULL, "log2", 50, .backward = log2_backward, .samples = log2_samples,
+WG_UNARY_OP(log2, "y = log(x) / log(2)", NULL, "log2", 50, .backward = log2_backward, .samples = log_samples,
             .gradient = "dx = dy / (x log(2))")
 
 #endif

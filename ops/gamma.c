@@ -50,8 +50,7 @@ static void polygamma_backward(wg_rule *rule) {
 }
 
 static void samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_UNIFORM, 0.3, 6);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = 2, .high = 50});
+    wg_sample_unary_and(s, WG_UNIFORM, 0.3, 6, 2, 50);
     WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(5), .values = WG_UNIFORM, .low = -0.8, .high = -0.2});
     WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(5), .values = WG_UNIFORM, .low = -4.8, .high = -4.2});
 }

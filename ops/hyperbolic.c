@@ -43,25 +43,10 @@ static void atanh_backward(wg_rule *rule) {
     wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], wg_reciprocal(wg_mul(wg_sub(one, x), wg_add(one, x)))));
 }
 
-static void sinh_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_NORMAL, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -9, .high = 9});
-}
-
-static void asinh_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_NORMAL, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -90, .high = 90});
-}
-
-static void acosh_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_UNIFORM, 1.3, 6);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = 2, .high = 100});
-}
-
-static void atanh_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_UNIFORM, -0.9, 0.9);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -0.5, .high = 0.95});
-}
+static void sinh_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_NORMAL, 0, 0, -9, 9); }
+static void asinh_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_NORMAL, 0, 0, -90, 90); }
+static void acosh_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_UNIFORM, 1.3, 6, 2, 100); }
+static void atanh_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_UNIFORM, -0.9, 0.9, -0.5, 0.95); }
 
 WG_UNARY_OP(sinh, "y = (exp(x) - exp(-x)) / 2", "Sinh", "sinh", 60, .backward = sinh_backward,
             .samples = sinh_samples, .gradient = "dx = dy cosh(x)")

@@ -160,6 +160,13 @@ static inline wg_cost wg_cost_per_element(const wg_call *call, double flops) {
     return (wg_cost){flops * (double)wg_type_count(&call->outputs[0].type), wg_call_bytes(call)};
 }
 
+/* The samples of a function of one number, and numbers from `from` to `to` as well. */
+static inline void wg_sample_unary_and(wg_sampler *s, wg_values values, double low, double high, double from,
+                                       double to) {
+    wg_sample_unary(s, values, low, high);
+    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = from, .high = to});
+}
+
 /* Copies the caller's options: as much of them as the caller knows; defaults are 0. */
 static inline void wg_read_options_(void *options, size_t size, const void *given, size_t given_size) {
     memset(options, 0, size);

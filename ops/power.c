@@ -66,10 +66,7 @@ static void pow_backward(wg_rule *rule) {
 static void square_samples(wg_sampler *s) { wg_sample_unary(s, WG_NORMAL, 0, 0); }
 static void sqrt_samples(wg_sampler *s) { wg_sample_unary(s, WG_UNIFORM, 0.25, 9); }
 
-static void reciprocal_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_UNIFORM, 0.3, 5);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -9, .high = -0.3});
-}
+static void reciprocal_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_UNIFORM, 0.3, 5, -9, -0.3); }
 
 static void pow_samples(wg_sampler *s) {
     wg_sample_binary(s, WG_UNIFORM, 0.3, 3);

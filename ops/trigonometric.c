@@ -45,15 +45,8 @@ static void tan_backward(wg_rule *rule) {
     wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], factor));
 }
 
-static void samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_NORMAL, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = -100, .high = 100});
-}
-
-static void tan_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_UNIFORM, -1.4, 1.4);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(19), .values = WG_UNIFORM, .low = 14.3, .high = 17.1});
-}
+static void samples(wg_sampler *s) { wg_sample_unary_and(s, WG_NORMAL, 0, 0, -100, 100); }
+static void tan_samples(wg_sampler *s) { wg_sample_unary_and(s, WG_UNIFORM, -1.4, 1.4, 14.3, 17.1); }
 
 static wg_cost cost(const wg_call *call) { return wg_cost_per_element(call, 40); }
 
