@@ -178,7 +178,7 @@ static void bernoulli_samples(wg_sampler *s) {
                                       WG_SHAPE(3, 5),    WG_SHAPE(0, 3), WG_SHAPE(1, 2, 1, 2, 1, 2, 1, 3),
                                       WG_SHAPE(2, 3, 4), WG_SHAPE(1026)};
     for (int i = 0; i < 24; i++)
-        WG_SAMPLE(s, &((bernoulli_attributes){(uint64_t)i * 0x9E3779B97F4A7C15u}),
+        WG_SAMPLE(s, &((bernoulli_attributes){draw_sample_key(i)}),
                   {.shape = shapes[i / 3],
                    .values = i % 3 ? WG_UNIFORM : WG_INTEGERS,
                    .high = i % 3 == 1 ? 0.5 : 1},
@@ -192,17 +192,18 @@ static void categorical_samples(wg_sampler *s) {
     static const int64_t counts[] = {1, 3, 0, 8, 33};
     for (int i = 0; i < 40; i++) {
         const bool probabilities = i % 2;
-        WG_SAMPLE(
-            s, &((categorical_attributes){counts[i % 5], probabilities, (uint64_t)i * 0x9E3779B97F4A7C15u}),
-            {.shape = shapes[i / 5], .values = probabilities ? WG_UNIFORM : WG_NORMAL, .low = 0.1, .high = 2},
-            DRAW_STEP(i));
+        WG_SAMPLE(s, &((categorical_attributes){counts[i % 5], probabilities, draw_sample_key(i)}),
+                  {.shape = shapes[i / 5],
+                   .values = probabilities ? WG_UNIFORM : WG_NORMAL,
+                   .low = 0.1,
+                   .high = 2},
+                  DRAW_STEP(i));
     }
 }
 
 static void randperm_samples(wg_sampler *s) {
     for (int i = 0; i < 32; i++)
-        WG_SAMPLE(s, &((randperm_attributes){i < 16 ? i : 3 * i, (uint64_t)i * 0x9E3779B97F4A7C15u}),
-                  DRAW_STEP(i));
+        WG_SAMPLE(s, &((randperm_attributes){i < 16 ? i : 3 * i, draw_sample_key(i)}), DRAW_STEP(i));
 }
 
 const wg_op wg_op_bernoulli = {

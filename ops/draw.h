@@ -37,6 +37,9 @@ static inline int64_t draw_units(const wg_call *call) {
 #define DRAW_KEY(attributes)                                                                       \
     WG_ATTRIBUTE(attributes, key, .kind = WG_ATTRIBUTE_BITS, .is_value = true,                \
                  .meaning = "of the random numbers")
+/* A key of a sample's own. */
+static inline uint64_t draw_sample_key(int sample) { return (uint64_t)sample * 0x9E3779B97F4A7C15u; }
+
 /* A sample's input: the step. */
 #define DRAW_STEP(number)                                                                          \
     {.dtype = WG_I64, .shape = WG_SCALAR_SHAPE, .values = WG_ALL_EQUAL, .low = number}

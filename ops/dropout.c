@@ -74,7 +74,7 @@ static void samples(wg_sampler *s, int rank) {
     const int first = rank ? rank - 1 : 0, last = rank ? rank - 1 : 4;
     for (int i = 0; i < (rank ? 30 : 60); i++) {
         const int group = first + i % (last - first + 1);
-        const dropout_attributes chosen = {probabilities[i % 4], (uint64_t)i * 0x9E3779B97F4A7C15u};
+        const dropout_attributes chosen = {probabilities[i % 4], draw_sample_key(i)};
         WG_SAMPLE(s, &chosen,
                   {.shape = shapes[group][i / (last - first + 1) % 5], .values = i % 7 ? WG_NORMAL : WG_TIES},
                   DRAW_STEP(i));

@@ -130,8 +130,7 @@ static wg_cost normal_cost(const wg_call *call) { return wg_cost_per_element(cal
         static const double numbers[][2] = {{0, 1}, {-1, 1}, {2.5, 2.5}, {-1e3, 1e-3}, {1e-3, 1e3}}; \
         for (int i = 0; i < 40; i++) {                                                             \
             const double *pair = numbers[i % 5];                                                   \
-            const uint64_t key = (uint64_t)i * 0x9E3779B97F4A7C15u;                                \
-            const op##_attributes chosen = {shapes[i / 5], pair[0], pair[1], key};                 \
+            const op##_attributes chosen = {shapes[i / 5], pair[0], pair[1], draw_sample_key(i)};  \
             if (i < 37) WG_SAMPLE(s, &chosen, {.shape = WG_SCALAR_SHAPE}, DRAW_STEP(i % 3));       \
         }                                                                                          \
     }
