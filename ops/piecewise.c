@@ -12,6 +12,7 @@
  *
  * At a kink dx is that of the flat side, as in PyTorch; NaN is handed on. Defaults are ONNX's where it has the
  * op: hard_sigmoid's alpha is 0.2 there and 1/6 in PyTorch. prelu's slope broadcasts to x as in ONNX. */
+#include "activation.h"
 #include "clip_grad.h"
 
 typedef struct leaky_relu_attributes {
@@ -62,23 +63,25 @@ WITH_TWO(threshold, threshold, value, x <= a ? b : x)
 
 #ifdef WG_RULES
 
-#define REAL(op, member, ...)                                                                      \
-    WG_ATTRIBUTE(op##_attributes, member, .kind = WG_ATTRIBUTE_REAL, .is_value = true, __VA_ARGS__)
 static const wg_attribute leaky_relu_attribute[] = {
-    REAL(leaky_relu, alpha, .preset = 0.01, .meaning = "slope below 0"), WG_NO_MORE_ATTRIBUTES};
+    ACTIVATION_NUMBER(leaky_relu, alpha, .preset = 0.01, .meaning = "slope below 0"), WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute hard_sigmoid_attribute[] = {
-    REAL(hard_sigmoid, alpha, .preset = 0.2, .meaning = "slope"),
-    REAL(hard_sigmoid, beta, .preset = 0.5, .meaning = "value at 0"), WG_NO_MORE_ATTRIBUTES};
+    ACTIVATION_NUMBER(hard_sigmoid, alpha, .preset = 0.2, .meaning = "slope"),
+    ACTIVATION_NUMBER(hard_sigmoid, beta, .preset = 0.5, .meaning = "value at 0"), WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute hard_tanh_attribute[] = {
-    REAL(hard_tanh, min, .preset = -1, .meaning = "nothing is below"),
-    REAL(hard_tanh, max, .preset = 1, .meaning = "nothing is above"), WG_NO_MORE_ATTRIBUTES};
+    ACTIVATION_NUMBER(hard_tanh, min, .preset = -1, .meaning = "nothing is below"),
+    ACTIVATION_NUMBER(hard_tanh, max, .preset = 1, .meaning = "nothing is above"), WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute hard_shrink_attribute[] = {
-    REAL(hard_shrink, lambda, .bounded = true, .high = WG_INFINITY_F64, .preset = 0.5, .meaning = "half the width of what becomes 0"), WG_NO_MORE_ATTRIBUTES};
+    ACTIVATION_NUMBER(hard_shrink, lambda, .bounded = true, .high = WG_INFINITY_F64, .preset = 0.5,
+                      .meaning = "half the width of what becomes 0"),
+    WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute soft_shrink_attribute[] = {
-    REAL(soft_shrink, lambda, .bounded = true, .high = WG_INFINITY_F64, .preset = 0.5, .meaning = "half the width of what becomes 0"), WG_NO_MORE_ATTRIBUTES};
+    ACTIVATION_NUMBER(soft_shrink, lambda, .bounded = true, .high = WG_INFINITY_F64, .preset = 0.5,
+                      .meaning = "half the width of what becomes 0"),
+    WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute threshold_attribute[] = {
-    REAL(threshold, threshold, .preset = 1, .meaning = "what is not above is replaced"),
-    REAL(threshold, value, .preset = 0, .meaning = "by this"), WG_NO_MORE_ATTRIBUTES};
+    ACTIVATION_NUMBER(threshold, threshold, .preset = 1, .meaning = "what is not above is replaced"),
+    ACTIVATION_NUMBER(threshold, value, .preset = 0, .meaning = "by this"), WG_NO_MORE_ATTRIBUTES};
 
 /* The cotangent where x lies between low and high, or not between. */
 static void pass(wg_rule *rule, double low, double high, bool open, bool outside) {
@@ -138,30 +141,15 @@ static int prelu_infer(wg_infer *infer) {
                          wg_infer_text(infer, &infer->inputs[1]), wg_infer_text(infer, x));
 }
 
-/* A case's attributes in every shape; the numbers are apart from kinks at multiples of 0.1 and off by no 0.05. */
-static void each_shape(wg_sampler *s, const void *attributes) {
-    const wg_shape *const shapes[] = {WG_SCALAR_SHAPE, WG_SHAPE(1), WG_SHAPE(19), WG_SHAPE(3, 1, 5),
-                                      WG_SHAPE(2, 0), WG_SHAPE(1, 2, 1, 2, 1, 2, 1, 2), WG_SHAPE(1, 9)};
-    for (int i = 0; i < 7; i++) {
-        WG_SAMPLE(s, attributes, {.shape = shapes[i], .values = WG_DISTINCT});
-    }
-    WG_SAMPLE(s, attributes, {.shape = WG_SHAPE(13), .values = WG_UNIFORM, .low = -8, .high = 8});
-}
-#define EACH_SHAPE(op, ...)                                                                        \
-    static void op##_samples(wg_sampler *s) {                                                      \
-        static const op##_attributes chosen[] = {__VA_ARGS__};                                     \
-        for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) each_shape(s, &chosen[i]);     \
-    }
-EACH_SHAPE(leaky_relu, {0.01}, {0.3}, {-1.5}, {1})
-EACH_SHAPE(hard_sigmoid, {0.2, 0.5}, {1.0 / 6, 0.5}, {-0.73, 0.21}, {1.3, 0})
-EACH_SHAPE(hard_tanh, {-1, 1}, {-0.513, 0.733}, {0.011, 3.37}, {-2.21, -0.37})
-EACH_SHAPE(hard_shrink, {0.513}, {0}, {1.37}, {3.03})
-EACH_SHAPE(soft_shrink, {0.513}, {0}, {1.37}, {3.03})
-EACH_SHAPE(threshold, {1, 0}, {-0.513, 2}, {0, -3}, {3.37, 0.25})
+ACTIVATION_SAMPLES(leaky_relu, {0.01}, {0.3}, {-1.5}, {1})
+ACTIVATION_SAMPLES(hard_sigmoid, {0.2, 0.5}, {1.0 / 6, 0.5}, {-0.73, 0.21}, {1.3, 0})
+ACTIVATION_SAMPLES(hard_tanh, {-1, 1}, {-0.513, 0.733}, {0.011, 3.37}, {-2.21, -0.37})
+ACTIVATION_SAMPLES(hard_shrink, {0.513}, {0}, {1.37}, {3.03})
+ACTIVATION_SAMPLES(soft_shrink, {0.513}, {0}, {1.37}, {3.03})
+ACTIVATION_SAMPLES(threshold, {1, 0}, {-0.513, 2}, {0, -3}, {3.37, 0.25})
 
 static void plain_samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_DISTINCT, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(33), .values = WG_UNIFORM, .low = -9, .high = 9});
+    activation_plain_samples(s);
     WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(9), .values = WG_UNIFORM, .low = 1, .high = 2.5});
 }
 

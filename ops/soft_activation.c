@@ -13,7 +13,7 @@
  *
  * softplus is x where beta x > threshold, as in PyTorch. selu has the paper's constants, as PyTorch; ONNX's are
  * the same rounded to f32. exp is never taken of a positive number where it is divided by: nothing overflows. */
-#include "op.h"
+#include "activation.h"
 
 typedef struct elu_attributes {
     double alpha;
@@ -85,21 +85,21 @@ WG_KERNEL(gelu, gelu_forward)
 
 #ifdef WG_RULES
 
-#define REAL(op, member, ...)                                                                      \
-    WG_ATTRIBUTE(op##_attributes, member, .kind = WG_ATTRIBUTE_REAL, .is_value = true, __VA_ARGS__)
 static const wg_attribute elu_attribute[] = {
-    REAL(elu, alpha, .preset = 1, .meaning = "-y far below 0"), WG_NO_MORE_ATTRIBUTES};
+    ACTIVATION_NUMBER(elu, alpha, .preset = 1, .meaning = "-y far below 0"), WG_NO_MORE_ATTRIBUTES};
 #define celu_attribute elu_attribute
 static const wg_attribute selu_attribute[] = {
-    REAL(selu, alpha, .preset = 1.6732632423543772848170429916717, .meaning = "-y / gamma far below 0"),
-    REAL(selu, gamma, .preset = 1.0507009873554804934193349852946, .meaning = "slope above 0"),
+    ACTIVATION_NUMBER(selu, alpha, .preset = 1.6732632423543772848170429916717,
+                      .meaning = "-y / gamma far below 0"),
+    ACTIVATION_NUMBER(selu, gamma, .preset = 1.0507009873554804934193349852946, .meaning = "slope above 0"),
     WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute gelu_attribute[] = {
     WG_ATTRIBUTE(gelu_attributes, tanh, .kind = WG_ATTRIBUTE_BOOL, .meaning = "tanh in the place of erf?"),
     WG_NO_MORE_ATTRIBUTES};
 static const wg_attribute softplus_attribute[] = {
-    REAL(softplus, beta, .preset = 1, .meaning = "sharpness"),
-    REAL(softplus, threshold, .preset = 20, .meaning = "of beta x, above which y is x"), WG_NO_MORE_ATTRIBUTES};
+    ACTIVATION_NUMBER(softplus, beta, .preset = 1, .meaning = "sharpness"),
+    ACTIVATION_NUMBER(softplus, threshold, .preset = 20, .meaning = "of beta x, above which y is x"),
+    WG_NO_MORE_ATTRIBUTES};
 
 static void set(wg_rule *rule, wg_var factor) {
     wg_rule_set(rule, 0, wg_scale_cotangent(rule->cotangents[0], factor));
@@ -164,38 +164,23 @@ static int infer_divisor(wg_infer *infer) {
     return wg_infer_same(infer);
 }
 
-static void each_shape(wg_sampler *s, const void *attributes) {
-    const wg_shape *const shapes[] = {WG_SCALAR_SHAPE, WG_SHAPE(1), WG_SHAPE(19), WG_SHAPE(3, 1, 5),
-                                      WG_SHAPE(2, 0), WG_SHAPE(1, 2, 1, 2, 1, 2, 1, 2), WG_SHAPE(1, 9)};
-    for (int i = 0; i < 7; i++) WG_SAMPLE(s, attributes, {.shape = shapes[i], .values = WG_DISTINCT});
-    WG_SAMPLE(s, attributes, {.shape = WG_SHAPE(13), .values = WG_UNIFORM, .low = -8, .high = 8});
-}
-#define EACH_SHAPE(op, ...)                                                                        \
-    static void op##_samples(wg_sampler *s) {                                                      \
-        static const op##_attributes chosen[] = {__VA_ARGS__};                                     \
-        for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) each_shape(s, &chosen[i]);     \
-    }
-EACH_SHAPE(elu, {1}, {0.3}, {-1.5}, {2})
-EACH_SHAPE(celu, {1}, {0.3}, {1.5}, {4})
-EACH_SHAPE(selu, {1.6732632423543772, 1.0507009873554805}, {1, 2}, {0.3, 1}, {2, -0.5})
-EACH_SHAPE(softplus, {1, 20}, {0.5, 30}, {2.5, 40}, {-1, 20})
+ACTIVATION_SAMPLES(elu, {1}, {0.3}, {-1.5}, {2})
+ACTIVATION_SAMPLES(celu, {1}, {0.3}, {1.5}, {4})
+ACTIVATION_SAMPLES(selu, {1.6732632423543772, 1.0507009873554805}, {1, 2}, {0.3, 1}, {2, -0.5})
+ACTIVATION_SAMPLES(softplus, {1, 20}, {0.5, 30}, {2.5, 40}, {-1, 20})
 static void gelu_samples(wg_sampler *s) {
-    for (int i = 0; i < 4; i++) each_shape(s, &(gelu_attributes){i % 2});
+    for (int i = 0; i < 4; i++) activation_sample(s, &(gelu_attributes){i % 2});
 }
 
-static void samples(wg_sampler *s) {
-    wg_sample_unary(s, WG_DISTINCT, 0, 0);
-    WG_SAMPLE(s, NULL, {.shape = WG_SHAPE(33), .values = WG_UNIFORM, .low = -9, .high = 9});
-}
-
-WG_UNARY_OP(silu, "y = x sigmoid(x)", "Swish", "silu", 36, .backward = silu_backward, .samples = samples,
-            .gradient = "dx = dy (s + y (1 - s)), s = sigmoid(x)")
+WG_UNARY_OP(silu, "y = x sigmoid(x)", "Swish", "silu", 36, .backward = silu_backward,
+            .samples = activation_plain_samples, .gradient = "dx = dy (s + y (1 - s)), s = sigmoid(x)")
 WG_UNARY_OP(mish, "y = x tanh(log(1 + exp(x)))", "Mish", "mish", 36, .backward = mish_backward,
-            .samples = samples, .gradient = "dx = dy (t + x (1 - t^2) sigmoid(x)), t = tanh(log(1 + exp(x)))")
+            .samples = activation_plain_samples,
+            .gradient = "dx = dy (t + x (1 - t^2) sigmoid(x)), t = tanh(log(1 + exp(x)))")
 WG_UNARY_OP(log_sigmoid, "y = -log(1 + exp(-x))", NULL, "logsigmoid", 60, .backward = log_sigmoid_backward,
-            .samples = samples, .gradient = "dx = dy sigmoid(-x)")
+            .samples = activation_plain_samples, .gradient = "dx = dy sigmoid(-x)")
 WG_UNARY_OP(softsign, "y = x / (1 + |x|)", "Softsign", "softsign", 3, .backward = softsign_backward,
-            .samples = samples, .gradient = "dx = dy / (1 + |x|)^2")
+            .samples = activation_plain_samples, .gradient = "dx = dy / (1 + |x|)^2")
 
 #define SOFT_OP(op, text, gradient_text, onnx_name, torch_name, infers, operations)                \
     static wg_cost op##_cost(const wg_call *call) { return wg_cost_per_element(call, operations); } \
