@@ -10,8 +10,9 @@
  * numbers in front of all axes, then those behind. The result of a transpose has
  * (extent - 1) stride - padding + dilation (kernel - 1) + 1 + output_padding rows an axis; by auto_pad SAME,
  * extent * stride. */
-#include "window.h"
 #include "kernels/cpu/blocks.h"
+#include "slice.h"
+#include "window.h"
 
 #ifdef WG_RULES
 
@@ -38,11 +39,6 @@ static const wg_attribute attributes_1d[] = ATTRIBUTES(1), attributes_3d[] = ATT
 static const wg_attribute transpose_attributes_1d[] = TRANSPOSE_ATTRIBUTES(1),
                           transpose_attributes_2d[] = TRANSPOSE_ATTRIBUTES(2),
                           transpose_attributes_3d[] = TRANSPOSE_ATTRIBUTES(3);
-
-/* Those of ops/slice.c. */
-typedef struct slice_grad_attributes {
-    int64_t axis, extent, start, step;
-} slice_grad_attributes;
 
 /* --- Shapes --------------------------------------------------------------------------------------------- */
 
@@ -396,26 +392,13 @@ CONVOLUTION(conv_transpose3d, transpose_attributes_3d, infer_transposed_3d, expa
             "dx = conv3d(dy, w), dw[c, k, t] = sum_{n, o} x[n, c, o] dy[n, k, s o + d t - p], o and t "
             "places and taps, dbias[k] = sum dy[:, k]");
 
-/* An option for all axes or one for each; false, with an error on the tape, if both are given. */
-static bool read_each(wg_tape *tape, const char *op, const char *name, int all, const int *each, int axes,
-                      int64_t preset, int64_t *chosen) {
-    bool any = false;
-    for (int i = 0; i < axes && each; i++) any |= each[i] != 0;
-    if (all && any) {
-        wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: %s is given both for all axes and for each; give one of them", op, name);
-        return false;
-    }
-    for (int i = 0; i < axes; i++) chosen[i] = each && each[i] ? each[i] : all ? all : preset;
-    return true;
-}
-
 static wg_var record(const wg_op *op, int axes, wg_var x, wg_var weight, wg_var bias, const wg_convolution_options *options) {
     WG_READ_OPTIONS(wg_convolution_options, given, options);
     convolution_attributes chosen = {.groups = given.groups ? given.groups : 1, .auto_pad = given.auto_pad};
-    if (!read_each(x.tape, op->name, "stride", given.stride, given.strides, axes, 1, chosen.stride) ||
-        !read_each(x.tape, op->name, "dilation", given.dilation, given.dilations, axes, 1, chosen.dilation) ||
-        !read_each(x.tape, op->name, "output_padding", given.output_padding, given.output_paddings, axes, 0,
-                   chosen.output_padding) ||
+    if (!window_read_each(x.tape, op->name, "stride", given.stride, given.strides, axes, 1, chosen.stride) ||
+        !window_read_each(x.tape, op->name, "dilation", given.dilation, given.dilations, axes, 1, chosen.dilation) ||
+        !window_read_each(x.tape, op->name, "output_padding", given.output_padding, given.output_paddings, axes, 0,
+                          chosen.output_padding) ||
         !window_read_padding(x.tape, op->name, given.padding, NULL, given.pads, given.auto_pad, axes, chosen.padding))
         return wg_refuse(x.tape);
     if (op->infer == infer_1d || op->infer == infer_3d)

@@ -198,19 +198,6 @@ static inline int pool_infer_places(wg_infer *infer, int axes) {
 
 /* --- Options -------------------------------------------------------------------------------------------- */
 
-/* An option for all axes or one for each; false, with an error on the tape, if both are given. */
-static inline bool pool_read_each(wg_tape *tape, const char *op, const char *name, int all, const int *each, int axes,
-                                  int64_t preset, int64_t *chosen) {
-    bool any = false;
-    for (int i = 0; i < axes; i++) any |= each[i] != 0;
-    if (all && any) {
-        wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: %s is given both for all axes and for each; give one of them", op, name);
-        return false;
-    }
-    for (int i = 0; i < axes; i++) chosen[i] = each[i] ? each[i] : all ? all : preset;
-    return true;
-}
-
 static inline bool pool_kernel_given(wg_tape *tape, const char *op, int axes, pool_attributes *a) {
     for (int i = 0; i < axes; i++) {
         if (!a->kernel[i]) {
@@ -240,9 +227,9 @@ static inline bool pool_options(wg_tape *tape, const char *op, int axes, const w
     WG_READ_OPTIONS(wg_pool_options, given, options);
     *a = (pool_attributes){.auto_pad = given.auto_pad, .divisor_override = given.divisor_override,
                            .ceil_mode = given.ceil_mode, .count_include_pad = !given.count_exclude_pad};
-    return pool_read_each(tape, op, "kernel", given.kernel, given.kernels, axes, 0, a->kernel) &&
-           pool_read_each(tape, op, "stride", given.stride, given.strides, axes, 0, a->stride) &&
-           pool_read_each(tape, op, "dilation", given.dilation, given.dilations, axes, 1, a->dilation) &&
+    return window_read_each(tape, op, "kernel", given.kernel, given.kernels, axes, 0, a->kernel) &&
+           window_read_each(tape, op, "stride", given.stride, given.strides, axes, 0, a->stride) &&
+           window_read_each(tape, op, "dilation", given.dilation, given.dilations, axes, 1, a->dilation) &&
            window_read_padding(tape, op, given.padding, NULL, given.pads, given.auto_pad, axes, a->padding) &&
            pool_kernel_given(tape, op, axes, a);
 }

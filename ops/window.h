@@ -36,15 +36,26 @@ static inline bool window_one_padding(wg_tape *tape, const char *op, int64_t aut
     return true;
 }
 
+/* An option for all axes or one for each; false, with an error on the tape, if both are given. */
+static inline bool window_read_each(wg_tape *tape, const char *op, const char *name, int all, const int *each, int axes,
+                                    int64_t preset, int64_t *chosen) {
+    bool any = false;
+    for (int i = 0; i < axes && each; i++) any |= each[i] != 0;
+    if (all && any) {
+        wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: %s is given both for all axes and for each; give one of them", op, name);
+        return false;
+    }
+    for (int i = 0; i < axes; i++) chosen[i] = each && each[i] ? each[i] : all ? all : preset;
+    return true;
+}
+
 /* Padding as numbers for `axes` axes, {front of each…, back of each…}: the same on both sides, or `pads`. */
 static inline bool window_read_padding(wg_tape *tape, const char *op, int both, const int *each, const int *pads,
                                        int64_t auto_pad, int axes, int64_t *padding) {
-    bool by_pads = false, by_others = both != 0;
+    bool by_pads = false, by_each = false;
     for (int i = 0; i < 2 * axes; i++) by_pads |= pads[i] != 0;
-    for (int i = 0; i < axes && each; i++) by_others |= each[i] != 0;
-    bool by_each = false;
     for (int i = 0; i < axes && each; i++) by_each |= each[i] != 0;
-    if ((by_pads && by_others) || (both && by_each)) {
+    if (by_pads + by_each + (both != 0) > 1) {
         wg_fail(tape, WG_ERROR_ATTRIBUTE, "%s: padding is given in two ways; give one of them", op);
         return false;
     }
