@@ -214,18 +214,12 @@ AVG_POOL(2d, 2, "y[n, c, i, j] = mean_{u, v} x[n, c, s i + d u - p, s j + d v - 
 AVG_POOL(3d, 3, "y[n, c, z, i, j] = mean_{w, u, v} x[n, c, s z + d w - p, s i + d u - p, s j + d v - p]");
 
 wg_var (wg_avg_pool1d)(wg_var x, const wg_pool_options *options) {
-    pool_attributes chosen;
-    if (!pool_options(x.tape, "avg_pool1d", 1, options, &chosen)) return wg_refuse(x.tape);
-    return WG_RECORD(&wg_op_avg_pool1d, &chosen, x);
+    return pool_record(&wg_op_avg_pool1d, 1, x, options);
 }
 wg_var (wg_avg_pool2d)(wg_var x, const wg_pool2d_options *options) {
-    pool_attributes chosen;
-    if (!pool2d_options(x.tape, "avg_pool2d", options, &chosen)) return wg_refuse(x.tape);
-    return WG_RECORD(&wg_op_avg_pool2d, &chosen, x);
+    return pool2d_record(&wg_op_avg_pool2d, x, options);
 }
 wg_var (wg_avg_pool3d)(wg_var x, const wg_pool_options *options) {
-    pool_attributes chosen;
-    if (!pool_options(x.tape, "avg_pool3d", 3, options, &chosen)) return wg_refuse(x.tape);
-    return WG_RECORD(&wg_op_avg_pool3d, &chosen, x);
+    return pool_record(&wg_op_avg_pool3d, 3, x, options);
 }
 #endif

@@ -234,6 +234,18 @@ static inline bool pool_options(wg_tape *tape, const char *op, int axes, const w
            pool_kernel_given(tape, op, axes, a);
 }
 
+/* The recorders of an op whose options those are. */
+static inline wg_var pool2d_record(const wg_op *op, wg_var x, const wg_pool2d_options *options) {
+    pool_attributes chosen;
+    if (!pool2d_options(x.tape, op->name, options, &chosen)) return wg_refuse(x.tape);
+    return WG_RECORD(op, &chosen, x);
+}
+static inline wg_var pool_record(const wg_op *op, int axes, wg_var x, const wg_pool_options *options) {
+    pool_attributes chosen;
+    if (!pool_options(x.tape, op->name, axes, options, &chosen)) return wg_refuse(x.tape);
+    return WG_RECORD(op, &chosen, x);
+}
+
 /* --- Samples -------------------------------------------------------------------------------------------- */
 
 typedef struct pool_case {
