@@ -1,6 +1,7 @@
 /* naive_graph — walks a tape and evaluates each node from its definition, with a bound of the rounding
  * errors: those of its inputs go through the op by its rule (naive_error.h). */
 #include "naive_error.h"
+#include "needed.h"
 #include "tape/tape.h"
 #include <check.h>
 #include <inttypes.h>
@@ -148,13 +149,7 @@ static bool *needed_by(const wg_tape *tape, const wg_var *vars) {
     bool *needed = calloc(tape->nodes.count + 1, sizeof *needed);
     ck_assert_ptr_nonnull(needed);
     for (; vars->tape; vars++) needed[vars->id] = true;
-    for (size_t id = tape->nodes.count; id-- > 0;) {
-        const wg_node *node = &tape->nodes.at[id];
-        if (!needed[id]) continue;
-        if (node->output) needed[id - node->output] = true;
-        for (int i = 0; !node->output && i < node->input_count; i++)
-            if (wg_edge(tape, node, i) != WG_ABSENT) needed[wg_edge(tape, node, i)] = true;
-    }
+    mark_needed(tape, needed);
     return needed;
 }
 

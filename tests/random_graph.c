@@ -1,4 +1,5 @@
 /* random_graph — recording, running and printing of the graphs that random_graph.h describes. */
+#include "needed.h"
 #include "random_graph.h"
 #include "tape/tape.h"
 #include <check.h>
@@ -125,13 +126,11 @@ static void count_uses(const wg_tape *tape, const wg_var *vars, int64_t *uses) {
     ck_assert_ptr_nonnull(needed);
     for (; vars->tape; vars++) needed[vars->id] = true;
     for (size_t i = 0; i < tape->assigns.count; i++) needed[tape->assigns.at[i].value] = true;
-    for (size_t id = tape->nodes.count; id-- > 0;) {
+    mark_needed(tape, needed);
+    for (size_t id = 0; id < tape->nodes.count; id++) {
         const wg_node *node = &tape->nodes.at[id];
-        if (!needed[id]) continue;
-        if (node->output) needed[id - node->output] = true;
-        for (int i = 0; !node->output && i < node->input_count; i++)
-            if (wg_edge(tape, node, i) != WG_ABSENT) needed[wg_edge(tape, node, i)] = true;
-        for (int i = 0; !node->output && i < wg_op_count(); i++) uses[i] += wg_op_at(i) == node->op;
+        for (int i = 0; needed[id] && !node->output && i < wg_op_count(); i++)
+            uses[i] += wg_op_at(i) == node->op;
     }
     free(needed);
 }
