@@ -68,6 +68,9 @@ double value_of(wg_var var);
 void assert_values_(const char *file, int line, wg_var var, double tolerance, const double *expected,
                     int count);
 
+/* The inputs of a sample, real ones of this dtype, on the tape; closed by WG_END_, as lists of vars are. */
+void inputs_of_sample(wg_tape *tape, const wg_case *sample, wg_dtype real, uint64_t seed, wg_var *inputs);
+
 /* The tape carries an error of this status whose message has `part` in it; heals the tape. */
 #define assert_error(tape, status, part) assert_error_(__FILE__, __LINE__, tape, status, part)
 void assert_error_(const char *file, int line, wg_tape *tape, int status, const char *part);

@@ -32,6 +32,15 @@ void assert_values_(const char *file, int line, wg_var var, double tolerance, co
     mark_point();
 }
 
+void inputs_of_sample(wg_tape *tape, const wg_case *sample, wg_dtype real, uint64_t seed, wg_var *inputs) {
+    for (int i = 0; i < sample->input_count; i++) {
+        wg_tensor *tensor = wg_case_tensor(sample, i, real, seed, NULL);
+        inputs[i] = tensor ? wg_input(tape, tensor) : WG_NONE;
+        wg_tensor_free(tensor);
+    }
+    inputs[sample->input_count] = (wg_var)WG_END_;
+}
+
 void assert_error_(const char *file, int line, wg_tape *tape, int status, const char *part) {
     wg_error error = {0};
     const int found = wg_tape_recover(tape, &error);

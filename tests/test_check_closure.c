@@ -62,12 +62,7 @@ static int record_case(const wg_case *sample, void *context) {
     wg_var vars[MOST_INPUTS + 1];
     if (sample->input_count > MOST_INPUTS) ck_abort_msg("%s: too many inputs", op->name);
     wg_tape_clear(so_far->tape);
-    for (int i = 0; i < sample->input_count; i++) {
-        wg_tensor *tensor = wg_case_tensor(sample, i, WG_F64, 1, NULL);
-        vars[i] = tensor ? wg_input(so_far->tape, tensor) : WG_NONE;
-        wg_tensor_free(tensor);
-    }
-    vars[sample->input_count] = (wg_var)WG_END_;
+    inputs_of_sample(so_far->tape, sample, WG_F64, 1, vars);
     wg_var first = wg_case_record(so_far->tape, sample, vars);
     for (int output = 0; output < op->outputs; output++)
         record_gradients(output ? wg_output(first, output) : first, vars, sample->input_count);
@@ -104,12 +99,7 @@ static int find_real(const wg_case *sample, void *context) {
     wg_tape *tape = context;
     wg_var vars[MOST_INPUTS + 1];
     wg_tape_clear(tape);
-    for (int i = 0; i < sample->input_count; i++) {
-        wg_tensor *tensor = wg_case_tensor(sample, i, WG_F64, 1, NULL);
-        vars[i] = tensor ? wg_input(tape, tensor) : WG_NONE;
-        wg_tensor_free(tensor);
-    }
-    vars[sample->input_count] = (wg_var)WG_END_;
+    inputs_of_sample(tape, sample, WG_F64, 1, vars);
     wg_var y = wg_case_record(tape, sample, vars);
     return wg_dtype_real(wg_type_of(y).dtype);
 }
@@ -140,12 +130,7 @@ static int record_by_text(const wg_case *sample, void *context) {
     wg_var vars[MOST_INPUTS + 1];
     char text[1024];
     wg_tape_clear(tape);
-    for (int i = 0; i < sample->input_count; i++) {
-        wg_tensor *tensor = wg_case_tensor(sample, i, WG_F64, 1, NULL);
-        vars[i] = tensor ? wg_input(tape, tensor) : WG_NONE;
-        wg_tensor_free(tensor);
-    }
-    vars[sample->input_count] = (wg_var)WG_END_;
+    inputs_of_sample(tape, sample, WG_F64, 1, vars);
     const uint32_t before = wg_tape_nodes(tape);
     const wg_var direct = wg_case_record(tape, sample, vars);
     const uint32_t between = wg_tape_nodes(tape);

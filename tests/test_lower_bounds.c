@@ -185,12 +185,7 @@ static int try_sample(const wg_case *sample, void *context) {
     sampled *s = context;
     wg_var vars[NAIVE_INPUTS + 1], list[NAIVE_OUTPUTS + NAIVE_INPUTS + 1];
     ck_assert_int_le(sample->input_count, NAIVE_INPUTS);
-    for (int i = 0; i < sample->input_count; i++) {
-        wg_tensor *tensor = wg_case_tensor(sample, i, WG_F32, SAMPLE_SEED, NULL);
-        vars[i] = tensor ? wg_input(s->tape, tensor) : WG_NONE;
-        wg_tensor_free(tensor);
-    }
-    vars[sample->input_count] = (wg_var)WG_END_;
+    inputs_of_sample(s->tape, sample, WG_F32, SAMPLE_SEED, vars);
     const wg_var y = wg_case_record(s->tape, sample, vars);
     if (wg_tape_recover(s->tape, NULL) == WG_OK) {
         int count = 0;
