@@ -58,38 +58,6 @@ static long double sigmoid(long double x) { return x < 0 ? expl(x) / (1 + expl(x
 static long double rsqrt(long double x) { return 1 / sqrtl(x); }
 static long double normal(long double x) { return erfcl(-x * sqrtl(0.5L)) / 2; }
 
-#define FUNCTION(name)                                              \
-    static float name##_f32(float x) { return wg_##name##_f32(x); } \
-    static double name##_f64(double x) { return wg_##name##_f64(x); }
-FUNCTION(exp)
-FUNCTION(expm1)
-FUNCTION(log)
-FUNCTION(log1p)
-FUNCTION(sin)
-FUNCTION(cos)
-FUNCTION(tanh)
-FUNCTION(sigmoid)
-FUNCTION(sqrt)
-FUNCTION(exp2)
-FUNCTION(log2)
-FUNCTION(rsqrt)
-FUNCTION(tan)
-FUNCTION(asin)
-FUNCTION(acos)
-FUNCTION(atan)
-FUNCTION(sinh)
-FUNCTION(cosh)
-FUNCTION(asinh)
-FUNCTION(acosh)
-FUNCTION(atanh)
-FUNCTION(erf)
-FUNCTION(erfc)
-FUNCTION(normal)
-FUNCTION(floor)
-FUNCTION(ceil)
-FUNCTION(round)
-FUNCTION(trunc)
-
 static const struct {
     const char *name;
     float (*f32)(float);
@@ -98,35 +66,37 @@ static const struct {
     double low, high;            /* where its values are neither 0 nor infinite nor alike */
     double bound_f32, bound_f64; /* as kernels/maths.h states them */
 } functions[] = {
-    {"exp", exp_f32, exp_f64, expl, -746, 710, 0.8, 0.8},
-    {"expm1", expm1_f32, expm1_f64, expm1l, -40, 710, 0.9, 0.9},
-    {"log", log_f32, log_f64, logl, 0, 3, 0.7, 0.75},
-    {"log1p", log1p_f32, log1p_f64, log1pl, -1, 2, 0.7, 0.75},
-    {"sin", sin_f32, sin_f64, sinl, -1000, 1000, 0.51, 0.75},
-    {"cos", cos_f32, cos_f64, cosl, -1000, 1000, 0.51, 0.75},
-    {"tanh", tanh_f32, tanh_f64, tanhl, -10, 10, 0.8, 0.8},
-    {"sigmoid", sigmoid_f32, sigmoid_f64, sigmoid, -746, 40, 1.5, 1.4},
-    {"sqrt", sqrt_f32, sqrt_f64, sqrtl, 0, 1e4, 0.5, 0.5},
-    {"exp2", exp2_f32, exp2_f64, exp2l, -1080, 1025, 0.51, 0.8},
-    {"log2", log2_f32, log2_f64, log2l, 0, 3, 0.51, 0.51},
-    {"rsqrt", rsqrt_f32, rsqrt_f64, rsqrt, 0, 1e4, 1.5, 1.5},
-    {"tan", tan_f32, tan_f64, tanl, -1000, 1000, 0.51, 0.9},
-    {"asin", asin_f32, asin_f64, asinl, -1, 1, 0.51, 0.7},
-    {"acos", acos_f32, acos_f64, acosl, -1, 1, 0.51, 0.7},
-    {"atan", atan_f32, atan_f64, atanl, -10, 10, 0.51, 0.75},
-    {"sinh", sinh_f32, sinh_f64, sinhl, -711, 711, 0.51, 0.8},
-    {"cosh", cosh_f32, cosh_f64, coshl, -711, 711, 0.51, 0.9},
-    {"asinh", asinh_f32, asinh_f64, asinhl, -10, 10, 0.51, 0.75},
-    {"acosh", acosh_f32, acosh_f64, acoshl, 1, 10, 0.51, 0.75},
-    {"atanh", atanh_f32, atanh_f64, atanhl, -1, 1, 0.51, 0.75},
-    {"erf", erf_f32, erf_f64, erfl, -6, 6, 0.51, 1.1},
-    {"erfc", erfc_f32, erfc_f64, erfcl, -6, 27.5, 0.51, 1.4},
+#define FUNCTION(name, ...) \
+    { #name, wg_##name##_f32, wg_##name##_f64, __VA_ARGS__ }
+    FUNCTION(exp, expl, -746, 710, 0.8, 0.8),
+    FUNCTION(expm1, expm1l, -40, 710, 0.9, 0.9),
+    FUNCTION(log, logl, 0, 3, 0.7, 0.75),
+    FUNCTION(log1p, log1pl, -1, 2, 0.7, 0.75),
+    FUNCTION(sin, sinl, -1000, 1000, 0.51, 0.75),
+    FUNCTION(cos, cosl, -1000, 1000, 0.51, 0.75),
+    FUNCTION(tanh, tanhl, -10, 10, 0.8, 0.8),
+    FUNCTION(sigmoid, sigmoid, -746, 40, 1.5, 1.4),
+    FUNCTION(sqrt, sqrtl, 0, 1e4, 0.5, 0.5),
+    FUNCTION(exp2, exp2l, -1080, 1025, 0.51, 0.8),
+    FUNCTION(log2, log2l, 0, 3, 0.51, 0.51),
+    FUNCTION(rsqrt, rsqrt, 0, 1e4, 1.5, 1.5),
+    FUNCTION(tan, tanl, -1000, 1000, 0.51, 0.9),
+    FUNCTION(asin, asinl, -1, 1, 0.51, 0.7),
+    FUNCTION(acos, acosl, -1, 1, 0.51, 0.7),
+    FUNCTION(atan, atanl, -10, 10, 0.51, 0.75),
+    FUNCTION(sinh, sinhl, -711, 711, 0.51, 0.8),
+    FUNCTION(cosh, coshl, -711, 711, 0.51, 0.9),
+    FUNCTION(asinh, asinhl, -10, 10, 0.51, 0.75),
+    FUNCTION(acosh, acoshl, 1, 10, 0.51, 0.75),
+    FUNCTION(atanh, atanhl, -1, 1, 0.51, 0.75),
+    FUNCTION(erf, erfl, -6, 6, 0.51, 1.1),
+    FUNCTION(erfc, erfcl, -6, 27.5, 0.51, 1.4),
     /* the reference is off by half an ulp itself: it rounds -x sqrt(1/2) */
-    {"normal", normal_f32, normal_f64, normal, -39, 9, 0.51, 2.6},
-    {"floor", floor_f32, floor_f64, floorl, -1e4, 1e4, 0, 0},
-    {"ceil", ceil_f32, ceil_f64, ceill, -1e4, 1e4, 0, 0},
-    {"round", round_f32, round_f64, rintl, -1e4, 1e4, 0, 0},
-    {"trunc", trunc_f32, trunc_f64, truncl, -1e4, 1e4, 0, 0},
+    FUNCTION(normal, normal, -39, 9, 0.51, 2.6),
+    FUNCTION(floor, floorl, -1e4, 1e4, 0, 0),
+    FUNCTION(ceil, ceill, -1e4, 1e4, 0, 0),
+    FUNCTION(round, rintl, -1e4, 1e4, 0, 0),
+    FUNCTION(trunc, truncl, -1e4, 1e4, 0, 0),
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions, DRAWS = 60000 };
 
