@@ -70,7 +70,7 @@ static bool moves_no_weight(const wg_op *op) {
     return false;
 }
 
-static void every_kernel_counts(int model, wg_dtype dtype, int least) {
+static void every_kernel_of_a_type_counts(int model, wg_dtype dtype, int least) {
     char good[SHA256_TEXT], bad[SHA256_TEXT], unseen[500] = "";
     met_count = 0;
     faulty = NULL;
@@ -92,28 +92,20 @@ static void every_kernel_counts(int model, wg_dtype dtype, int least) {
     ck_assert_str_eq(unseen, "");
 }
 
-START_TEST(a_fault_of_one_ulp_in_any_kernel_of_the_mlp_changes_its_hash) {
-    every_kernel_counts(0, WG_F32, 10);
-    every_kernel_counts(0, WG_F64, 10);
+static void every_kernel_counts(int model, int least) {
+    every_kernel_of_a_type_counts(model, WG_F32, least);
+    every_kernel_of_a_type_counts(model, WG_F64, least);
 }
-END_TEST
 
-START_TEST(a_fault_of_one_ulp_in_any_kernel_of_the_cnn_changes_its_hash) {
-    every_kernel_counts(1, WG_F32, 20);
-    every_kernel_counts(1, WG_F64, 20);
-}
+START_TEST(a_fault_of_one_ulp_in_any_kernel_of_the_mlp_changes_its_hash) { every_kernel_counts(0, 10); }
 END_TEST
-
+START_TEST(a_fault_of_one_ulp_in_any_kernel_of_the_cnn_changes_its_hash) { every_kernel_counts(1, 20); }
+END_TEST
 START_TEST(a_fault_of_one_ulp_in_any_kernel_of_the_transformer_changes_its_hash) {
-    every_kernel_counts(2, WG_F32, 20);
-    every_kernel_counts(2, WG_F64, 20);
+    every_kernel_counts(2, 20);
 }
 END_TEST
-
-START_TEST(a_fault_of_one_ulp_in_any_kernel_of_the_resnet_changes_its_hash) {
-    every_kernel_counts(3, WG_F32, 20);
-    every_kernel_counts(3, WG_F64, 20);
-}
+START_TEST(a_fault_of_one_ulp_in_any_kernel_of_the_resnet_changes_its_hash) { every_kernel_counts(3, 20); }
 END_TEST
 
 /* The command in this process: its children train with the fault where its row forces an instruction set. */
