@@ -1,4 +1,4 @@
-/* random_graph_make.h — what the two halves of the generator share: a graph under construction. */
+/* random_graph_make.h — what the parts of the generator share: a graph under construction. */
 #ifndef WG_TESTS_RANDOM_GRAPH_MAKE_H
 #define WG_TESTS_RANDOM_GRAPH_MAKE_H
 
@@ -72,7 +72,16 @@ graph_ref graph_within(graph_maker *m, graph_ref x, double low, double high);
 
 /* Adds the op as one of its samples has it. */
 graph_ref graph_apply_sample(graph_maker *m, const wg_op *op);
+/* Does a take the shape of b by broadcasting? */
+bool graph_broadcasts(const wg_type *a, const wg_type *b);
 /* Adds something to the graph: one op, or a few that belong together. */
 void graph_grow(graph_maker *m);
+
+/* --- random_graph_layers.c --------------------------------------------------------------------------- */
+
+/* A matrix product; one with bias and activation; a convolution with what belongs to it, or pooling. */
+void graph_product(graph_maker *m);
+void graph_layer(graph_maker *m);
+void graph_image(graph_maker *m);
 
 #endif
