@@ -59,9 +59,8 @@ static void relu_grad_backward(wg_rule *rule) {
 static int relu_grad_infer(wg_infer *infer) {
     const wg_type *a = &infer->inputs[0], *b = &infer->inputs[1]; /* b: bool, or as a */
     if (b->dtype != WG_BOOL) return wg_infer_real_broadcast(infer);
-    if (a->dtype != WG_F32 && a->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken (wg_cast converts)",
-                             wg_infer_text(infer, a));
+    const int status = wg_infer_one_real(infer, 0, "input 0");
+    if (status) return status;
     infer->outputs[0].dtype = a->dtype;
     return wg_infer_broadcast_shapes(infer, &infer->outputs[0]);
 }

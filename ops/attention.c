@@ -144,13 +144,8 @@ static int infer(wg_infer *infer) {
 static void backward(wg_rule *rule) {
     const attention_attributes *with = WG_ATTRIBUTES(rule, attention);
     wg_var q = rule->inputs[0], k = rule->inputs[1], v = rule->inputs[2], y = rule->outputs[0];
-    wg_var dy = rule->cotangents[0], dlse = rule->cotangents[1];
+    wg_var dy = wg_rule_cotangent(rule, 0), dlse = rule->cotangents[1];
     wg_var mask = rule->input_count > 3 ? rule->inputs[3] : WG_NONE;
-    if (!wg_valid(dy)) {
-        const wg_type type = wg_type_of(y);
-        const wg_shape shape = wg_shape_of(&type);
-        dy = (wg_full)(rule->tape, type.dtype, &shape, 0);
-    }
     wg_var d = (wg_sum)((wg_mul)(dy, y), WG_AXES(-1), NULL);
     if (wg_valid(dlse)) d = (wg_sub)(d, dlse);
     const attention_vars of = {dy, q, k, v, rule->outputs[1], d, mask};

@@ -134,13 +134,13 @@ static const wg_attribute randperm_schema[] = {
 
 static int bernoulli_infer(wg_infer *infer) {
     infer->outputs[0] = infer->inputs[0];
-    const int status = draw_infer_real(infer, "p");
+    const int status = wg_infer_one_real(infer, 0, "p");
     return status ? status : draw_infer_step(infer, 1);
 }
 
 static int categorical_infer(wg_infer *infer) {
     const wg_type *p = &infer->inputs[0];
-    int status = draw_infer_real(infer, "input 0");
+    int status = wg_infer_one_real(infer, 0, "input 0");
     if (status || (status = draw_infer_step(infer, 1))) return status;
     if (p->rank < 1 || p->extent[p->rank - 1] < 1)
         return wg_infer_fail(infer, WG_ERROR_SHAPE,

@@ -51,12 +51,5 @@ static inline int draw_infer_step(wg_infer *infer, int input) {
                          wg_infer_text(infer, step));
 }
 
-static inline int draw_infer_real(wg_infer *infer, const char *name) {
-    const wg_type *x = &infer->inputs[0];
-    if (x->dtype == WG_F32 || x->dtype == WG_F64) return WG_OK;
-    return wg_infer_fail(infer, WG_ERROR_DTYPE, "%s is %s; it must be f32 or f64 (wg_cast converts)", name,
-                         wg_infer_text(infer, x));
-}
-
 #endif
 #endif

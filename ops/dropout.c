@@ -25,7 +25,7 @@ static const wg_attribute attributes[] = {
 /* `spatial`: how many axes stand behind [N, C]; -1: any number of them; -2: no axis is needed. */
 static int infer(wg_infer *infer, int spatial) {
     const wg_type *x = &infer->inputs[0];
-    int status = draw_infer_real(infer, "x");
+    int status = wg_infer_one_real(infer, 0, "x");
     if (status || (status = draw_infer_step(infer, 1))) return status;
     infer->outputs[0] = *x;
     if (spatial == -2 || x->rank == spatial + 2 || (spatial == -1 && x->rank >= 2)) return WG_OK;

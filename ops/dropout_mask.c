@@ -32,7 +32,7 @@ static const wg_attribute attributes[] = {
 
 static int infer(wg_infer *infer) {
     infer->outputs[0] = infer->inputs[0];
-    const int status = draw_infer_real(infer, "x");
+    const int status = wg_infer_one_real(infer, 0, "x");
     return status ? status : draw_infer_step(infer, 1);
 }
 

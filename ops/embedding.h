@@ -20,10 +20,8 @@ typedef struct embedding_attributes {
  * front. */
 static inline int embedding_infer(wg_infer *infer, const bool *has_padding, int64_t *padding_index) {
     const wg_type *weight = &infer->inputs[0], *indices = &infer->inputs[1];
-    if (weight->dtype != WG_F32 && weight->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE,
-                             "the weight is %s; f32 or f64 are taken (wg_cast converts)",
-                             wg_infer_text(infer, weight));
+    int status = wg_infer_one_real(infer, 0, "the weight");
+    if (status) return status;
     if (indices->dtype != WG_I32 && indices->dtype != WG_I64)
         return wg_infer_fail(infer, WG_ERROR_DTYPE,
                              "the indices are %s; they must be i32 or i64 (wg_cast converts)",

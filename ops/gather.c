@@ -109,16 +109,14 @@ static int infer(wg_infer *infer) {
 static int infer_grad(wg_infer *infer) {
     const wg_type *dy = &infer->inputs[0], *indices = &infer->inputs[1];
     gather_grad_attributes *a = infer->attributes;
-    if (dy->dtype != WG_F32 && dy->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "dy is %s; f32 or f64 are taken",
-                             wg_infer_text(infer, dy));
     wg_type dx = {.dtype = dy->dtype, .rank = dy->rank - indices->rank + 1};
-    int status = infer_indices(infer);
+    int status = wg_infer_one_real(infer, 0, "dy");
+    if (status || (status = infer_indices(infer))) return status;
     if (dx.rank > WG_MAX_RANK)
         return wg_infer_fail(infer, WG_ERROR_SHAPE,
                              "dy is %s, the indices are %s; the result would have more than %d axes",
                              wg_infer_shape_text(infer, dy), wg_infer_shape_text(infer, indices), WG_MAX_RANK);
-    if (status || (status = wg_infer_axis(infer, &a->axis, dx.rank > 0 ? dx.rank : 0))) return status;
+    if ((status = wg_infer_axis(infer, &a->axis, dx.rank > 0 ? dx.rank : 0))) return status;
     for (int i = 0; i < indices->rank; i++)
         if (dy->extent[a->axis + i] != indices->extent[i])
             return wg_infer_fail(infer, WG_ERROR_SHAPE,

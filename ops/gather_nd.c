@@ -57,10 +57,8 @@ static int infer_updates(wg_infer *infer, const wg_type *wanted) {
     if (x->dtype != u->dtype || x->dtype == WG_BOOL || x->dtype == WG_U8)
         return wg_infer_fail(infer, WG_ERROR_DTYPE, "x is %s, the updates are %s; both must be f32, f64, i32 or i64",
                              wg_infer_text(infer, x), wg_infer_text(infer, u));
-    bool alike = u->rank == wanted->rank;
-    for (int i = 0; alike && i < u->rank; i++) alike = u->extent[i] == wanted->extent[i];
     infer->outputs[0] = *x;
-    if (alike) return WG_OK;
+    if (wg_shape_equal(u, wanted)) return WG_OK;
     return wg_infer_fail(infer, WG_ERROR_SHAPE, "the updates are %s; for x %s and indices %s they must be %s",
                          wg_infer_shape_text(infer, u), wg_infer_shape_text(infer, x),
                          wg_infer_shape_text(infer, &infer->inputs[1]), wg_infer_shape_text(infer, wanted));

@@ -254,9 +254,7 @@ static int infer_grad(wg_infer *infer) {
     const wg_type *dy = &infer->inputs[0];
     int status = wg_infer_real(infer);
     if (status || (status = wg_infer_extents(infer, &a->x_shape))) return status;
-    bool alike = dy->rank == a->map.shape.rank;
-    for (int i = 0; alike && i < dy->rank; i++) alike = dy->extent[i] == a->map.shape.extent[i];
-    if (!alike)
+    if (!wg_shape_equal(dy, &a->map.shape))
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "dy is %s; it must be %s", wg_infer_shape_text(infer, dy),
                              wg_infer_shape_text(infer, &a->map.shape));
     infer->outputs[0] = a->x_shape;

@@ -24,16 +24,10 @@ static int infer_masked_fill(wg_infer *infer) {
     if (mask->dtype != WG_BOOL)
         return wg_infer_fail(infer, WG_ERROR_DTYPE, "the mask is %s; it must be bool (a comparison, or wg_cast)",
                              wg_infer_text(infer, mask));
-    if (x->dtype == WG_BOOL || x->dtype == WG_U8)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "x is %s; it must be f32, f64, i32 or i64 (wg_cast converts)",
-                             wg_infer_text(infer, x));
-    bool fits = mask->rank <= x->rank;
-    for (int back = 1; fits && back <= mask->rank; back++) {
-        const int64_t extent = mask->extent[mask->rank - back];
-        fits = extent == 1 || extent == x->extent[x->rank - back];
-    }
+    const int status = wg_infer_one_number(infer, 0, "x");
+    if (status) return status;
     infer->outputs[0] = *x;
-    if (fits) return WG_OK;
+    if (wg_broadcasts_to(mask, x)) return WG_OK;
     return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s, the mask %s; the mask must broadcast to x",
                          wg_infer_shape_text(infer, x), wg_infer_shape_text(infer, mask));
 }

@@ -150,13 +150,14 @@ static const wg_attribute attributes[] = {REDUCE_ATTRIBUTES(reduce_attributes), 
 static const wg_attribute argmax_schema[] = {
     WG_ATTRIBUTE(argmax_attributes, axis, .kind = WG_ATTRIBUTE_INT, .meaning = "reduced"),
     REDUCE_KEEPDIMS(argmax_attributes), WG_NO_MORE_ATTRIBUTES};
+
 #define WITHOUT_EXTREMUM "none is the largest or the least"
 
 static int infer_max(wg_infer *infer) { return reduce_infer_element(infer, WITHOUT_EXTREMUM); }
 
 static int infer_argmax(wg_infer *infer) {
     argmax_attributes *a = infer->attributes;
-    int status = reduce_infer_number(infer);
+    int status = wg_infer_one_number(infer, 0, "x");
     if (status || (status = wg_infer_axis(infer, &a->axis, infer->inputs[0].rank)) ||
         (status = reduce_infer_some(infer, 1u << a->axis, WITHOUT_EXTREMUM)))
         return status;
@@ -165,14 +166,6 @@ static int infer_argmax(wg_infer *infer) {
     return WG_OK;
 }
 
-/* --- Backward rules -------------------------------------------------------------------------- */
-
-/* The places do not move with x: their gradient is zero, not missing. */
-static void backward(wg_rule *rule) {
-    const wg_var index = wg_stop_gradient(rule->outputs[1]);
-    const reduce_attributes *a = WG_ATTRIBUTES(rule, reduce);
-    wg_rule_set(rule, 0, reduce_scatter(rule->cotangents[0], index, rule->inputs[0], a));
-}
 /* --- Units, costs, samples ------------------------------------------------------------------- */
 
 static int64_t argmax_units(const wg_call *call) {
@@ -221,8 +214,8 @@ const wg_op wg_op_max = {
     .gradient = "dx[k, r] = r == index[k] ? dy[k] : 0",
     .onnx = "ReduceMax", .torch = "max",
     .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
-    .infer = infer_max, .forward = WG_FORWARD(max), .backward = backward, .units = reduce_units,
-    .cost = reduce_cost, .samples = samples,
+    .infer = infer_max, .forward = WG_FORWARD(max), .backward = reduce_element_backward,
+    .units = reduce_units, .cost = reduce_cost, .samples = samples,
 };
 
 const wg_op wg_op_argmax = {
@@ -241,8 +234,8 @@ const wg_op wg_op_min = {
     .gradient = "dx[k, r] = r == index[k] ? dy[k] : 0",
     .onnx = "ReduceMin", .torch = "min",
     .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
-    .infer = infer_max, .forward = WG_FORWARD(min), .backward = backward, .units = reduce_units,
-    .cost = reduce_cost, .samples = samples,
+    .infer = infer_max, .forward = WG_FORWARD(min), .backward = reduce_element_backward,
+    .units = reduce_units, .cost = reduce_cost, .samples = samples,
 };
 
 const wg_op wg_op_argmin = {

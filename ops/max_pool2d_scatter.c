@@ -127,9 +127,8 @@ static const wg_attribute attributes[] = {
 /* A real [N, C, …] and indices [N, C, …] into the planes of the image. */
 static int infer_indices(wg_infer *infer, bool same_windows) {
     const wg_type *values = &infer->inputs[0], *indices = &infer->inputs[1];
-    if (values->dtype != WG_F32 && values->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken",
-                             wg_infer_text(infer, values));
+    int status = wg_infer_one_real(infer, 0, "input 0");
+    if (status) return status;
     if (indices->dtype != WG_I32 && indices->dtype != WG_U8)
         return wg_infer_fail(infer, WG_ERROR_DTYPE,
                              "indices are %s; they must be i32, or u8 offsets in windows",
@@ -146,7 +145,7 @@ static int infer_indices(wg_infer *infer, bool same_windows) {
         return wg_infer_fail(infer, WG_ERROR_ATTRIBUTE,
                              "kernel, stride and dilation of the windows must be given");
     wg_type image;
-    const int status = pool_infer_image(infer, 2, indices, &image);
+    status = pool_infer_image(infer, 2, indices, &image);
     return status || indices->dtype == WG_I32 ? status : pool2d_infer_offsets(infer);
 }
 

@@ -80,10 +80,9 @@ static const wg_attribute scatter_schema[] = {
 
 /* Is there an index for each output, and a real type? */
 static int infer_indices(wg_infer *infer, const wg_type *x, const wg_type *y) {
-    const wg_type *values = &infer->inputs[0], *indices = &infer->inputs[1];
-    if (values->dtype != WG_F32 && values->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "input 0 is %s; f32 or f64 are taken",
-                             wg_infer_text(infer, values));
+    const wg_type *indices = &infer->inputs[1];
+    const int status = wg_infer_one_real(infer, 0, "input 0");
+    if (status) return status;
     if (indices->dtype != WG_I64)
         return wg_infer_fail(infer, WG_ERROR_DTYPE, "indices are %s; they must be i64",
                              wg_infer_text(infer, indices));

@@ -44,12 +44,6 @@ static const wg_attribute attributes[] = {REDUCE_ATTRIBUTES(reduce_attributes), 
 
 static int infer(wg_infer *infer) { return reduce_infer_element(infer, "there is no median"); }
 
-static void backward(wg_rule *rule) {
-    const wg_var index = wg_stop_gradient(rule->outputs[1]);
-    const reduce_attributes *a = WG_ATTRIBUTES(rule, reduce);
-    wg_rule_set(rule, 0, reduce_scatter(rule->cotangents[0], index, rule->inputs[0], a));
-}
-
 static size_t workspace(const wg_call *call) {
     const unsigned reduced = reduced_axes(&WG_ATTRIBUTES(call, reduce)->axes);
     return sizeof(order_pair) * (size_t)reduction_of(&call->inputs[0].type, reduced).count;
@@ -84,7 +78,7 @@ const wg_op wg_op_median = {
     .gradient = "dx[k, r] = r == index[k] ? dy[k] : 0",
     .torch = "median",
     .inputs = 1, .outputs = 2, .attributes = attributes, .attributes_size = sizeof(reduce_attributes),
-    .infer = infer, .forward = WG_FORWARD(median), .backward = backward, .units = reduce_units,
+    .infer = infer, .forward = WG_FORWARD(median), .backward = reduce_element_backward, .units = reduce_units,
     .workspace = workspace, .cost = cost, .samples = samples,
 };
 

@@ -23,9 +23,8 @@ static const wg_attribute schema[] = {
 static int infer(wg_infer *infer) {
     const nll_attributes *a = infer->attributes;
     const wg_type *x = &infer->inputs[0], *t = &infer->inputs[1], *weight = &infer->inputs[2];
-    if (x->dtype != WG_F32 && x->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "x is %s; it must be f32 or f64 (wg_cast converts)",
-                             wg_infer_text(infer, x));
+    const int status = wg_infer_one_real(infer, 0, "x");
+    if (status) return status;
     if (x->rank < 2 || x->extent[1] < 1)
         return wg_infer_fail(infer, WG_ERROR_SHAPE, "x is %s; it must be [N, C, …] with at least one class",
                              wg_infer_shape_text(infer, x));

@@ -108,14 +108,32 @@ static inline double wg_call_bytes(const wg_call *call) {
     return bytes;
 }
 
-/* Fails unless all inputs that are there have one dtype, f32, f64 or, with `whole`, i32 or i64. */
+/* Is it f32, f64 or, with `whole`, i32 or i64? */
+static inline bool wg_dtype_is_number(wg_dtype dtype, bool whole) {
+    return wg_dtype_real(dtype) || (whole && (dtype == WG_I32 || dtype == WG_I64));
+}
+
+/* Fails unless the input, which the message calls by that name, has such a dtype. */
+static inline int wg_infer_one(wg_infer *infer, int input, const char *name, bool whole) {
+    const wg_type *type = &infer->inputs[input];
+    if (wg_dtype_is_number(type->dtype, whole)) return WG_OK;
+    return wg_infer_fail(infer, WG_ERROR_DTYPE, "%s is %s; %s are taken (wg_cast converts)", name,
+                         wg_infer_text(infer, type), whole ? "f32, f64, i32 or i64" : "f32 or f64");
+}
+
+static inline int wg_infer_one_real(wg_infer *infer, int input, const char *name) {
+    return wg_infer_one(infer, input, name, false);
+}
+static inline int wg_infer_one_number(wg_infer *infer, int input, const char *name) {
+    return wg_infer_one(infer, input, name, true);
+}
+
+/* Fails unless all inputs that are there have one such dtype. */
 static inline int wg_infer_alike(wg_infer *infer, bool whole) {
     for (int i = 0; i < infer->input_count; i++) {
         const wg_type *type = &infer->inputs[i];
         if (type->dtype == WG_NO_DTYPE) continue;
-        const bool is_real = type->dtype == WG_F32 || type->dtype == WG_F64;
-        const bool is_whole = type->dtype == WG_I32 || type->dtype == WG_I64;
-        if (!is_real && !(whole && is_whole))
+        if (!wg_dtype_is_number(type->dtype, whole))
             return wg_infer_fail(infer, WG_ERROR_DTYPE, "input %d is %s; %s are taken (wg_cast converts)", i,
                                  wg_infer_text(infer, type), whole ? "f32, f64, i32 or i64" : "f32 or f64");
         if (type->dtype != infer->inputs[0].dtype)

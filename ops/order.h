@@ -111,10 +111,8 @@ static inline order_pair order_select(order_pair *pairs, int64_t n, int64_t rank
 /* Attributes that begin with the axis. Output 0 as input 0, and output 1, if there is one, its indices. */
 static inline int order_infer(wg_infer *infer) {
     const wg_type *x = &infer->inputs[0];
-    if (x->dtype != WG_F32 && x->dtype != WG_F64 && x->dtype != WG_I32 && x->dtype != WG_I64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE,
-                             "x is %s; it must be f32, f64, i32 or i64 (wg_cast converts)",
-                             wg_infer_text(infer, x));
+    const int status = wg_infer_one_number(infer, 0, "x");
+    if (status) return status;
     infer->outputs[0] = infer->outputs[infer->output_count - 1] = *x;
     if (infer->output_count > 1) infer->outputs[1].dtype = WG_I64;
     return wg_infer_axis(infer, (int64_t *)infer->attributes, x->rank);
@@ -125,8 +123,7 @@ static inline int order_infer(wg_infer *infer) {
 static inline void order_backward(wg_rule *rule) {
     const int axis = (int)*(const int64_t *)rule->attributes;
     const wg_type type = wg_type_of(rule->inputs[0]);
-    const wg_shape shape = wg_shape_of(&type);
-    wg_var zeros = (wg_full)(rule->tape, type.dtype, &shape, 0);
+    wg_var zeros = wg_full_of(rule->tape, &type, 0);
     wg_var places = (wg_stop_gradient)(rule->outputs[1]);
     wg_rule_set(rule, 0, (wg_scatter_add)(zeros, places, rule->cotangents[0], axis));
 }

@@ -134,9 +134,7 @@ static int prelu_infer(wg_infer *infer) {
     const int status = wg_infer_real_broadcast(infer);
     if (status) return status;
     const wg_type *x = &infer->inputs[0], *y = &infer->outputs[0];
-    bool same = x->rank == y->rank;
-    for (int i = 0; same && i < x->rank; i++) same = x->extent[i] == y->extent[i];
-    if (same) return WG_OK;
+    if (wg_shape_equal(x, y)) return WG_OK;
     return wg_infer_fail(infer, WG_ERROR_SHAPE, "the slope is %s and does not broadcast to x, which is %s",
                          wg_infer_text(infer, &infer->inputs[1]), wg_infer_text(infer, x));
 }

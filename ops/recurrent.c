@@ -66,9 +66,8 @@ static int infer(wg_infer *infer, const network *net) {
     const rnn_attributes *a = infer->attributes;
     const wg_type *x = &infer->inputs[X], *weight = &infer->inputs[WEIGHT_HH];
     const int64_t directions = a->direction == WG_DIRECTION_BIDIRECTIONAL ? 2 : 1;
-    if (x->dtype != WG_F32 && x->dtype != WG_F64)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "x is %s; it must be f32 or f64 (wg_cast converts)",
-                             wg_infer_text(infer, x));
+    int status = wg_infer_one_real(infer, X, "x");
+    if (status) return status;
     if (x->rank != 3 || weight->rank != 3 || weight->extent[2] < 1)
         return wg_infer_fail(
             infer, WG_ERROR_SHAPE,
@@ -82,10 +81,8 @@ static int infer(wg_infer *infer, const network *net) {
                                 {.rank = 3, .extent = {directions, n, size}},
                                 {.rank = 1, .extent = {n}}};
     static const int which[] = {0, 0, 1, 2, 2, 3, 3, 3};
-    for (int i = WEIGHT_IH; i < infer->input_count; i++) {
-        const int status = expect(infer, net, i, expected[i == H0 + net->states ? 4 : which[i]]);
-        if (status) return status;
-    }
+    for (int i = WEIGHT_IH; i < infer->input_count; i++)
+        if ((status = expect(infer, net, i, expected[i == H0 + net->states ? 4 : which[i]]))) return status;
     infer->outputs[0] = *x;
     infer->outputs[0].extent[2] = directions * size;
     int64_t *steps = &infer->outputs[0].extent[a->batch_first ? 1 : 0];

@@ -144,13 +144,6 @@ static inline wg_type reduced_type(const wg_type *x, unsigned reduced, bool keep
     return y;
 }
 
-static inline int reduce_infer_number(wg_infer *infer) {
-    const wg_dtype dtype = infer->inputs[0].dtype;
-    if (dtype == WG_F32 || dtype == WG_F64 || dtype == WG_I32 || dtype == WG_I64) return WG_OK;
-    return wg_infer_fail(infer, WG_ERROR_DTYPE, "x is %s; it must be f32, f64, i32 or i64 (wg_cast converts)",
-                         wg_infer_text(infer, &infer->inputs[0]));
-}
-
 /* Output 0 is x reduced along the axes of reduce_attributes. */
 static inline int reduce_infer(wg_infer *infer) {
     reduce_attributes *a = infer->attributes;
@@ -171,7 +164,7 @@ static inline int reduce_infer_some(wg_infer *infer, unsigned reduced, const cha
 
 /* Output 0 is one of the elements that are reduced to it, output 1 its number among them. */
 static inline int reduce_infer_element(wg_infer *infer, const char *lack) {
-    int status = reduce_infer_number(infer);
+    int status = wg_infer_one_number(infer, 0, "x");
     if (status || (status = reduce_infer(infer)) ||
         (status = reduce_infer_some(infer, reduced_axes(&WG_ATTRIBUTES(infer, reduce)->axes), lack)))
         return status;
@@ -189,6 +182,14 @@ static inline wg_var reduce_scatter(wg_var dy, wg_var index, wg_var like, const 
     chosen.shape = wg_type_of(like);
     chosen.shape.dtype = WG_NO_DTYPE;
     return WG_RECORD(&wg_op_max_scatter, &chosen, dy, index);
+}
+
+/* The rule of an op whose output 1 is such an index. The places do not move with x: their gradient is zero, not
+ * missing. */
+static inline void reduce_element_backward(wg_rule *rule) {
+    const wg_var index = wg_stop_gradient(rule->outputs[1]);
+    const reduce_attributes *a = WG_ATTRIBUTES(rule, reduce);
+    wg_rule_set(rule, 0, reduce_scatter(rule->cotangents[0], index, rule->inputs[0], a));
 }
 
 static inline reduce_attributes reduce_chosen(const wg_axes *axes, const wg_reduce_options *options) {

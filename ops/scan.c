@@ -71,9 +71,8 @@ static const wg_attribute attributes[] = {
 
 static int infer(wg_infer *infer) {
     const wg_type *x = &infer->inputs[0];
-    if (x->dtype == WG_BOOL || x->dtype == WG_U8)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "x is %s; it must be f32, f64, i32 or i64 (wg_cast converts)",
-                             wg_infer_text(infer, x));
+    const int status = wg_infer_one_number(infer, 0, "x");
+    if (status) return status;
     infer->outputs[0] = *x;
     return wg_infer_axis(infer, &((scan_attributes *)infer->attributes)->axis, x->rank);
 }

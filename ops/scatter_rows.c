@@ -122,11 +122,9 @@ static void backward(wg_rule *rule) {
     const scatter_rows_attributes *a = WG_ATTRIBUTES(rule, scatter_rows);
     wg_var dy = rule->cotangents[0], index = rule->inputs[1];
     const wg_type x = wg_type_of(rule->inputs[0]), u = wg_type_of(rule->inputs[2]);
-    if (wg_rule_wants(rule, 0)) {
-        const wg_shape shape = wg_shape_of(&u);
+    if (wg_rule_wants(rule, 0))
         wg_rule_set(rule, 0, a->reduction == ADD ? dy : WG_RECORD(&wg_op_scatter_rows, a, dy, index,
-                                                                  (wg_full)(rule->tape, u.dtype, &shape, 0)));
-    }
+                                                                  wg_full_of(rule->tape, &u, 0)));
     if (!wg_rule_wants(rule, 2)) return;
     wg_var du = (wg_gather)(dy, index, 0);
     if (a->reduction == NONE) {

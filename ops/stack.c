@@ -31,9 +31,7 @@ static int infer(wg_infer *infer) {
     if (status) return status;
     for (int k = 1; k < infer->input_count; k++) {
         const wg_type *x = &infer->inputs[k];
-        bool alike = x->rank == first->rank && x->dtype == first->dtype;
-        for (int i = 0; alike && i < first->rank; i++) alike = x->extent[i] == first->extent[i];
-        if (!alike)
+        if (!wg_type_equal(x, first))
             return wg_infer_fail(infer, x->dtype == first->dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE,
                                  "input 0 is %s, input %d is %s; they must be alike",
                                  wg_infer_text(infer, first), k, wg_infer_text(infer, x));

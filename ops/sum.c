@@ -191,7 +191,7 @@ WG_KERNEL(mean, mean_forward)
 static const wg_attribute attributes[] = {REDUCE_ATTRIBUTES(reduce_attributes), WG_NO_MORE_ATTRIBUTES};
 
 static int infer_sum(wg_infer *infer) {
-    const int status = reduce_infer_number(infer);
+    const int status = wg_infer_one_number(infer, 0, "x");
     return status ? status : reduce_infer(infer);
 }
 

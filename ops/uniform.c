@@ -101,7 +101,7 @@ static const wg_attribute normal_schema[] = {
     WG_NO_MORE_ATTRIBUTES};
 
 static int infer(wg_infer *infer, const wg_type *shape) {
-    int status = draw_infer_real(infer, "input 0, which gives the dtype,");
+    int status = wg_infer_one_real(infer, 0, "input 0, which gives the dtype,");
     if (status || (status = draw_infer_step(infer, 1))) return status;
     infer->outputs[0] = *shape;
     infer->outputs[0].dtype = infer->inputs[0].dtype;

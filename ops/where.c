@@ -26,10 +26,8 @@ static int infer(wg_infer *infer) {
     if (a->dtype != b->dtype)
         return wg_infer_fail(infer, WG_ERROR_DTYPE, "dtypes differ: a is %s, b is %s; wg_cast converts",
                              wg_infer_text(infer, a), wg_infer_text(infer, b));
-    if (a->dtype == WG_BOOL || a->dtype == WG_U8)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE,
-                             "a is %s; it must be f32, f64, i32 or i64 (wg_cast converts)",
-                             wg_infer_text(infer, a));
+    const int status = wg_infer_one_number(infer, 1, "a");
+    if (status) return status;
     infer->outputs[0].dtype = a->dtype;
     return wg_infer_broadcast_shapes(infer, &infer->outputs[0]);
 }
