@@ -11,7 +11,6 @@
 typedef struct diagonal_attributes {
     int64_t offset, axis1, axis2;
 } diagonal_attributes;
-typedef diagonal_attributes trace_attributes;
 
 typedef struct diag_attributes {
     int64_t k;
@@ -72,14 +71,17 @@ static wg_var expand_diagonal(wg_tape *tape, const wg_var *inputs, const void *a
     return diagonal_of(inputs[0], attributes);
 }
 
-#define DIAGONAL(op, first, second)                                                                \
-    WG_ATTRIBUTE(op##_attributes, offset, .kind = WG_ATTRIBUTE_INT,                                \
-                 .meaning = "of the diagonal: 0 the main, above it positive"),                     \
-    WG_ATTRIBUTE(op##_attributes, axis1, .kind = WG_ATTRIBUTE_INT, .preset = first, .meaning = "of rows"),     \
-    WG_ATTRIBUTE(op##_attributes, axis2, .kind = WG_ATTRIBUTE_INT, .preset = second, .meaning = "of columns"), \
-    WG_NO_MORE_ATTRIBUTES
-static const wg_attribute diagonal_schema[] = {DIAGONAL(diagonal, 0, 1)};
-static const wg_attribute trace_schema[] = {DIAGONAL(trace, 0, 1)};
+static const wg_attribute diagonal_schema[] = {
+    WG_ATTRIBUTE(diagonal_attributes, offset, .kind = WG_ATTRIBUTE_INT,
+                 .meaning = "of the diagonal: 0 the main, above it positive"),
+    WG_ATTRIBUTE(diagonal_attributes, axis1, .kind = WG_ATTRIBUTE_INT, .meaning = "of rows"),
+    WG_ATTRIBUTE(diagonal_attributes, axis2, .kind = WG_ATTRIBUTE_INT, .preset = 1, .meaning = "of columns"),
+    WG_NO_MORE_ATTRIBUTES};
+
+static diagonal_attributes diagonal_chosen(const wg_diagonal_options *options) {
+    WG_READ_OPTIONS(wg_diagonal_options, o, options);
+    return (diagonal_attributes){o.offset, o.axis1, o.axis1 || o.axis2 ? o.axis2 : 1};
+}
 
 static void samples_diagonal(wg_sampler *s) {
 #define DIAGONAL_OF(from, offset, axis1, axis2)                                                    \
@@ -110,20 +112,15 @@ const wg_op wg_op_diagonal = {
 };
 
 wg_var (wg_diagonal)(wg_var x, const wg_diagonal_options *options) {
-    WG_READ_OPTIONS(wg_diagonal_options, o, options);
-    const bool axes = o.axis1 || o.axis2;
-    const diagonal_attributes chosen = {o.offset, o.axis1, axes ? o.axis2 : 1};
+    const diagonal_attributes chosen = diagonal_chosen(options);
     return WG_RECORD(&wg_op_diagonal, &chosen, x);
 }
 
 /* --- trace ---------------------------------------------------------------------------------------------------- */
 
 static int infer_trace(wg_infer *infer) {
-    const wg_type *x = &infer->inputs[0];
-    if (x->dtype == WG_BOOL || x->dtype == WG_U8)
-        return wg_infer_fail(infer, WG_ERROR_DTYPE, "x is %s; it must be f32, f64, i32 or i64 (wg_cast converts)",
-                             wg_infer_text(infer, x));
-    const int status = infer_diagonal(infer);
+    int status = wg_infer_one_number(infer, 0, "x");
+    if (!status) status = infer_diagonal(infer);
     if (!status) infer->outputs[0].rank--;
     return status;
 }
@@ -138,14 +135,12 @@ const wg_op wg_op_trace = {
     .shapes = "x [*] -> y [*]; without axis1 and axis2",
     .gradient = "dx[..., i, ..., i + offset, ...] = dy[...], else 0",
     .inputs = 1, .outputs = 1, .linear_in = 1,
-    .attributes = trace_schema, .attributes_size = sizeof(trace_attributes),
+    .attributes = diagonal_schema, .attributes_size = sizeof(diagonal_attributes),
     .infer = infer_trace, .expand = expand_trace, .samples = samples_diagonal,
 };
 
 wg_var (wg_trace)(wg_var x, const wg_diagonal_options *options) {
-    WG_READ_OPTIONS(wg_diagonal_options, o, options);
-    const bool axes = o.axis1 || o.axis2;
-    const trace_attributes chosen = {o.offset, o.axis1, axes ? o.axis2 : 1};
+    const diagonal_attributes chosen = diagonal_chosen(options);
     return WG_RECORD(&wg_op_trace, &chosen, x);
 }
 
