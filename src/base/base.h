@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <wengert/op.h>
 
 /* --- Errors ----------------------------------------------------------------------------------- */
@@ -52,6 +53,15 @@ static inline bool wg_dtype_real(wg_dtype dtype) { return dtype == WG_F32 || dty
 bool wg_reserve_(void **array, size_t *capacity, size_t count, size_t size);
 #define WG_RESERVE(array, capacity, count) \
     ((count) <= *(capacity) || wg_reserve_((void **)(array), (capacity), (count), sizeof **(array)))
+
+/* --- Time ------------------------------------------------------------------------------------- */
+
+/* Nanoseconds of a clock that is never set. */
+static inline uint64_t wg_clock_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
 
 /* --- Hash ------------------------------------------------------------------------------------- */
 

@@ -2,7 +2,6 @@
  * place, verify; and the life of a plan. */
 #include "plan/recompute.h"
 #include <stdlib.h>
-#include <time.h>
 
 /* About so much work is worth handing to another thread: some microseconds of it. */
 enum { GRAIN_BYTES = 1 << 16 };
@@ -97,16 +96,10 @@ static bool build(wg_plan *plan, wg_tape *tape) {
     return true;
 }
 
-static uint64_t now_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 static bool verify(wg_plan *plan, wg_tape *tape) {
-    const uint64_t start = now_ns();
+    const uint64_t start = wg_clock_ns();
     const bool good = wg_plan_verify(plan, tape, tape->order.at);
-    plan->verifying_ns = now_ns() - start;
+    plan->verifying_ns = wg_clock_ns() - start;
     return good;
 }
 

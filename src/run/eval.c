@@ -3,7 +3,6 @@
 #include "run/evaluation.h"
 #include "run/float_mode.h"
 #include <stdlib.h>
-#include <time.h>
 
 #define ROOM(tape, array, more) \
     (WG_RESERVE(&(array).at, &(array).capacity, (array).count + (more)) || wg_tape_no_memory(tape))
@@ -120,12 +119,6 @@ static bool states_are_inputs(const wg_tape *tape, wg_evaluation *e) {
 
 /* --- The plan --------------------------------------------------------------------------------- */
 
-static uint64_t now_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 /* Only a plan within a budget depends on the number of threads: each has a workspace. */
 static bool add_budget(wg_tape *tape, const wg_plan_settings *settings) {
     if (!WG_TAPE_ROOM(tape, key, 2)) return false;
@@ -147,12 +140,12 @@ static wg_plan *find_plan(wg_tape *tape, wg_evaluation *e) {
     wg_plan *plan = wg_cache_find(&engine->cache, tape->key.at, tape->key.count, hash);
     pthread_mutex_unlock(&engine->lock);
     if (plan) return plan;
-    const uint64_t start = now_ns();
+    const uint64_t start = wg_clock_ns();
     plan = wg_plan_make(tape, &settings, e->roots.at, &e->count);
     if (!plan) return NULL;
     pthread_mutex_lock(&engine->lock);
     wg_cache_add(&engine->cache, plan);
-    engine->planning_ns += now_ns() - start;
+    engine->planning_ns += wg_clock_ns() - start;
     engine->verifying_ns += plan->verifying_ns;
     pthread_mutex_unlock(&engine->lock);
     return plan;

@@ -174,14 +174,14 @@ static void do_pieces(void *context, int worker, int64_t begin, int64_t end) {
 static void do_timed_pieces(void *context, int worker, int64_t begin, int64_t end) {
     const wave_work *work = context;
     const wg_job *first = work->run->jobs, *job = first, *last = job + work->wave->count - 1;
-    uint64_t since = wg_profile_clock();
+    uint64_t since = wg_clock_ns();
     while (begin < end) {
         while (job < last && job[1].first_piece <= begin) job++;
         const int64_t behind = job < last ? wg_smaller(end, job[1].first_piece) : end;
         const int64_t unit = (begin - job->first_piece) * job->step->grain,
                       unit_behind = (behind - job->first_piece) * job->step->grain;
         do_units(work->run, job, worker, unit, wg_smaller(unit_behind, job->step->units));
-        const uint64_t now = wg_profile_clock();
+        const uint64_t now = wg_clock_ns();
         const uint32_t number = (uint32_t)(job - first);
         wg_profile_piece(work->run->profile, worker, number, work->wave->first + number, since, now);
         since = now;

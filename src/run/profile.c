@@ -28,7 +28,7 @@ wg_profile *wg_profile_new(size_t events, int threads) {
         profile->tracks[i].capacity = i ? each : waves;
     }
     profile->on = true;
-    profile->started = wg_profile_clock();
+    profile->started = wg_clock_ns();
     return profile;
 }
 
@@ -137,7 +137,7 @@ static void share_out(wg_profile *profile, wg_profile_step *steps, uint32_t coun
 void wg_profile_wave(wg_profile *profile, uint32_t index) {
     const wg_profile_plan *met = &profile->plans.at[profile->now];
     const wg_plan *plan = met->plan;
-    const uint64_t begin = profile->mark, end = wg_profile_clock();
+    const uint64_t begin = profile->mark, end = wg_clock_ns();
     const wg_wave copies = {(uint32_t)plan->steps.count, 1, 1};
     const wg_wave *wave = index < plan->waves.count ? &plan->waves.at[index] : &copies;
     if (wave->count > 1) {

@@ -8,7 +8,6 @@
 #define WG_RUN_PROFILE_H
 
 #include "run/run.h"
-#include <time.h>
 
 enum { WG_PROFILE_NAME = 72, WG_PROFILE_SCOPE = 56, WG_PROFILE_PLANS = 256 };
 
@@ -64,14 +63,8 @@ void wg_profile_free(wg_profile *profile);
 wg_profile *wg_profile_begin(wg_profile *profile, const wg_tape *tape, wg_plan *plan, int threads);
 void wg_profile_end(wg_profile *profile); /* of a run; the profile may be NULL */
 
-static inline uint64_t wg_profile_clock(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 /* What lies between the last note and now is nobody's. */
-static inline void wg_profile_mark(wg_profile *profile) { profile->mark = wg_profile_clock(); }
+static inline void wg_profile_mark(wg_profile *profile) { profile->mark = wg_clock_ns(); }
 /* The plan's wave of this number, or, behind the last, the copies, took from the last note to now. */
 void wg_profile_wave(wg_profile *profile, uint32_t index);
 /* A worker was busy with a step of a wave, `job` counting from the wave's first. */

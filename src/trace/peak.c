@@ -18,9 +18,9 @@ static void multiply_add(void *context, int worker, int64_t begin, int64_t end) 
 }
 
 static double time_of(wg_engine *engine, wg_work *work, void *context, int64_t units) {
-    const uint64_t begin = wg_profile_clock();
+    const uint64_t begin = wg_clock_ns();
     wg_pool_run(engine->pool, work, context, units, 1);
-    return (double)(wg_profile_clock() - begin);
+    return (double)(wg_clock_ns() - begin);
 }
 
 static double measure_flops(wg_engine *engine, wg_dtype dtype) {
