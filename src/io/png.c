@@ -85,16 +85,20 @@ static void pack_row(const png_job *job, const uint8_t *rgba, uint8_t *to) {
     }
 }
 
+/* The info that goes with the png; false, with an error, if there is no memory for either. */
+static bool make_info(png_job *job, const char *path) {
+    if (job->png) job->info = png_create_info_struct(job->png);
+    if (!job->info && !job->status)
+        job->status = wg_error_set(job->error, WG_ERROR_MEMORY, "no memory for the picture %s", path);
+    return job->info;
+}
+
 static bool start_reading(png_job *job, const char *path) {
     job->status = wg_reader_open(&job->reader, path, job->error);
     if (job->status) return false;
     job->png =
         png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job, on_error, on_warning, job, allocate, release);
-    if (job->png) job->info = png_create_info_struct(job->png);
-    if (job->info) return true;
-    if (!job->status)
-        job->status = wg_error_set(job->error, WG_ERROR_MEMORY, "no memory for the picture %s", path);
-    return false;
+    return make_info(job, path);
 }
 
 static void stop_reading(png_job *job) {
@@ -217,11 +221,7 @@ static bool start_writing(png_job *job, const char *path) {
     if (job->status) return false;
     job->png =
         png_create_write_struct_2(PNG_LIBPNG_VER_STRING, job, on_error, on_warning, job, allocate, release);
-    if (job->png) job->info = png_create_info_struct(job->png);
-    if (job->info) return true;
-    if (!job->status)
-        job->status = wg_error_set(job->error, WG_ERROR_MEMORY, "no memory for the picture %s", path);
-    return false;
+    return make_info(job, path);
 }
 
 static bool encode(png_job *job) {
