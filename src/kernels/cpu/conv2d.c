@@ -17,8 +17,6 @@ typedef struct layout {
     int64_t images;                       /* of a unit */
 } layout;
 
-enum { PLACES_FOR_A_PACKING = 768 };
-
 static layout layout_of(const wg_call *call) {
     const wg_operand *in = call->inputs;
     layout l = {.c = wg_convolution_of(call, &in[0].type, &in[1].type, &call->outputs[0].type)};
@@ -32,8 +30,7 @@ static layout layout_of(const wg_call *call) {
     l.pack = correlation_pack(l.terms, c->filters, c->out[0], c->out[1], l.columns);
     l.weights = aligned_count(whole(c->filters, l.pack) * l.terms);
     l.sums = aligned_count(correlation_sums(l.pack, c->out[0], c->out[1]));
-    const int64_t places = c->out[0] * c->out[1] + 1;
-    l.images = (PLACES_FOR_A_PACKING + places - 1) / places;
+    l.images = correlation_images(c->out[0] * c->out[1]);
     return l;
 }
 

@@ -17,8 +17,6 @@ typedef struct layout {
     int64_t images;                /* of a unit */
 } layout;
 
-enum { PLACES_FOR_A_PACKING = 768 };
-
 static layout layout_of(const wg_call *call) {
     const wg_operand *in = call->inputs;
     layout l = {.c = wg_convolution_of(call, &call->outputs[0].type, &in[1].type, &in[0].type)};
@@ -36,8 +34,7 @@ static layout layout_of(const wg_call *call) {
                               l.terms);
     l.sums = aligned_count(
         correlation_sums(FILTER_LANES, (c->in[0] - 1) / c->stride[0] + 1, (c->in[1] - 1) / c->stride[1] + 1));
-    const int64_t places = c->in[0] * c->in[1] + 1;
-    l.images = (PLACES_FOR_A_PACKING + places - 1) / places;
+    l.images = correlation_images(c->in[0] * c->in[1]);
     return l;
 }
 

@@ -50,6 +50,12 @@ WG_INLINE int64_t correlation_pack(int64_t terms, int64_t filters, int64_t rows,
     return along_filters < along_places ? FILTER_LANES : TILE_FILTERS;
 }
 
+/* Images of a unit, of so many places each: packing the weights is to cost little beside using them. */
+WG_INLINE int64_t correlation_images(int64_t places) {
+    enum { PLACES_FOR_A_PACKING = 768 };
+    return (PLACES_FOR_A_PACKING + places) / (places + 1);
+}
+
 /* Elements that are collected before they are stored, filters side by side. */
 WG_INLINE int64_t correlation_sums(int64_t pack, int64_t rows, int64_t columns) {
     return pack == FILTER_LANES ? whole(rows * columns, TILE_PIXELS) * FILTER_LANES : 0;
