@@ -1,11 +1,7 @@
 /* Numerics that users of other engines have been bitten by: values, gradients and, where there is something
  * to go wrong, second derivatives, against closed forms; each in f32 and in f64. */
-#include "tape_suite.h"
+#include "array_suite.h"
 #include <math.h>
-
-#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
-#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
-#define CLASSES(...) wg_array(tape, WG_I64, WG_SHAPE(COUNT(__VA_ARGS__)), (const int64_t[]){__VA_ARGS__})
 
 /* The dtype whose turn it is, and a few roundings of a number of size 1 in it. */
 static wg_dtype dtype;
@@ -19,8 +15,6 @@ static bool next_dtype(void) {
 
 static wg_var number(double value) { return wg_scalar(tape, value); }
 static wg_var zeros(const wg_shape *shape) { return wg_full(tape, dtype, shape, 0); }
-static wg_var gradient(wg_var y, wg_var x) { return wg_grad(wg_sum(y, WG_ALL_AXES), x); }
-
 /* Row i of the Hessian of y's sum. */
 static wg_var hessian(wg_var y, wg_var x, int i) {
     return gradient(wg_slice(gradient(y, x), 0, i, i + 1), x);
@@ -351,7 +345,7 @@ END_TEST
 /* The mean is that of no numbers; the gradient is what each row gives: nothing. */
 START_TEST(cross_entropy_where_every_target_is_ignored_has_gradient_zero) {
     while (next_dtype()) {
-        wg_var x = wg_reshape(REAL(1, NAN, 3, 4), WG_SHAPE(2, 2)), t = CLASSES(-1, 1), loss;
+        wg_var x = wg_reshape(REAL(1, NAN, 3, 4), WG_SHAPE(2, 2)), t = I64(-1, 1), loss;
         loss = wg_softmax_cross_entropy(x, t, .weight = REAL(1, 2), .reduction = WG_SUM, .ignore_index = 1);
         assert_values(loss, 0, 0);
         assert_values(wg_grad(loss, x), 0, 0, 0, 0, 0);
@@ -359,10 +353,10 @@ START_TEST(cross_entropy_where_every_target_is_ignored_has_gradient_zero) {
         loss = wg_softmax_cross_entropy(x, t, .weight = REAL(1, 2), .ignore_index = 1);
         assert_values(loss, 0, NAN);
         assert_values(wg_grad(loss, x), 0, 0, 0, 0, 0);
-        loss = wg_nll_loss(x, CLASSES(-1, -7), WG_NONE, .reduction = WG_SUM);
+        loss = wg_nll_loss(x, I64(-1, -7), WG_NONE, .reduction = WG_SUM);
         assert_values(loss, 0, 0);
         assert_values(wg_grad(loss, x), 0, 0, 0, 0, 0);
-        loss = wg_nll_loss(x, CLASSES(-1, -7), WG_NONE);
+        loss = wg_nll_loss(x, I64(-1, -7), WG_NONE);
         assert_values(loss, 0, NAN);
         assert_values(wg_grad(loss, x), 0, 0, 0, 0, 0);
     }

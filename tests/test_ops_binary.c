@@ -1,13 +1,6 @@
 /* Remainders, lengths, signs, logic and blends of two or three numbers: their special cases and gradients. */
-#include "tape_suite.h"
+#include "array_suite.h"
 #include <math.h>
-
-#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
-#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
-#define F32(...) wg_array(tape, WG_F32, WG_SHAPE(COUNT(__VA_ARGS__)), (const float[]){__VA_ARGS__})
-#define I32(...) wg_array(tape, WG_I32, WG_SHAPE(COUNT(__VA_ARGS__)), (const int32_t[]){__VA_ARGS__})
-
-static wg_var gradient(wg_var x, wg_var y) { return wg_grad(wg_sum(x, WG_ALL_AXES), y); }
 
 START_TEST(fmod_has_the_sign_of_the_dividend_remainder_that_of_the_divisor) {
     wg_var a = F64(5.5, -5.5, 5.5, -5.5, 4, -4), b = F64(2, 2, -2, -2, 2, 2);

@@ -1,18 +1,7 @@
 /* The elementwise operations: values against the C library, conventions at ties, kinks and 0 · ∞, whole
  * numbers, broadcasting, errors. That the rules are the derivatives is the gradient check's matter. */
-#include "tape_suite.h"
+#include "array_suite.h"
 #include <math.h>
-
-#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
-#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
-#define F32(...) wg_array(tape, WG_F32, WG_SHAPE(COUNT(__VA_ARGS__)), (const float[]){__VA_ARGS__})
-#define I32(...) wg_array(tape, WG_I32, WG_SHAPE(COUNT(__VA_ARGS__)), (const int32_t[]){__VA_ARGS__})
-#define I64(...) wg_array(tape, WG_I64, WG_SHAPE(COUNT(__VA_ARGS__)), (const int64_t[]){__VA_ARGS__})
-#define U8(...) wg_array(tape, WG_U8, WG_SHAPE(COUNT(__VA_ARGS__)), (const uint8_t[]){__VA_ARGS__})
-#define BOOL(...) wg_array(tape, WG_BOOL, WG_SHAPE(COUNT(__VA_ARGS__)), (const bool[]){__VA_ARGS__})
-
-/* The gradient of y's sum. */
-static wg_var gradient(wg_var y, wg_var x) { return wg_grad(wg_sum(y, WG_ALL_AXES), x); }
 
 /* --- Values -------------------------------------------------------------------------------------- */
 

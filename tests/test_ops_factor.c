@@ -1,14 +1,10 @@
 /* Factorizations: matrices of several blocks, what is singular or not positive definite, determinants that
  * would overflow on the way, and the conventions that the gradient check cannot see. */
-#include "tape_suite.h"
+#include "array_suite.h"
 #include <math.h>
 #include <stdlib.h>
 
-#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
-#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
 #define MATRIX(n, ...) wg_reshape(F64(__VA_ARGS__), WG_SHAPE(n, n))
-
-static wg_var gradient(wg_var y, wg_var x) { return wg_grad(wg_sum(y, WG_ALL_AXES), x); }
 
 static void assert_fails(wg_var y, const char *message) {
     ck_assert_int_eq(wg_eval(y), WG_ERROR_SINGULAR);

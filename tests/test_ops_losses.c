@@ -1,9 +1,6 @@
 /* Losses where they are hard: far out, at certainty, of nothing. */
-#include "tape_suite.h"
+#include "array_suite.h"
 #include <math.h>
-
-#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
-#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
 
 static wg_var empty(void) { return wg_full(tape, WG_F64, WG_SHAPE(0, 3), 0); }
 

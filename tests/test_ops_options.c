@@ -1,9 +1,6 @@
 /* Options of ops: that leaving one out, 0 and WG_ZERO mean what is said, and lists too long are refused. */
-#include "tape_suite.h"
+#include "array_suite.h"
 #include <math.h>
-
-#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
-#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
 
 START_TEST(an_exact_zero_is_an_epsilon_of_zero) {
     wg_var x = F64(1e-3, -1e-3), image = wg_reshape(x, WG_SHAPE(1, 1, 2));

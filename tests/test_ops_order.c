@@ -1,19 +1,13 @@
 /* Sorting, the k best, running extremes, medians and quantiles: what the definitions leave to convention
  * (ties, NaN, zeros of both signs, nothing at all), sizes of which the kernels take different ways, and what
  * a program is told of its mistakes. */
-#include "tape_suite.h"
+#include "array_suite.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
-#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
-#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
-#define F32(...) wg_array(tape, WG_F32, WG_SHAPE(COUNT(__VA_ARGS__)), (const float[]){__VA_ARGS__})
-#define I32(...) wg_array(tape, WG_I32, WG_SHAPE(COUNT(__VA_ARGS__)), (const int32_t[]){__VA_ARGS__})
-#define I64(...) wg_array(tape, WG_I64, WG_SHAPE(COUNT(__VA_ARGS__)), (const int64_t[]){__VA_ARGS__})
-
 /* The gradient of y weighted with 1, 2, 3, … */
-static wg_var gradient(wg_var y, wg_var x) {
+static wg_var weighted_gradient(wg_var y, wg_var x) {
     const wg_type type = wg_type_of(y);
     double weights[64];
     for (int i = 0; i < 64; i++) weights[i] = i + 1;
@@ -113,8 +107,8 @@ END_TEST
 
 START_TEST(the_gradient_of_a_sort_goes_where_the_elements_came_from) {
     wg_var x = F64(5, 3, 3, 3, 1);
-    assert_values(gradient(wg_sort(x, 0), x), 0, 5, 2, 3, 4, 1);
-    wg_var y = gradient(wg_square(wg_sort(x, 0, .descending = true)), x); /* 2 weight x */
+    assert_values(weighted_gradient(wg_sort(x, 0), x), 0, 5, 2, 3, 4, 1);
+    wg_var y = weighted_gradient(wg_square(wg_sort(x, 0, .descending = true)), x); /* 2 weight x */
     assert_values(y, 0, 10, 12, 18, 24, 10);
     assert_values(wg_grad(wg_sum(y, WG_ALL_AXES), x), 0, 2, 4, 6, 8, 10);
 }
@@ -128,7 +122,7 @@ START_TEST(of_equal_elements_those_with_the_lower_index_are_among_the_best) {
     assert_values(y, 0, 3, 3);
     assert_values(wg_output(y, 1), 0, 1, 3);
     assert_values(wg_output(z, 1), 0, 0, 4, 2);
-    assert_values(gradient(y, x), 0, 0, 1, 0, 2, 0, 0);
+    assert_values(weighted_gradient(y, x), 0, 0, 1, 0, 2, 0, 0);
 }
 END_TEST
 
@@ -172,7 +166,7 @@ START_TEST(the_last_of_equals_is_the_running_extreme) {
     assert_values(wg_output(most, 1), 0, 0, 1, 1, 3, 3, 5);
     assert_values(least, 0, 1, 1, 1, 1, -1, -1);
     assert_values(wg_output(least, 1), 0, 0, 0, 0, 0, 4, 4);
-    assert_values(gradient(most, x), 0, 1, 2 + 3, 0, 4 + 5, 0, 6);
+    assert_values(weighted_gradient(most, x), 0, 1, 2 + 3, 0, 4 + 5, 0, 6);
 }
 END_TEST
 
@@ -196,7 +190,7 @@ START_TEST(the_median_of_an_even_number_is_the_lower_middle) {
     assert_values(wg_median(x, WG_ALL_AXES), 0, 4);
     assert_values(wg_output(wg_median(x, WG_ALL_AXES), 1), 0, 0);
     assert_values(wg_output(wg_median(x, WG_AXES(0), .keepdims = true), 1), 0, 0, 0, 0, 0);
-    assert_values(gradient(y, x), 0, 0, 0, 0, 1, 2, 0, 0, 0);
+    assert_values(weighted_gradient(y, x), 0, 0, 0, 0, 1, 2, 0, 0, 0);
     assert_values(wg_median(wg_reshape(F64(6), WG_SCALAR_SHAPE), WG_ALL_AXES), 0, 6);
 }
 END_TEST

@@ -1,13 +1,8 @@
 /* The reductions: what the definitions leave to convention (ties, NaN, nothing at all), how exact a long sum
  * is, that its bits depend on nothing but the numbers, and what a program is told of its mistakes. */
-#include "tape_suite.h"
+#include "array_suite.h"
 #include <math.h>
 #include <stdlib.h>
-
-#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
-#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
-#define I32(...) wg_array(tape, WG_I32, WG_SHAPE(COUNT(__VA_ARGS__)), (const int32_t[]){__VA_ARGS__})
-#define I64(...) wg_array(tape, WG_I64, WG_SHAPE(COUNT(__VA_ARGS__)), (const int64_t[]){__VA_ARGS__})
 
 /* 0, 1, 2, … */
 static wg_var counted(const wg_shape *shape) {

@@ -1,10 +1,6 @@
 /* The operations that move numbers about, beyond what walks over the registry see: Python's slices said in
  * literals, what is told of each mistake, shapes of more elements than memory has, work cut among threads. */
-#include "tape_suite.h"
-
-#define COUNT(...) (sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
-#define I64(...) wg_array(tape, WG_I64, WG_SHAPE(COUNT(__VA_ARGS__)), (const int64_t[]){__VA_ARGS__})
-#define I32(...) wg_array(tape, WG_I32, WG_SHAPE(COUNT(__VA_ARGS__)), (const int32_t[]){__VA_ARGS__})
+#include "array_suite.h"
 
 /* A var of ones. */
 static wg_var(ones)(const wg_shape *shape) { return (wg_full)(tape, WG_F32, shape, 1.0); }

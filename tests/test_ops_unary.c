@@ -1,18 +1,9 @@
 /* Functions of one number: their values where a formula needs care, conventions at kinks, and no NaN where
  * there is a limit. That values and gradients are right elsewhere is the matter of test_ops_forward and the
  * gradient check. */
-#include "tape_suite.h"
+#include "array_suite.h"
 #include <float.h>
 #include <math.h>
-
-#define COUNT(...) (sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
-#define F64(...) wg_array(tape, WG_F64, WG_SHAPE(COUNT(__VA_ARGS__)), (const double[]){__VA_ARGS__})
-#define I32(...) wg_array(tape, WG_I32, WG_SHAPE(COUNT(__VA_ARGS__)), (const int32_t[]){__VA_ARGS__})
-#define I64(...) wg_array(tape, WG_I64, WG_SHAPE(COUNT(__VA_ARGS__)), (const int64_t[]){__VA_ARGS__})
-#define F32(...) wg_array(tape, WG_F32, WG_SHAPE(COUNT(__VA_ARGS__)), (const float[]){__VA_ARGS__})
-
-/* The gradient of y's sum. */
-static wg_var gradient(wg_var y, wg_var x) { return wg_grad(wg_sum(y, WG_ALL_AXES), x); }
 
 /* --- Rounding, predicates, bounds ------------------------------------------------------------------------
  */
