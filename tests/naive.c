@@ -132,6 +132,13 @@ naive_array *naive_output(naive_call *call, int index, wg_type type) {
     return y;
 }
 
+void naive_map(naive_call *call, naive_real (*f)(naive_real), int roundings) {
+    const naive_array *x = &call->inputs[0];
+    naive_array *y = naive_output(call, 0, x->type);
+    call->roundings = roundings;
+    for (int64_t i = 0; i < x->count; i++) naive_set(y, i, f(x->value[i]));
+}
+
 int64_t naive_at(const wg_type *type, const int64_t *index) {
     int64_t at = 0;
     for (int axis = 0; axis < type->rank; axis++) at = at * type->extent[axis] + index[axis];

@@ -83,8 +83,8 @@ void naive_reduced(const naive_call *call, int rank, bool reduced[WG_MAX_RANK]);
 /* An index of x as an index of its reduction, and as its place among what is reduced to one number. */
 void naive_split_index(const wg_type *x, const bool reduced[WG_MAX_RANK], bool keepdims, const int64_t *at,
                        int64_t *kept, int64_t *place);
-/* The place in the image of tap `tap` of a pooling's window `at`, or -1 where that is padding; and the taps that
- * a window has. */
+/* The place in the image of tap `tap` of a pooling's window `at`, or -1 where that is padding; and the taps
+ * that a window has. */
 int64_t naive_tap(const naive_call *call, const wg_type *x, const int64_t *at, const int64_t *tap);
 wg_type naive_taps(const naive_call *call, const wg_type *x);
 
@@ -98,6 +98,9 @@ static inline void naive_add(naive_array *y, int64_t i, naive_real term) {
     y->value[i] += term;
     y->size[i] += term < 0 ? -term : term;
 }
+
+/* A function of one number, of each element. */
+void naive_map(naive_call *call, naive_real (*f)(naive_real), int roundings);
 
 /* Tables of the families, each closed by a NULL name. */
 /* The roundings of sums of so many terms, of which terms[i] counts those of element i. */

@@ -8,13 +8,6 @@
 
 static bool whole(wg_dtype dtype) { return dtype != WG_F32 && dtype != WG_F64; }
 
-static void unary(naive_call *call, naive_real (*f)(naive_real), int roundings) {
-    const naive_array *x = &call->inputs[0];
-    naive_array *y = naive_output(call, 0, x->type);
-    call->roundings = roundings;
-    for (int64_t i = 0; i < x->count; i++) naive_set(y, i, f(x->value[i]));
-}
-
 static naive_real sigmoid_of(naive_real x) { return 1 / (1 + expl(-x)); }
 static naive_real square_of(naive_real x) { return x * x; }
 static naive_real negative(naive_real x) { return -x; }
@@ -23,24 +16,24 @@ static naive_real positive_part(naive_real x) { return x > 0 || isnan(x) ? x : 0
 
 static naive_real sign_of(naive_real x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 
-static void negate(naive_call *call) { unary(call, negative, 0); }
-static void absolute(naive_call *call) { unary(call, fabsl, 0); }
-static void exponential(naive_call *call) { unary(call, expl, 4); }
-static void logarithm(naive_call *call) { unary(call, logl, 4); }
-static void root(naive_call *call) { unary(call, sqrtl, 1); }
-static void square(naive_call *call) { unary(call, square_of, 1); }
-static void sine(naive_call *call) { unary(call, sinl, 4); }
-static void cosine(naive_call *call) { unary(call, cosl, 4); }
-static void tangent_h(naive_call *call) { unary(call, tanhl, 4); }
-static void sigmoid(naive_call *call) { unary(call, sigmoid_of, 4); }
-static void relu(naive_call *call) { unary(call, positive_part, 0); }
+static void negate(naive_call *call) { naive_map(call, negative, 0); }
+static void absolute(naive_call *call) { naive_map(call, fabsl, 0); }
+static void exponential(naive_call *call) { naive_map(call, expl, 4); }
+static void logarithm(naive_call *call) { naive_map(call, logl, 4); }
+static void root(naive_call *call) { naive_map(call, sqrtl, 1); }
+static void square(naive_call *call) { naive_map(call, square_of, 1); }
+static void sine(naive_call *call) { naive_map(call, sinl, 4); }
+static void cosine(naive_call *call) { naive_map(call, cosl, 4); }
+static void tangent_h(naive_call *call) { naive_map(call, tanhl, 4); }
+static void sigmoid(naive_call *call) { naive_map(call, sigmoid_of, 4); }
+static void relu(naive_call *call) { naive_map(call, positive_part, 0); }
 static naive_real not_up_to_zero(naive_real x) { return !(x <= 0); }
 static void relu_mask(naive_call *call) {
-    unary(call, not_up_to_zero, 0);
+    naive_map(call, not_up_to_zero, 0);
     call->outputs[0].type.dtype = WG_BOOL;
 }
-static void sign(naive_call *call) { unary(call, sign_of, 0); }
-static void identity(naive_call *call) { unary(call, itself, 0); }
+static void sign(naive_call *call) { naive_map(call, sign_of, 0); }
+static void identity(naive_call *call) { naive_map(call, itself, 0); }
 
 /* f of two broadcast inputs; comparisons give bool. */
 static void binary_as(naive_call *call, naive_real (*f)(naive_real, naive_real), int roundings,

@@ -163,6 +163,17 @@ static int64_t index_mapped(const wg_type *x, const int64_t *at, int64_t (*axes)
     return naive_at(x, from);
 }
 
+/* The result, of this type: elements of x, and the value outside. */
+static void map_indices(naive_call *call, wg_type type, int64_t axes[][3]) {
+    const naive_array *x = &call->inputs[0];
+    naive_array *y = naive_output(call, 0, type);
+    call->roundings = 0;
+    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
+        const int64_t at = index_mapped(&x->type, i.at, axes, (int)naive_int(call, "mode", 0));
+        naive_set(y, i.number, at < 0 ? as_dtype(naive_number(call, "value"), type.dtype) : x->value[at]);
+    }
+}
+
 static void index_map(naive_call *call) {
     const naive_array *x = &call->inputs[0];
     int64_t axes[WG_MAX_RANK][3];
@@ -173,12 +184,7 @@ static void index_map(naive_call *call) {
     }
     wg_type type = *naive_shape(call, "shape");
     type.dtype = x->type.dtype;
-    naive_array *y = naive_output(call, 0, type);
-    call->roundings = 0;
-    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
-        const int64_t at = index_mapped(&x->type, i.at, axes, (int)naive_int(call, "mode", 0));
-        naive_set(y, i.number, at < 0 ? as_dtype(naive_number(call, "value"), type.dtype) : x->value[at]);
-    }
+    map_indices(call, type, axes);
 }
 
 static void index_map_grad(naive_call *call) {
@@ -216,12 +222,7 @@ static void pad(naive_call *call) {
         axes[i][2] = type.extent[i] - axes[i][1] - (back < 0 ? -back : 0);
         type.extent[i] += front + back;
     }
-    naive_array *y = naive_output(call, 0, type);
-    call->roundings = 0;
-    for (naive_index i = naive_first(&y->type); i.more; naive_next(&i)) {
-        const int64_t at = index_mapped(&x->type, i.at, axes, (int)naive_int(call, "mode", 0));
-        naive_set(y, i.number, at < 0 ? as_dtype(naive_number(call, "value"), type.dtype) : x->value[at]);
-    }
+    map_indices(call, type, axes);
 }
 
 static void roll(naive_call *call) {

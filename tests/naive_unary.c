@@ -3,15 +3,8 @@
 #include <float.h>
 #include <math.h>
 
-static void unary(naive_call *call, naive_real (*f)(naive_real), int roundings) {
-    const naive_array *x = &call->inputs[0];
-    naive_array *y = naive_output(call, 0, x->type);
-    call->roundings = roundings;
-    for (int64_t i = 0; i < x->count; i++) naive_set(y, i, f(x->value[i]));
-}
-
 static void predicate(naive_call *call, naive_real (*f)(naive_real)) {
-    unary(call, f, 0);
+    naive_map(call, f, 0);
     call->outputs[0].type.dtype = WG_BOOL;
 }
 
@@ -22,10 +15,10 @@ static naive_real is_nan(naive_real x) { return isnan(x); }
 static naive_real is_finite(naive_real x) { return isfinite(x); }
 static naive_real is_zero(naive_real x) { return x == 0; }
 
-static void floor_(naive_call *call) { unary(call, floorl, 0); }
-static void ceil_(naive_call *call) { unary(call, ceill, 0); }
-static void round_(naive_call *call) { unary(call, rintl, 0); }
-static void trunc_(naive_call *call) { unary(call, truncl, 0); }
+static void floor_(naive_call *call) { naive_map(call, floorl, 0); }
+static void ceil_(naive_call *call) { naive_map(call, ceill, 0); }
+static void round_(naive_call *call) { naive_map(call, rintl, 0); }
+static void trunc_(naive_call *call) { naive_map(call, truncl, 0); }
 static void isnan_(naive_call *call) { predicate(call, is_nan); }
 static void isfinite_(naive_call *call) { predicate(call, is_finite); }
 static void logical_not(naive_call *call) { predicate(call, is_zero); }
@@ -50,7 +43,7 @@ static void clip(naive_call *call) {
     const bool whole = dtype == WG_I32 || dtype == WG_I64;
     const naive_real min = attribute(call, "min"), max = attribute(call, "max");
     const naive_real low = whole ? ceill(min) : min, high = whole ? floorl(max) : max;
-    unary(call, fabsl, 0);
+    naive_map(call, fabsl, 0);
     for (int64_t i = 0; i < call->inputs[0].count; i++) {
         const naive_real x = call->inputs[0].value[i];
         naive_set(&call->outputs[0], i, isnan(x) ? x : fminl(fmaxl(x, low), high));
@@ -63,7 +56,7 @@ static void nan_to_num(naive_call *call) {
                low = attribute(call, "neginf");
     if (high == INFINITY) high = largest;
     if (low == -INFINITY) low = -largest;
-    unary(call, fabsl, 0);
+    naive_map(call, fabsl, 0);
     for (int64_t i = 0; i < call->inputs[0].count; i++) {
         const naive_real x = call->inputs[0].value[i];
         naive_set(&call->outputs[0], i, isnan(x) ? nan : isinf(x) ? (x > 0 ? high : low) : x);
@@ -112,7 +105,7 @@ static naive_real polygamma_of(int n, naive_real x) {
 static naive_real digamma_of(naive_real x) { return polygamma_of(0, x); }
 
 #define FUNCTION(name, definition, roundings) \
-    static void name##_(naive_call *call) { unary(call, definition, roundings); }
+    static void name##_(naive_call *call) { naive_map(call, definition, roundings); }
 FUNCTION(expm1, expm1l, 4)
 FUNCTION(exp2, exp2l, 4)
 FUNCTION(log1p, log1pl, 4)
@@ -134,7 +127,7 @@ FUNCTION(erfc, erfcl, 4)
 /* Below 0, zeros of the gamma family lie between its poles: there the error is 8 u of the terms that cancel.
  */
 static void gamma_family(naive_call *call, naive_real (*f)(naive_real)) {
-    unary(call, f, 8);
+    naive_map(call, f, 8);
     for (int64_t i = 0; i < call->inputs[0].count; i++) {
         const naive_real x = call->inputs[0].value[i];
         if (x < 0) call->outputs[0].size[i] += 2 + fabsl(f(1 - x)) + fabsl(f(x - floorl(x)));
@@ -144,7 +137,7 @@ static void lgamma_(naive_call *call) { gamma_family(call, lgammal); }
 static void digamma_(naive_call *call) { gamma_family(call, digamma_of); }
 static void polygamma_(naive_call *call) {
     const int n = (int)naive_int(call, "n", 0);
-    unary(call, fabsl, 8);
+    naive_map(call, fabsl, 8);
     for (int64_t i = 0; i < call->inputs[0].count; i++) {
         const naive_real x = call->inputs[0].value[i];
         naive_set(&call->outputs[0], i, polygamma_of(n, x));
@@ -166,7 +159,7 @@ static void with_parameters(naive_call *call, const char *a, const char *b, int 
                             naive_real (*f)(naive_real x, parameters p),
                             naive_real (*size)(naive_real x, parameters p)) {
     const parameters p = {a ? attribute(call, a) : 0, b ? attribute(call, b) : 0};
-    unary(call, fabsl, roundings);
+    naive_map(call, fabsl, roundings);
     for (int64_t i = 0; i < call->inputs[0].count; i++) {
         const naive_real x = call->inputs[0].value[i];
         naive_set(&call->outputs[0], i, isnan(x) ? x : f(x, p));
