@@ -24,10 +24,6 @@ static double uniform(graph_maker *m, double low, double high) {
 
 int64_t graph_count(const wg_type *type) { return wg_type_count(type); }
 
-bool graph_same_shape(const wg_type *a, const wg_type *b) {
-    return a->rank == b->rank && memcmp(a->extent, b->extent, (size_t)a->rank * sizeof *a->extent) == 0;
-}
-
 /* --- Nodes ------------------------------------------------------------------------------------------ */
 
 static void *member(graph_node *node, const wg_attribute *a) { return (char *)node->attributes + a->offset; }
@@ -283,7 +279,7 @@ graph_ref graph_any(graph_maker *m) { return any_of(m, false); }
 static graph_ref shaped(graph_maker *m, graph_ref x, const char *op, int rank, const int64_t *extent) {
     wg_type wanted = {.rank = rank};
     memcpy(wanted.extent, extent, (size_t)rank * sizeof *extent);
-    if (graph_same_shape(graph_type(m, x), &wanted)) return x;
+    if (wg_shape_equal(graph_type(m, x), &wanted)) return x;
     graph_node node = graph_op(op);
     for (int i = 0; i < rank; i++) graph_set(&node, "shape", i, (double)extent[i]);
     graph_input(&node, x);
@@ -313,7 +309,7 @@ graph_ref graph_coerce(graph_maker *m, graph_ref x, const wg_type *type) {
         graph_input(&node, x);
         x = graph_add(m, &node);
     }
-    if (!graph_is(x) || graph_same_shape(graph_type(m, x), type)) return x;
+    if (!graph_is(x) || wg_shape_equal(graph_type(m, x), type)) return x;
     if (graph_count(graph_type(m, x)) != count) x = row_of(m, x, count);
     return graph_is(x) ? shaped(m, x, "reshape", type->rank, type->extent) : x;
 }
@@ -383,7 +379,7 @@ static graph_ref new_content(graph_maker *m, int state, const wg_type *type) {
     for (int i = 0; i < graph->node_count && graph_chance(m, 2); i++) { /* what another state holds */
         const graph_node *node = &graph->nodes[i];
         if (node->kind == GRAPH_STATE && node->state != state && node->types[0].dtype == type->dtype &&
-            graph_same_shape(&node->types[0], type))
+            wg_shape_equal(&node->types[0], type))
             return (graph_ref){i, 0};
     }
     return graph_coerce(m, graph_any_real(m), type);

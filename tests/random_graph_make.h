@@ -2,6 +2,7 @@
 #ifndef WG_TESTS_RANDOM_GRAPH_MAKE_H
 #define WG_TESTS_RANDOM_GRAPH_MAKE_H
 
+#include "base/base.h"
 #include "random_graph.h"
 
 enum { GRAPH_ELEMENTS = 1 << 12, GRAPH_ELEMENTS_OF_LARGE = 1 << 15 }; /* that a value may have */
@@ -39,7 +40,6 @@ static inline const graph_facts *graph_facts_of(const graph_maker *m, graph_ref 
     return &m->facts[ref.node][ref.output];
 }
 int64_t graph_count(const wg_type *type);
-bool graph_same_shape(const wg_type *a, const wg_type *b);
 
 /* A node of the registered op with the preset attributes, and one of them set. */
 graph_node graph_op(const char *name);
