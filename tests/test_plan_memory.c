@@ -2,6 +2,7 @@
  * And what states will hold is written where it belongs, when all that reads the old content is over. */
 #include "run/evaluation.h"
 #include "countdown.h"
+#include "pairs.h"
 #include "suite.h"
 #include <math.h>
 #include <stdio.h>
@@ -98,18 +99,6 @@ START_TEST(states_are_updated_where_they_lie) {
     wg_model_free(model);
 }
 END_TEST
-
-static wg_state *state_of(double a, double b) {
-    wg_tensor *tensor = wg_tensor_new(WG_F64, WG_SHAPE(2), NULL);
-    memcpy(wg_tensor_writable(tensor), (const double[]){a, b}, 16);
-    wg_state *state = wg_state_new(tensor, NULL);
-    wg_tensor_free(tensor);
-    return state;
-}
-
-static double held(const wg_state *state, int64_t index) {
-    return wg_tensor_get(wg_state_tensor(state), index);
-}
 
 /* u, v <- v, u + 10 v; and what reads the old u after v is computed still finds it. */
 START_TEST(assigns_read_the_old_content_of_one_another) {

@@ -1,26 +1,9 @@
 /* wg_rerun: after a stop, after errors, with other inputs, with values that were kept. */
 #include "countdown.h"
+#include "pairs.h"
 #include "tape_suite.h"
 
 #include <stdio.h>
-
-static wg_state *state_of(double a, double b) {
-    wg_tensor *tensor = wg_tensor_new(WG_F64, WG_SHAPE(2), NULL);
-    memcpy(wg_tensor_writable(tensor), (const double[]){a, b}, 16);
-    wg_state *state = wg_state_new(tensor, NULL);
-    wg_tensor_free(tensor);
-    return state;
-}
-
-static wg_tensor *pair(double a, double b) {
-    wg_tensor *tensor = wg_tensor_new(WG_F64, WG_SHAPE(2), NULL);
-    memcpy(wg_tensor_writable(tensor), (const double[]){a, b}, 16);
-    return tensor;
-}
-
-static double held(const wg_state *state, int64_t index) {
-    return wg_tensor_get(wg_state_tensor(state), index);
-}
 
 /* Stopped at every place: each time nothing has changed, and the next rerun does the whole step. */
 START_TEST(a_stopped_rerun_changes_nothing_and_can_be_done_again) {
