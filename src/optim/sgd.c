@@ -15,22 +15,21 @@ static void record_plain(wg_update_record *update, wg_slot *slot, wg_var w, wg_v
     slot->next[0] = wg_update_moved(update, w, wg_update_decayed(update, w, g));
 }
 
-static void record_momentum(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g,
-                            const wg_var *memory) {
+/* m <- mu m + g; nesterov looks ahead by another mu m. */
+static void record_velocity(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g, wg_var memory,
+                            bool nesterov) {
     const wg_var mu = wg_update_number(update, MOMENTUM, wg_type_of(w).dtype);
-    const wg_var decayed_g = wg_update_decayed(update, w, g),
-                 m = (wg_add)((wg_mul)(mu, memory[0]), decayed_g);
-    slot->next[0] = wg_update_moved(update, w, m);
+    const wg_var decayed_g = wg_update_decayed(update, w, g), m = (wg_add)((wg_mul)(mu, memory), decayed_g);
+    slot->next[0] = wg_update_moved(update, w, nesterov ? (wg_add)(decayed_g, (wg_mul)(mu, m)) : m);
     slot->next[1] = m;
 }
-
+static void record_momentum(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g,
+                            const wg_var *memory) {
+    record_velocity(update, slot, w, g, memory[0], false);
+}
 static void record_nesterov(wg_update_record *update, wg_slot *slot, wg_var w, wg_var g,
                             const wg_var *memory) {
-    const wg_var mu = wg_update_number(update, MOMENTUM, wg_type_of(w).dtype);
-    const wg_var decayed_g = wg_update_decayed(update, w, g),
-                 m = (wg_add)((wg_mul)(mu, memory[0]), decayed_g);
-    slot->next[0] = wg_update_moved(update, w, (wg_add)(decayed_g, (wg_mul)(mu, m)));
-    slot->next[1] = m;
+    record_velocity(update, slot, w, g, memory[0], true);
 }
 
 static wg_optimizer describe(double rate, const wg_sgd_options *given) {
