@@ -34,9 +34,14 @@ int wg_reader_open(wg_reader *reader, const char *path, wg_error *error) {
     return status;
 }
 
-int wg_reader_read(wg_reader *reader, void *data, size_t size, size_t *got, wg_error *error) {
+/* From `offset` on, or, if it is below 0, from where the last such read ended. */
+static int read_from(wg_reader *reader, int64_t offset, void *data, size_t size, size_t *got,
+                     wg_error *error) {
     for (*got = 0; *got < size;) {
-        const ssize_t n = read(reader->descriptor, (char *)data + *got, size - *got);
+        char *to = (char *)data + *got;
+        const ssize_t n = offset < 0
+                              ? read(reader->descriptor, to, size - *got)
+                              : pread(reader->descriptor, to, size - *got, (off_t)(offset + (int64_t)*got));
         if (n == 0) break;
         if (n > 0)
             *got += (size_t)n;
@@ -46,18 +51,13 @@ int wg_reader_read(wg_reader *reader, void *data, size_t size, size_t *got, wg_e
     return WG_OK;
 }
 
+int wg_reader_read(wg_reader *reader, void *data, size_t size, size_t *got, wg_error *error) {
+    return read_from(reader, -1, data, size, got, error);
+}
+
 int wg_reader_read_at(wg_reader *reader, int64_t offset, void *data, size_t size, size_t *got,
                       wg_error *error) {
-    for (*got = 0; *got < size;) {
-        const ssize_t n =
-            pread(reader->descriptor, (char *)data + *got, size - *got, (off_t)(offset + (int64_t)*got));
-        if (n == 0) break;
-        if (n > 0)
-            *got += (size_t)n;
-        else if (errno != EINTR)
-            return wg_file_error(error, "read", reader->path, errno);
-    }
-    return WG_OK;
+    return read_from(reader, offset, data, size, got, error);
 }
 
 void wg_reader_close(wg_reader *reader) {
