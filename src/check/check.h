@@ -174,4 +174,11 @@ void wg_large_case_free(wg_large_case *large);
 /* Holds output 0 of a case whose op has a kernel and an expansion to the expansion. As wg_check_jacobian. */
 int wg_check_expansion(wg_check *check, const wg_case *sample, wg_tensor *const *inputs, uint64_t held);
 
+/* --- parts.c ---------------------------------------------------------------------------------- */
+
+/* Asks for each input's gradient alone, for the cotangent `seed` for which that of all is `gradient`. */
+int wg_check_alone(wg_check *check, wg_point *point, const double *seed, const double *gradient);
+/* Differentiates several outputs of a case at once, those of the bits in `real`. As wg_check_jacobian. */
+int wg_check_together(wg_check *check, const wg_case *sample, wg_tensor *const *inputs, unsigned real);
+
 #endif

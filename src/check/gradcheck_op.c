@@ -122,13 +122,20 @@ static int check_case(const wg_case *sample, void *context) {
     }
     const int64_t before = compared(report);
     bool all_blocked = true;
+    unsigned open = 0; /* outputs with a gradient */
     for (int output = 0; output < sample->op->outputs && !status; output++) {
         output_of of = {sample, output};
         bool blocked;
         check->where.output = output;
         status = check_output(check, &of, inputs, &blocked);
         all_blocked = all_blocked && blocked;
+        open |= (unsigned)!blocked << output;
     }
+    check->where.output = 0;
+    check->where.order = 1;
+    const bool together = open & (open - 1) && !(sample->op->flags & WG_STOPS);
+    if (!status && together && check->options.order != 2 && !check->options.directions)
+        status = wg_check_together(check, sample, inputs, open);
     if (!status && all_blocked)
         report->samples_blocked++;
     else if (before == compared(report))
