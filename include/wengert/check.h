@@ -129,7 +129,8 @@ typedef struct wg_gradcheck_options {
  * entry of J that is wrong moves every one of the slopes by as much; h is that of the least tolerance.
  *
  * Never pass: NaN and infinity, in the function as in either Jacobian; a gradient that is missing or
- * has another type than its input; a function without any element to compare. Where the two one-sided
+ * has another type than its input; a function without any element to compare, or with another value when it is
+ * recorded again. Where the two one-sided
  * derivatives differ whatever the step there is a kink, and the analytic value must lie between them; where
  * they grow as 1/h there is a jump, and 0 will do as well.
  *

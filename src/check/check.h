@@ -45,6 +45,8 @@ int wg_point_single(wg_point *single, const wg_point *point, uint64_t which, wg_
 int wg_point_infer(wg_point *point, wg_error *error);
 /* The value there of what the gradient belongs to, wg_type_count(&point->output) numbers. */
 int wg_point_value(wg_point *point, double *value, wg_error *error);
+/* WG_ERROR_GRADIENT where the value is no longer that. again: room for as many numbers. */
+int wg_point_repeat(wg_point *point, const double *value, double *again, wg_error *error);
 /* Gradients of the sum of seed * value, those of the active inputs one after the other. */
 int wg_point_gradient(wg_point *point, const double *seed, double *gradient, wg_error *error);
 /* The gradients of the sum of those times `direction`: a product of the Hessian of sum(seed * value). */
@@ -118,6 +120,7 @@ typedef struct wg_check {
     wg_gradcheck_failure where; /* what all failures of this check share */
     wg_function *gradient_as;   /* see wg_point: of first order */
     uint64_t single;            /* the inputs that take f32 as well; none: no comparison with f32 */
+    bool compared;              /* was there an element to compare, of the lower order that was asked for? */
     bool large;                 /* inputs are made larger: no failure where the function is not defined */
     double single_cancelled;    /* see wg_op.f32_cancelled */
     int first_input;            /* what the report calls the first input: -1 if that is the cotangent */
@@ -126,6 +129,8 @@ typedef struct wg_check {
 
 /* Reads the options and clears the report. */
 int wg_check_open(wg_check *check, wg_gradcheck_report *report, const wg_gradcheck_options *options);
+/* What was compared so far, or failed. */
+int64_t wg_check_compared(const wg_check *check);
 /* The options that do it again, as C. */
 void wg_check_options_text(const wg_check *check, char *text, size_t size);
 /* What the check amounts to, after `status` of carrying it out. */
@@ -169,16 +174,16 @@ typedef struct wg_large_case {
 int wg_large_case_of(wg_large_case *large, const wg_case *sample, wg_engine *engine, wg_error *error);
 void wg_large_case_free(wg_large_case *large);
 
-/* --- expansion.c ------------------------------------------------------------------------------ */
-
-/* Holds output 0 of a case whose op has a kernel and an expansion to the expansion. As wg_check_jacobian. */
-int wg_check_expansion(wg_check *check, const wg_case *sample, wg_tensor *const *inputs, uint64_t held);
-
 /* --- parts.c ---------------------------------------------------------------------------------- */
 
 /* Asks for each input's gradient alone, for the cotangent `seed` for which that of all is `gradient`. */
 int wg_check_alone(wg_check *check, wg_point *point, const double *seed, const double *gradient);
 /* Differentiates several outputs of a case at once, those of the bits in `real`. As wg_check_jacobian. */
 int wg_check_together(wg_check *check, const wg_case *sample, wg_tensor *const *inputs, unsigned real);
+
+/* --- expansion.c ------------------------------------------------------------------------------ */
+
+/* Holds output 0 of a case whose op has a kernel and an expansion to the expansion. As wg_check_jacobian. */
+int wg_check_expansion(wg_check *check, const wg_case *sample, wg_tensor *const *inputs, uint64_t held);
 
 #endif

@@ -187,6 +187,7 @@ static int compare_all(wg_check *check, wg_point *point, walk *w) {
     long double phi;
     int status = wg_point_value(point, w->f, &check->error);
     if (status && status != WG_ERROR_MEMORY && check->large) return WG_OK;
+    if (!status) status = wg_point_repeat(point, w->f, w->u, &check->error);
     if (!status) status = find_slopes(check, point, w);
     if (!status) status = evaluate(check, point, w, 0, &phi);
     if (!status && check->large && !isfinite(w->norm)) return WG_OK;

@@ -22,6 +22,11 @@ int wg_check_open(wg_check *check, wg_gradcheck_report *report, const wg_gradche
     return WG_OK;
 }
 
+int64_t wg_check_compared(const wg_check *check) {
+    const wg_gradcheck_report *report = check->report;
+    return report->elements + report->directions + report->kinks + report->failures;
+}
+
 void wg_check_options_text(const wg_check *check, char *text, size_t size) {
     const wg_gradcheck_options *o = &check->options;
     if (o->directions)
@@ -39,7 +44,9 @@ int wg_check_close(wg_check *check, int status) {
     }
     const bool refused =
         report->not_differentiable && report->samples > 0 && report->samples_blocked == report->samples;
-    if (!report->elements && !report->directions && !report->failures && !refused)
+    const bool nothing =
+        (!report->elements && !report->directions) || report->samples == report->samples_empty;
+    if (nothing && !report->failures && !refused)
         wg_gradcheck_fail(report, &check->where,
                           report->kinks ? "nothing but kinks: no element was compared"
                                         : "no element was compared");
@@ -138,22 +145,29 @@ static int check_second_order(wg_check *check, wg_function *function, void *cont
 int wg_check_orders(wg_check *check, wg_function *function, void *context, wg_tensor *const *inputs,
                     int count, uint64_t held) {
     int status = WG_OK;
+    const int64_t before = wg_check_compared(check);
     if (check->options.order != 2) {
         check->where.order = 1;
         status = check_first_order(check, function, context, inputs, count, held);
+        check->compared = check->compared || wg_check_compared(check) > before;
     }
     if (!status && check->options.order != 1 && !check->options.directions) {
         check->where.order = 2;
         status = check_second_order(check, function, context, inputs, count, held);
+        check->compared = check->compared || (check->options.order == 2 && wg_check_compared(check) > before);
     }
     return status;
 }
 
 int (wg_gradcheck)(wg_function *function, void *context, wg_tensor *const *inputs, int count,
                   wg_gradcheck_report *report, const wg_gradcheck_options *options) {
-    if (!function || !report || (!inputs && count > 0)) return WG_ERROR_TAPE;
+    if (!report) return WG_ERROR_TAPE;
     wg_check check;
     int status = wg_check_open(&check, report, options);
+    if (!status && (!function || (!inputs && count > 0) || count < 0))
+        status = wg_error_set(
+            &check.error, WG_ERROR_TAPE,
+            "gradient check: the function is NULL, or its inputs are, or there are %d of them", count);
     const wg_gradcheck_options *o = &check.options;
     snprintf(report->name, sizeof report->name, "%s", o->name ? o->name : "function");
     char further[80];
@@ -162,6 +176,6 @@ int (wg_gradcheck)(wg_function *function, void *context, wg_tensor *const *input
              "wg_gradcheck(%s, context, inputs, %d, &report, %s);", report->name, count, further);
     if (!status) status = wg_check_orders(&check, function, context, inputs, count, o->held_inputs);
     report->samples = 1;
-    report->samples_empty = !report->elements && !report->kinks && !report->failures;
+    report->samples_empty = !check.compared && !report->failures;
     return wg_check_close(&check, status);
 }

@@ -104,10 +104,6 @@ static void describe(wg_check *check, const wg_case *sample) {
              registered ? "wg_op_find(\"" : "&", op->name, registered ? "\")" : "", sample->number, further);
 }
 
-static int64_t compared(const wg_gradcheck_report *report) {
-    return report->elements + report->directions + report->kinks + report->failures;
-}
-
 static int check_case(const wg_case *sample, void *context) {
     wg_check *check = context;
     wg_gradcheck_report *report = check->report;
@@ -120,7 +116,7 @@ static int check_case(const wg_case *sample, void *context) {
         inputs[i] = wg_case_tensor(sample, i, WG_F64, check->options.seed, &check->error);
         if (!inputs[i] && !sample->inputs[i].absent) status = check->error.status;
     }
-    const int64_t before = compared(report);
+    const int64_t before = wg_check_compared(check);
     bool all_blocked = true;
     unsigned open = 0; /* outputs with a gradient */
     for (int output = 0; output < sample->op->outputs && !status; output++) {
@@ -138,7 +134,7 @@ static int check_case(const wg_case *sample, void *context) {
         status = wg_check_together(check, sample, inputs, open);
     if (!status && all_blocked)
         report->samples_blocked++;
-    else if (before == compared(report))
+    else if (before == wg_check_compared(check))
         report->samples_empty++;
     for (int i = 0; inputs && i < sample->input_count; i++) wg_tensor_free(inputs[i]);
     free(inputs);
@@ -179,9 +175,10 @@ static int check_along_directions(wg_check *check, const wg_op *op, size_t op_si
 
 int (wg_gradcheck_op)(const wg_op *op, size_t op_size, wg_gradcheck_report *report,
                      const wg_gradcheck_options *options) {
-    if (!op || !report) return WG_ERROR_TAPE;
+    if (!report) return WG_ERROR_TAPE;
     wg_check check;
     int status = wg_check_open(&check, report, options);
+    if (!op) return wg_check_close(&check, wg_error_set(&check.error, WG_ERROR_TAPE, "the op is NULL"));
     snprintf(report->name, sizeof report->name, "%s", op->name ? op->name : "?");
     report->not_differentiable = declares_none(op);
     check.single_cancelled = op->f32_cancelled;

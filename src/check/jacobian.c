@@ -246,6 +246,8 @@ static int check_all(wg_check *check, wg_point *point, jacobian *j) {
     const bool empty = j->outputs == 0 || j->columns == 0;
     int status = wg_point_value(point, j->value, &check->error);
     if (status) return failed(check, "the function cannot be evaluated", status);
+    status = wg_point_repeat(point, j->value, j->scratch, &check->error);
+    if (status) return failed(check, "the function does not compute the same each time", status);
     for (int64_t i = 0; i < j->outputs && !empty; i++) {
         if (isfinite(j->value[i])) continue;
         wg_gradcheck_fail(check->report, &check->where, "the function's element %lld is %g", (long long)i,

@@ -2,6 +2,7 @@
  * its gradients for a given cotangent. Each question records the function anew on a cleared tape, so
  * that functions may branch and keep what they like. */
 #include "check/check.h"
+#include <math.h>
 #include <stdlib.h>
 #include <wengert/ops.h>
 
@@ -143,9 +144,10 @@ static wg_var record(wg_point *point, wg_function *function) {
         point->vars[i] = point->inputs[i] ? (wg_input)(point->tape, point->inputs[i]) : WG_NONE;
     point->vars[point->count] = (wg_var)WG_END_;
     wg_var y = function(point->tape, point->vars, point->context);
-    if (!wg_valid(y) || y.tape != point->tape)
-        wg_fail(point->tape, WG_ERROR_TAPE, "gradient check: the function returned no valid var");
-    return y;
+    if (wg_valid(y) && y.tape == point->tape) return y;
+    return wg_fail(point->tape, WG_ERROR_TAPE,
+                   "gradient check: the function returned no valid var of the tape "
+                   "that it was given");
 }
 
 int wg_point_infer(wg_point *point, wg_error *error) {
@@ -162,6 +164,18 @@ int wg_point_value(wg_point *point, double *value, wg_error *error) {
     wg_eval(y);
     read_elements(wg_value(y), value);
     return settle(point, error);
+}
+
+int wg_point_repeat(wg_point *point, const double *value, double *again, wg_error *error) {
+    const int status = wg_point_value(point, again, error);
+    for (int64_t i = 0, count = status ? 0 : wg_type_count(&point->output); i < count; i++)
+        if (memcmp(&value[i], &again[i], sizeof *value) && !(isnan(value[i]) && isnan(again[i])))
+            return wg_error_set(
+                error, WG_ERROR_GRADIENT,
+                "recorded again at the same inputs it has another value: element %lld was %.17g, "
+                "then %.17g",
+                (long long)i, value[i], again[i]);
+    return status;
 }
 
 /* A constant of this type with these numbers. */
