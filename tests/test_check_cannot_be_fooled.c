@@ -341,6 +341,23 @@ START_TEST(an_op_of_which_nothing_was_compared_fails) {
 }
 END_TEST
 
+static void samples_beyond_memory(wg_sampler *sampler) {
+    const wg_shape *beyond = WG_SHAPE(INT64_C(1) << 40, INT64_C(1) << 40);
+    WG_SAMPLE(sampler, NULL, {.shape = beyond}, {.shape = WG_SHAPE(3)});
+}
+
+START_TEST(an_op_that_says_nonsense_of_itself_fails) {
+    wg_op op = right_op;
+    op.typed_by = -1;
+    must_fail_at(&op, 1, "input -1 names its kernel's dtype");
+    op = right_op;
+    op.samples = samples_beyond_memory;
+    wg_gradcheck_report report;
+    ck_assert_int_eq(wg_gradcheck_op(&op, &report, .directions = 20), WG_ERROR_SHAPE);
+    ck_assert_message_contains(report.first.reason, "more bytes than 64 bits can count");
+}
+END_TEST
+
 START_TEST(a_failure_says_where_and_how_to_see_it_again) {
     static const wg_op op = OP(one_element_wrong);
     wg_gradcheck_report report, again;

@@ -7,10 +7,11 @@
 enum { SIZE = 1 << 14, LEAST = 1 << 10 }; /* elements of all inputs: at most, and to be of any use */
 enum { MOST_INPUTS = 64 };
 
+/* More than SIZE is as good as any. */
 static int64_t elements(const wg_shape *shape) {
     int64_t count = 1;
     for (int axis = 0; axis < WG_MAX_RANK && shape->extent[axis] != INT64_MIN; axis++)
-        count *= shape->extent[axis];
+        if (__builtin_mul_overflow(count, shape->extent[axis], &count) || count > SIZE) return SIZE + 1;
     return count;
 }
 

@@ -23,7 +23,7 @@ void wg_sample_list(wg_sampler *sampler, const void *attributes, const wg_sample
                       .number = ++sampler->met,
                       .attributes = attributes,
                       .inputs = inputs};
-    while (!inputs[sample.input_count].end_) sample.input_count++;
+    while (inputs && !inputs[sample.input_count].end_) sample.input_count++;
     sampler->stopped = sampler->visit(&sample, sampler->context);
 }
 

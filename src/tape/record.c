@@ -315,6 +315,10 @@ static bool sound(wg_tape *tape, const wg_op *op, size_t op_size) {
                             "%s: the op says it has %d outputs; 1 to %d are possible", op->name, op->outputs,
                             MAX_OUTPUTS),
                false;
+    if (op->typed_by < 0)
+        return wg_tape_fail(tape, WG_ERROR_UNSUPPORTED,
+                            "%s: the op says that input %d names its kernel's dtype", op->name, op->typed_by),
+               false;
     return true;
 }
 
