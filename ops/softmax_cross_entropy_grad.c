@@ -3,7 +3,8 @@
  *
  *     g[n, c] = dy[n] (Q[n] s[n, c] - q[n, c]),    Q[n] = sum_c q[n, c],  q the shares of cross_entropy.h
  *
- * It has a rule of its own; with the cotangent v of g, and t = sum_c s[c] v[c] along each row,
+ * and 0 where the factor of dy is, even if dy is infinite, as it is of a mean in which all weights are 0. It has
+ * a rule of its own; with the cotangent v of g, and t = sum_c s[c] v[c] along each row,
  *
  *     d dy = sum_c v[c] (Q s[c] - q[c])        d logits[c] = dy Q s[c] (v[c] - t)
  *     d p[c] = dy (t - v[c]) w[c] (1 - smoothing)    d w[c] = sum_n dy (t - v[c]) q[c] / w[c] */
@@ -20,7 +21,10 @@ WG_INLINE void row_gradient(const cross_entropy *of, const real *x, int64_t n, i
         WG_INDEPENDENT_LOOP for (int64_t c = 0; c < classes; c++) g[c] = dy * (g[c] / sum - (c == class));
     } else {
         const real *q = shares_of(of, n, class, copy), mass = row_sum(q, classes);
-        WG_INDEPENDENT_LOOP for (int64_t c = 0; c < classes; c++) g[c] = dy * (mass * (g[c] / sum) - q[c]);
+        WG_INDEPENDENT_LOOP for (int64_t c = 0; c < classes; c++) {
+            const real factor = mass * (g[c] / sum) - q[c];
+            g[c] = factor == 0 ? 0 : dy * factor;
+        }
     }
 }
 
@@ -32,7 +36,7 @@ static void grad(const wg_call *call) {
         real dy = WG_IN(call, 0, real)[n], *g = WG_OUT(call, 0, real) + row_start(&of, n);
         int64_t class;
         if (!class_of(&of, call, n, &class)) return;
-        if (of.picks && of.weight && class >= 0) dy *= of.weight[class];
+        if (of.picks && of.weight && class >= 0) dy = of.weight[class] == 0 ? 0 : dy * of.weight[class];
         if (class < 0 || dy == 0) { /* whatever the logits are */
             for (int64_t c = 0; c < classes; c++) g[c * inner] = 0;
             continue;

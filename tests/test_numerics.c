@@ -363,6 +363,23 @@ START_TEST(cross_entropy_where_every_target_is_ignored_has_gradient_zero) {
 }
 END_TEST
 
+/* As where all are ignored. */
+START_TEST(cross_entropy_where_every_weight_is_zero_has_gradient_zero) {
+    while (next_dtype()) {
+        wg_var x = wg_reshape(REAL(1, 2, 3, 4), WG_SHAPE(2, 2)), t = CLASSES(0, 1), none = REAL(0, 0), loss;
+        loss = wg_softmax_cross_entropy(x, t, .weight = none);
+        assert_values(loss, 0, NAN);
+        assert_values(wg_grad(loss, x), 0, 0, 0, 0, 0);
+        loss = wg_softmax_cross_entropy(x, t, .weight = none, .label_smoothing = 0.1);
+        assert_values(loss, 0, NAN);
+        assert_values(wg_grad(loss, x), 0, 0, 0, 0, 0);
+        loss = wg_nll_loss(x, t, none);
+        assert_values(loss, 0, NAN);
+        assert_values(wg_grad(loss, x), 0, 0, 0, 0, 0);
+    }
+}
+END_TEST
+
 /* --- Empty batches ---------------------------------------------------------------------------- */
 
 START_TEST(of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number) {
@@ -422,5 +439,6 @@ WG_TAPE_SUITE(
     however_many_equal_large_numbers_have_the_standard_form_zero,
     a_first_number_far_from_the_others_costs_the_standard_form_no_digits,
     a_large_mean_costs_the_variance_no_digits, cross_entropy_where_every_target_is_ignored_has_gradient_zero,
+    cross_entropy_where_every_weight_is_zero_has_gradient_zero,
     of_an_empty_batch_the_sum_is_zero_and_the_mean_no_number,
     an_empty_batch_gives_every_weight_the_gradient_zero)
