@@ -87,8 +87,8 @@ END_TEST
 
 START_TEST(wrong_usage_is_status_2) {
     static const char *const wrong[] = {
-        "no_such_op", "tanh no_such_op", "''",          "--seed", "--seed x",       "--part 1",
-        "--part 0/2", "--part 3/2",      "--part 1/2x", "--what", "tanh --part 1/2"};
+        "no_such_op", "tanh no_such_op", "''",          "--seed", "--seed x",        "--part 1",
+        "--part 0/2", "--part 3/2",      "--part 1/2x", "--what", "tanh --part 1/2", "--part 900/1000"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_int_eq(gradcheck(wrong[i]), 2);
         ck_assert_str_eq(output, "");
@@ -98,5 +98,15 @@ START_TEST(wrong_usage_is_status_2) {
 }
 END_TEST
 
+START_TEST(an_op_without_rule_has_no_mutants_and_says_why) {
+    ck_assert_int_eq(with_errors("--mutants argmax"), 1);
+    ck_assert_message_contains(output, "argmax: there is no rule to plant mistakes in: its values are whole");
+    ck_assert_message_contains(output, "no mistake was planted");
+    ck_assert_int_eq(with_errors("--mutants swiglu neg"), 0);
+    ck_assert_message_contains(output, "swiglu: there is no rule to plant mistakes in: it is composed");
+}
+END_TEST
+
 WG_SUITE("cli/gradcheck", named_ops_are_checked_and_counted, parts_are_all_there_is,
-         the_same_seed_does_the_same_again, wrong_usage_is_status_2)
+         the_same_seed_does_the_same_again, wrong_usage_is_status_2,
+         an_op_without_rule_has_no_mutants_and_says_why)

@@ -62,5 +62,29 @@ START_TEST(wrong_usage_is_status_2) {
 }
 END_TEST
 
+START_TEST(help_is_h_as_well) {
+    static const char *const commands[] = {"",     "bench", "gradcheck", "hash",
+                                           "info", "ops",   "reference", "show"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const int status =
+            run_command(output, sizeof output, "\"$WG_BUILD_ROOT/wengert\" %s -h 2>/dev/null", commands[i]);
+        ck_assert_msg(status == 0, "%s -h: %d", commands[i], status);
+        ck_assert_message_contains(output, "usage: wengert");
+    }
+}
+END_TEST
+
+START_TEST(what_cannot_be_written_is_no_success) {
+    static const char *const commands[] = {"--help", "info", "ops", "ops --help", "gradcheck neg"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const int status =
+            run_command(output, sizeof output, "\"$WG_BUILD_ROOT/wengert\" %s 2>&1 >/dev/full", commands[i]);
+        ck_assert_msg(status == 1, "%s: %d", commands[i], status);
+        ck_assert_message_contains(output, "standard output cannot be written");
+    }
+}
+END_TEST
+
 WG_SUITE("cli/ops", each_op_has_a_line_and_the_last_line_counts_them,
-         a_line_says_what_an_op_takes_and_why_it_has_no_gradient, wrong_usage_is_status_2)
+         a_line_says_what_an_op_takes_and_why_it_has_no_gradient, wrong_usage_is_status_2, help_is_h_as_well,
+         what_cannot_be_written_is_no_success)

@@ -18,8 +18,8 @@ int cli_ops(int argc, char **argv);
 int cli_reference(int argc, char **argv);
 int cli_show(int argc, char **argv);
 
-/* `wengert gradcheck --mutants` of these ops. */
-int cli_mutants(const wg_op *const *ops, int count, uint64_t seed);
+/* `wengert gradcheck --mutants` of these ops; says of which no rule is there, if they were named. */
+int cli_mutants(const wg_op *const *ops, int count, uint64_t seed, bool named);
 
 /* Wrong usage of a command: says what is wrong with what, and returns the exit status. */
 static inline int cli_wrong(const char *command, const char *format, const char *what) {

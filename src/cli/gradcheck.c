@@ -89,6 +89,11 @@ static int read_line(command_line *line, int argc, char **argv) {
     for (int i = optind; i < argc; i++)
         if (!wg_op_find(argv[i])) return wrong("there is no operation \"%s\"", argv[i]);
     if (line->parts && optind < argc) return wrong("%s", "--part is of all operations: name none");
+    if (line->part > wg_op_count()) {
+        char text[40];
+        snprintf(text, sizeof text, "%d/%d", line->part, line->parts);
+        return wrong("--part %s is empty: there are fewer operations", text);
+    }
     return EXIT_GOOD;
 }
 
@@ -147,7 +152,8 @@ int cli_gradcheck(int argc, char **argv) {
         if (!line.parts || i % line.parts == line.part - 1) ops[count++] = wg_op_at(i);
     fprintf(stderr, "seed %llu, of directions %llu\n", (unsigned long long)line.seed,
             (unsigned long long)line.direction_seed);
-    const int status = line.mutants ? cli_mutants(ops, count, line.seed) : check_all(ops, count, &line);
+    const int status =
+        line.mutants ? cli_mutants(ops, count, line.seed, optind < argc) : check_all(ops, count, &line);
     free(ops);
     return status;
 }

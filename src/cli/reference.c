@@ -11,9 +11,11 @@ static FILE *create(const char *folder, const char *name) {
     return file;
 }
 
-static bool close_whole(FILE *file) {
-    const bool failed = ferror(file);
-    return !(fclose(file) || failed);
+static bool close_whole(FILE *file, const char *name) {
+    bool failed = ferror(file);
+    failed |= fclose(file) != 0;
+    if (failed) fprintf(stderr, "wengert reference: %s.md cannot be written\n", name);
+    return !failed;
 }
 
 /* "linear_algebra" as a heading. */
@@ -44,7 +46,7 @@ static int write_index(const char *folder) {
     fprintf(index, "\n## For rules and expansions\n\nOnly other operations record these.\n\n");
     for (int i = 0; i < wg_op_count(); i++)
         if (!recorder_of(wg_op_at(i)->name)) put_entry(index, wg_op_at(i));
-    return close_whole(index) ? EXIT_GOOD : EXIT_BAD;
+    return close_whole(index, "index") ? EXIT_GOOD : EXIT_BAD;
 }
 
 int cli_reference(int argc, char **argv) {
@@ -66,7 +68,7 @@ int cli_reference(int argc, char **argv) {
         if (!page) return EXIT_BAD;
         const bool failed = reference_page(page, wg_op_at(i)) != 0;
         if (failed) fprintf(stderr, "wengert reference: %s has failed\n", wg_op_at(i)->name);
-        status = close_whole(page) && !failed ? EXIT_GOOD : EXIT_BAD;
+        status = close_whole(page, wg_op_at(i)->name) && !failed ? EXIT_GOOD : EXIT_BAD;
     }
     if (!status) printf("reference: %d operations\n", wg_op_count());
     return status;

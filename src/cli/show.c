@@ -103,8 +103,10 @@ int cli_show(int argc, char **argv) {
             asked.trace = file;
         else if ((file = file_of("--budget", argc, argv, &i)) && is_bytes(file, &asked.budget))
             continue;
-        else if (model || !(model = reference_find(argv[i])))
+        else if (model || !(model = reference_find(argv[i]))) {
+            fprintf(stderr, "wengert show: \"%s\" is no option, nor the one model\n", argv[i]);
             return usage(stderr);
+        }
     }
     const bool runs = asked.profile || asked.trace;
     asked.explain |= !asked.summary && !asked.picture && !asked.graph && !runs;
