@@ -57,6 +57,19 @@ START_TEST(every_link_leads_to_a_page) {
 }
 END_TEST
 
+/* Targets are classes on some samples and probabilities on others; the comment about an angle is atan2's. */
+START_TEST(a_page_says_all_dtypes_names_of_numbers_and_what_is_of_its_op_alone) {
+    must_run("set -e; cd '%s'\n"
+             "grep -q '^| target | .* | f32, f64, i32, i64, u8 | input |$' softmax_cross_entropy.md\n"
+             "grep -q '^    wg_var y = wg_nll_loss(.*, .reduction = WG_SUM' nll_loss.md\n"
+             "grep -q '^    wg_var y = wg_rotary_embedding(' rotary_embedding.md\n"
+             "grep -q 'angle of the point' atan2.md\n"
+             "! grep -q 'angle of the point' logaddexp.md\n"
+             "! grep -q 'to the power' maximum.md",
+             pages());
+}
+END_TEST
+
 /* --- Shapes ------------------------------------------------------------------------------------------ */
 
 /* What letters and "..." stand for in one case. */
@@ -184,4 +197,5 @@ END_TEST
 WG_SUITE("cli/reference", each_op_has_a_page_and_a_line_in_the_index,
          no_section_of_a_page_is_missing_or_empty,
          what_is_differentiable_has_a_formula_of_its_gradient_and_all_attributes_a_meaning,
-         every_link_leads_to_a_page, operands_have_the_shapes_that_are_written, wrong_usage_is_status_2)
+         every_link_leads_to_a_page, a_page_says_all_dtypes_names_of_numbers_and_what_is_of_its_op_alone,
+         operands_have_the_shapes_that_are_written, wrong_usage_is_status_2)

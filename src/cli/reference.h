@@ -63,8 +63,9 @@ void reference_round(wg_tensor *tensor);
 
 /* --- reference_types.c: what is found out by recording a sample ----------------------------------- */
 
-/* Dtypes that the operation takes as an input: "f32, f64". */
-void reference_input_dtypes(const wg_case *sample, int input, char *text, size_t size);
+/* Dtypes that the operation takes as an input, on any of its samples: "f32, f64". Walks over them, so
+ * within no other walk. */
+void reference_input_dtypes(const wg_op *op, int input, char *text, size_t size);
 /* The dtype of an output: a name, or "as x". */
 void reference_output_dtype(const wg_case *sample, const operands *of, int output, char *text, size_t size);
 /* Operations that are recorded for the operation (`gradient`: for its gradient), each once: "mul, sum". */

@@ -180,10 +180,31 @@ static bool all_said(call *c) {
     return true;
 }
 
+static int rank_of(const wg_shape *shape) {
+    int rank = 0;
+    while (shape->extent[rank] != INT64_MIN) rank++;
+    return rank;
+}
+
+/* Tables [L, R / 2] of x [.., L, R], as the recorder takes them. */
+static bool put_rotary(call *c) {
+    const wg_shape *x = c->sample->inputs[0].shape, *table = c->sample->inputs[1].shape;
+    const int rank = rank_of(x);
+    char value[256];
+    if (rank < 2 || rank_of(table) != 2 || table->extent[0] != x->extent[rank - 2] ||
+        2 * table->extent[1] != x->extent[rank - 1])
+        return false;
+    call_value(c, "interleaved", value);
+    call_put(c, "wg_rotary_embedding(x, WG_NONE, .cos = cos, .sin = sin%s)",
+             *value == '1' ? ", .interleaved = true" : "");
+    return true;
+}
+
 bool reference_call(const wg_case *sample, const operands *of, char *text, size_t size) {
     call c = {.sample = sample, .of = of, .by = recorder_of(sample->op->name), .text = text, .size = size};
     *text = '\0';
     if (sample->attributes) wg_attributes_text(sample->op, sample->attributes, c.values, sizeof c.values);
+    if (!strcmp(sample->op->name, "rotary_embedding") && put_rotary(&c)) return true;
     /* These recorders make something else of what they are given: places become cosines, and what is left out
      * depends on the mode. */
     const bool other =

@@ -52,7 +52,7 @@ static int score_of(const wg_case *sample, const operands *of) {
     if (elements > 80) score += 200;
     if (strstr(call, "92233720") || strstr(call, "00000000"))
         score += 40;                                          /* nearly the largest whole number */
-    if (strlen(call) < 60 && strstr(call, ", .")) score -= 3; /* it shows an option */
+    if (strlen(call) < 75 && strstr(call, ", .")) score -= 3; /* it shows an option */
     return score + 20 + (int)(elements > BEST ? elements - BEST : BEST - elements);
 }
 

@@ -32,6 +32,23 @@ bool call_is_preset(const call *c, const wg_attribute *a, const char *value) {
     return call_all_alike(value, &number) && (number == a->preset || (isnan(number) && isnan(a->preset)));
 }
 
+/* The name of a number where the member is of an enum, of which no comment has a name; false: it is of none.
+ */
+static bool put_enumerator(call *c, const char *member, int number) {
+    char type[64], declared[96];
+    for (const char *at = c->by->options; (at = strstr(at, "typedef enum ")); at++) {
+        if (sscanf(at, "typedef enum %63[a-z0-9_] {", type) != 1) continue;
+        snprintf(declared, sizeof declared, " %s %s;", type, member);
+        if (!strstr(c->by->options, declared)) continue;
+        const char *name = strstr(at, "WG_"), *const end = strchr(at, '}');
+        for (int i = 0; i < number && name; i++) name = strstr(name + 1, "WG_");
+        if (!name || name > end) return false;
+        call_put(c, "%.*s", (int)strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"), name);
+        return true;
+    }
+    return false;
+}
+
 /* One member of the options, if it must be named. */
 static bool put_option(call *c, const wg_attribute *a, const char *value) {
     double number = 0;
@@ -45,7 +62,7 @@ static bool put_option(call *c, const wg_attribute *a, const char *value) {
         call_put(c, "WG_ZERO");
     else if (a->kind == WG_ATTRIBUTE_BOOL)
         call_put(c, "true");
-    else
+    else if (a->kind != WG_ATTRIBUTE_INT || !put_enumerator(c, a->name, (int)number))
         call_put_one(c, a, value, number);
     return true;
 }

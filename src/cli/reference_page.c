@@ -62,15 +62,15 @@ static void put_gradient(FILE *page, const wg_op *op, const wg_case *sample) {
     fprintf(page, ".\n\n");
 }
 
-static void put_operands(FILE *page, const wg_op *op, const wg_case *sample, const operands *of) {
+typedef char dtype_names[128];
+
+static void put_operands(FILE *page, const wg_op *op, const wg_case *sample, const operands *of,
+                         dtype_names *dtypes) {
     fprintf(page, "## Inputs and outputs\n\n| | | dtypes | |\n| --- | --- | --- | --- |\n");
     for (int i = 0; i < of->input_count; i++) {
         const operand *input = &of->inputs[i];
         const bool blocked = op->blocked_inputs & 1u << i;
-        char dtypes[128] = "as the others";
-        if (i < sample->input_count && !sample->inputs[i].absent)
-            reference_input_dtypes(sample, i, dtypes, sizeof dtypes);
-        fprintf(page, "| %s | `%s` | %s | input%s%s%s |\n", input->name, input->shape, dtypes,
+        fprintf(page, "| %s | `%s` | %s | input%s%s%s |\n", input->name, input->shape, dtypes[i],
                 input->more ? ", one or more of them" : "", input->optional ? ", may be left out" : "",
                 blocked && !wg_op_no_gradient(op) ? ", without gradient" : "");
     }
@@ -136,6 +136,7 @@ typedef struct writing {
     FILE *page;
     int chosen, status;
     operands of;
+    dtype_names dtypes[MOST_OPERANDS]; /* of inputs */
 } writing;
 
 static int write_page(const wg_case *sample, void *context) {
@@ -144,7 +145,7 @@ static int write_page(const wg_case *sample, void *context) {
     const wg_op *op = sample->op;
     put_head(w->page, op, sample);
     put_gradient(w->page, op, sample);
-    put_operands(w->page, op, sample, &w->of);
+    put_operands(w->page, op, sample, &w->of, w->dtypes);
     put_attributes(w->page, op);
     put_names(w->page, op);
     fprintf(w->page, "## Example\n\n");
@@ -159,6 +160,7 @@ int reference_page(FILE *page, const wg_op *op) {
         return fprintf(stderr, "wengert: the shapes of %s cannot be read\n", op->name), 1;
     w.chosen = reference_choose(op, &w.of);
     if (!w.chosen) return fprintf(stderr, "wengert: %s has no sample to show\n", op->name), 1;
+    for (int i = 0; i < w.of.input_count; i++) reference_input_dtypes(op, i, w.dtypes[i], sizeof w.dtypes[i]);
     wg_op_samples(op, write_page, &w);
     return w.status;
 }

@@ -28,17 +28,35 @@ void reference_inputs(wg_tape *tape, const wg_case *sample, wg_dtype real, wg_va
     make_inputs(tape, sample, real, -1, real, vars);
 }
 
-void reference_input_dtypes(const wg_case *sample, int input, char *text, size_t size) {
-    *text = '\0';
+typedef struct taken {
+    int input;
+    bool dtypes[DTYPES];
+} taken;
+
+static int try_dtypes(const wg_case *sample, void *context) {
+    taken *of = context;
+    if (of->input >= sample->input_count || sample->input_count > MOST_OPERANDS ||
+        sample->inputs[of->input].absent)
+        return 0;
     wg_tape *tape = wg_tape_new();
     for (int i = 0; i < DTYPES; i++) {
+        if (of->dtypes[i]) continue;
         wg_var vars[MOST_OPERANDS + 1];
-        make_inputs(tape, sample, WG_F64, input, dtypes[i], vars);
-        if (wg_valid(wg_case_record(tape, sample, vars))) append(text, size, ", ", wg_dtype_name(dtypes[i]));
+        make_inputs(tape, sample, WG_F64, of->input, dtypes[i], vars);
+        of->dtypes[i] = wg_valid(wg_case_record(tape, sample, vars));
         wg_tape_recover(tape, NULL);
         wg_tape_clear(tape);
     }
     wg_tape_free(tape);
+    return 0;
+}
+
+void reference_input_dtypes(const wg_op *op, int input, char *text, size_t size) {
+    taken of = {.input = input};
+    *text = '\0';
+    wg_op_samples(op, try_dtypes, &of);
+    for (int i = 0; i < DTYPES; i++)
+        if (of.dtypes[i]) append(text, size, ", ", wg_dtype_name(dtypes[i]));
 }
 
 void reference_output_dtype(const wg_case *sample, const operands *of, int output, char *text, size_t size) {

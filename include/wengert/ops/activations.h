@@ -33,6 +33,7 @@ WG_API wg_var wg_threshold(wg_var x, double threshold, double value); /* x > thr
 /* The halves a and b of x along an axis: a sigmoid(b), and silu(a) b. */
 WG_API wg_var wg_glu(wg_var x, int axis);
 WG_API wg_var wg_swiglu(wg_var x, int axis);
+
 WG_API wg_var wg_softmin(wg_var x, int axis); /* softmax(-x) */
 
 WG_API wg_var wg_softmax(wg_var x, int axis);

@@ -15,6 +15,7 @@ WG_API wg_var wg_div(wg_var a, wg_var b);     /* whole numbers: truncated; by 0 
 /* a to the power b, as C99 pow: pow(0, 0) = 1. Whole numbers wrap around, and of them a negative b gives 1 / a^-b
  * towards zero, or 0 where a is 0, as in PyTorch. */
 WG_API wg_var wg_pow(wg_var a, wg_var b);
+
 WG_API wg_var wg_maximum(wg_var a, wg_var b); /* at a tie the gradient goes to a; NaN if either is */
 WG_API wg_var wg_minimum(wg_var a, wg_var b); /* at a tie the gradient goes to a; NaN if either is */
 
@@ -112,6 +113,7 @@ WG_API wg_var wg_remainder(wg_var a, wg_var b);
 WG_API wg_var wg_hypot(wg_var a, wg_var b);     /* sqrt(a² + b²) without overflow; gradient 0 at (0, 0) */
 /* The angle of the point (b, a), in -π … π, in all quadrants and at signed zeros as C99 atan2(a, b). Gradient 0 at (0, 0). */
 WG_API wg_var wg_atan2(wg_var a, wg_var b);
+
 WG_API wg_var wg_copysign(wg_var a, wg_var b);  /* |a| with the sign of b, that of -0 too; gradient 0 where a is 0 */
 WG_API wg_var wg_logaddexp(wg_var a, wg_var b); /* log(exp(a) + exp(b)) without overflow */
 WG_API wg_var wg_xlogy(wg_var a, wg_var b);     /* a log(b), and 0 where a is 0 */

@@ -61,7 +61,7 @@ WG_API wg_var wg_poisson_nll_loss(wg_var x, wg_var target, const wg_poisson_nll_
 WG_API wg_var wg_bce_loss(wg_var x, wg_var target, wg_var weight, const wg_loss_options *options);
 WG_API wg_var wg_bce_with_logits(wg_var x, wg_var target, wg_var weight, wg_var pos_weight,
                                  const wg_loss_options *options);
-/* The same of logits, times (1 - the probability of the target)^gamma, and times alpha where t = 1, 1 - alpha
+/* As bce_with_logits, times (1 - the probability of the target)^gamma, and times alpha where t = 1, 1 - alpha
  * where t = 0 (alpha < 0: no such factor). torchvision.ops.sigmoid_focal_loss, there with alpha 0.25, gamma 2
  * and no reduction by default. */
 WG_API wg_var wg_sigmoid_focal_loss(wg_var x, wg_var target, double alpha, double gamma,

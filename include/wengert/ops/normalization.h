@@ -25,7 +25,7 @@ typedef struct wg_norm_options {
  * rms_norm has the dtype's roundoff as default of epsilon, ONNX's 1e-5. */
 WG_API wg_var wg_layer_norm(wg_var x, wg_var weight, wg_var bias, int axis, const wg_norm_options *options);
 WG_API wg_var wg_rms_norm(wg_var x, wg_var weight, int axis, const wg_norm_options *options);
-/* The same for x [N, C, …] with weight and bias [C]: over each of num_groups groups of channels, and over
+/* As layer_norm, for x [N, C, …] with weight and bias [C]: over each of num_groups groups of channels, and over
  * each channel, of each sample. */
 WG_API wg_var wg_group_norm(wg_var x, wg_var weight, wg_var bias, int64_t num_groups,
                             const wg_norm_options *options);

@@ -44,6 +44,7 @@ WG_API wg_var wg_std(wg_var x, const wg_axes *axes, const wg_deviation_options *
 /* (sum |x|^p)^(1/p), as torch.linalg.vector_norm: p = INFINITY and -INFINITY are the largest and the least size (the
  * gradient goes to the first of equals), p = 0 counts what is not 0. Does not overflow; gradient 0 at 0. */
 WG_API wg_var wg_norm(wg_var x, double p, const wg_axes *axes, const wg_reduce_options *options);
+
 WG_API wg_var wg_logsumexp(wg_var x, const wg_axes *axes, const wg_reduce_options *options); /* does not overflow */
 /* Is any, are all elements not 0? Of any dtype; they give bool and have no gradient. Of none: false, true. */
 WG_API wg_var wg_any(wg_var x, const wg_axes *axes, const wg_reduce_options *options);

@@ -47,6 +47,7 @@ WG_API wg_var wg_flatten(wg_var x, int first_axis, const wg_flatten_options *opt
 /* Leaves out the listed axes, of extent 1, or with WG_ALL_AXES all of extent 1. An axis of another extent is
  * an error, as in ONNX (torch.squeeze leaves it). */
 WG_API wg_var wg_squeeze(wg_var x, const wg_axes *axes);
+
 WG_API wg_var wg_unsqueeze(wg_var x, const wg_axes *axes); /* puts axes of extent 1 in; they count in the result */
 
 /* Joins vars of one shape (a list closed by WG_END_) along a new axis, that of the result. */

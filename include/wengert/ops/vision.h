@@ -72,7 +72,7 @@ typedef struct wg_pool_options {
 WG_API wg_var wg_max_pool2d(wg_var x, const wg_pool2d_options *options);
 /* The mean over the window; padding counts as zeros, as PyTorch's count_include_pad=True. */
 WG_API wg_var wg_avg_pool2d(wg_var x, const wg_pool2d_options *options);
-/* The same of x [N, C, L] and [N, C, D, H, W]; indices count through the volume. */
+/* As max_pool2d and avg_pool2d, of x [N, C, L] and [N, C, D, H, W]; indices count through the volume. */
 WG_API wg_var wg_max_pool1d(wg_var x, const wg_pool_options *options);
 WG_API wg_var wg_max_pool3d(wg_var x, const wg_pool_options *options);
 WG_API wg_var wg_avg_pool1d(wg_var x, const wg_pool_options *options);
