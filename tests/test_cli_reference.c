@@ -57,6 +57,17 @@ START_TEST(every_link_leads_to_a_page) {
 }
 END_TEST
 
+/* A sample of u8, a shuffle by blocks of one pixel or a loss of one class would show nothing of it. */
+START_TEST(an_example_shows_what_its_op_does) {
+    must_run("set -e; cd '%s'\n"
+             "grep -q '^| y | .* | as x | output |$' broadcast_to.md\n"
+             "grep -q '^    wg_var y = wg_fold(x, ' fold.md\n"
+             "grep -q '^    wg_var y = wg_pixel_shuffle(x, [2-9])' pixel_shuffle.md\n"
+             "grep -A9 '^```text' softmax_cross_entropy.md | grep -q '[1-9]\\.[0-9]'",
+             pages());
+}
+END_TEST
+
 /* Targets are classes on some samples and probabilities on others; the comment about an angle is atan2's. */
 START_TEST(a_page_says_all_dtypes_names_of_numbers_and_what_is_of_its_op_alone) {
     must_run("set -e; cd '%s'\n"
@@ -197,5 +208,6 @@ END_TEST
 WG_SUITE("cli/reference", each_op_has_a_page_and_a_line_in_the_index,
          no_section_of_a_page_is_missing_or_empty,
          what_is_differentiable_has_a_formula_of_its_gradient_and_all_attributes_a_meaning,
-         every_link_leads_to_a_page, a_page_says_all_dtypes_names_of_numbers_and_what_is_of_its_op_alone,
+         every_link_leads_to_a_page, an_example_shows_what_its_op_does,
+         a_page_says_all_dtypes_names_of_numbers_and_what_is_of_its_op_alone,
          operands_have_the_shapes_that_are_written, wrong_usage_is_status_2)

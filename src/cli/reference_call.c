@@ -124,6 +124,15 @@ static bool put_vars(call *c, bool all) {
     return true;
 }
 
+/* The height or width of what comes out. */
+static bool put_extent(call *c, bool second) {
+    char value[256];
+    if (!call_value(c, "size", value)) return false;
+    const char *at = second ? strchr(value, ',') : value;
+    if (at) call_put(c, "%d", atoi(at + second));
+    return at != NULL;
+}
+
 /* A parameter as it is declared: "const wg_axes *axes". */
 static bool put_parameter(call *c, const char *declared, bool first) {
     const char *name = strrchr(declared, ' ') + 1;
@@ -137,6 +146,7 @@ static bool put_parameter(call *c, const char *declared, bool first) {
     if (strncmp(declared, "wg_tape", 7) == 0) return call_put(c, "tape"), true;
     if (strncmp(declared, "const wg_shape", 14) == 0) return put_shape(c, name);
     if (strncmp(declared, "const wg_axes", 13) == 0) return put_axes(c, name);
+    if (!strcmp(name, "height") || !strcmp(name, "width")) return put_extent(c, *name == 'w');
     const wg_attribute *a = call_value(c, name, value);
     if (!a) return false;
     if (a->kind == WG_ATTRIBUTE_TEXT) return call_put(c, "\"%s\"", value), true;

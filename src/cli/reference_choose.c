@@ -2,7 +2,7 @@
  * out, and a call that the recorder can say. */
 #include "cli/reference.h"
 
-enum { BEST = 10 /* numbers that a good example has */ };
+enum { BEST = 10 /* numbers that a good example has */, DULL = 100 };
 
 typedef struct choice {
     const operands *of;
@@ -36,6 +36,34 @@ static int64_t elements_of_output(const wg_case *sample) {
     return wg_type_count(&type);
 }
 
+/* Is the result nothing but x again, or the same number everywhere, or empty? */
+static bool is_dull(const wg_tensor *y, const wg_tensor *x) {
+    const wg_type type = wg_tensor_type(y), before = wg_tensor_type(x);
+    const int64_t count = wg_tensor_count(y);
+    bool alike = true, again = type.rank == before.rank;
+    for (int i = 0; i < type.rank; i++) again = again && type.extent[i] == before.extent[i];
+    for (int64_t i = 0; i < count; i++) {
+        alike = alike && wg_tensor_get(y, i) == wg_tensor_get(y, 0);
+        again = again && wg_tensor_get(y, i) == wg_tensor_get(x, i);
+    }
+    return count != 1 && (alike || again);
+}
+
+static bool shows_nothing(const wg_case *sample) {
+    wg_tape *tape = wg_tape_new();
+    wg_var vars[MOST_OPERANDS + 1];
+    for (int i = 0; i < sample->input_count; i++) {
+        wg_tensor *tensor = wg_case_tensor(sample, i, WG_F64, 0, NULL);
+        vars[i] = tensor ? wg_input(tape, tensor) : WG_NONE;
+        wg_tensor_free(tensor);
+    }
+    vars[sample->input_count] = (wg_var)WG_END_;
+    wg_var y = wg_case_record(tape, sample, vars);
+    const bool dull = wg_valid(vars[0]) && !wg_eval(y, vars[0]) && is_dull(wg_value(y), wg_value(vars[0]));
+    wg_tape_free(tape);
+    return dull;
+}
+
 /* The same of a sample. */
 static int score_of(const wg_case *sample, const operands *of) {
     char call[2048];
@@ -58,9 +86,10 @@ static int score_of(const wg_case *sample, const operands *of) {
 
 static int compare(const wg_case *sample, void *context) {
     choice *best = context;
-    const int score = score_of(sample, best->of);
-    if (score >= 0 && (!best->number || score < best->score))
-        *best = (choice){best->of, sample->number, score};
+    int score = score_of(sample, best->of);
+    const bool better = score >= 0 && (!best->number || score < best->score);
+    if (better && shows_nothing(sample)) score += DULL;
+    if (better && (!best->number || score < best->score)) *best = (choice){best->of, sample->number, score};
     return 0;
 }
 

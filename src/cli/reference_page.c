@@ -93,7 +93,9 @@ static void put_attribute(FILE *page, const wg_attribute *a) {
     fprintf(page, "| %s | %s", a->name, kinds[a->kind]);
     if (number && a->count > 1) fprintf(page, ", %d of them", a->count);
     fprintf(page, " | ");
-    if (number)
+    if (a->kind == WG_ATTRIBUTE_INT)
+        fprintf(page, "%.0f", a->preset);
+    else if (number)
         fprintf(page, "%.10g", a->preset);
     else if (a->kind == WG_ATTRIBUTE_BOOL)
         fputs(a->preset != 0 ? "true" : "false", page);

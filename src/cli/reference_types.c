@@ -59,29 +59,47 @@ void reference_input_dtypes(const wg_op *op, int input, char *text, size_t size)
         if (of.dtypes[i]) append(text, size, ", ", wg_dtype_name(dtypes[i]));
 }
 
+/* The dtype of an output where input `changed` is of `dtype`; none where the operation does not take that. */
+static wg_dtype output_with(wg_tape *tape, const wg_case *sample, int output, int changed, wg_dtype dtype) {
+    wg_var vars[MOST_OPERANDS + 1];
+    make_inputs(tape, sample, WG_F64, changed, dtype, vars);
+    wg_var y = wg_case_record(tape, sample, vars);
+    const wg_dtype found = wg_type_of(output ? wg_output(y, output) : y).dtype;
+    wg_tape_recover(tape, NULL);
+    wg_tape_clear(tape);
+    return found;
+}
+
+/* The first input whose dtype the output has, whatever that is; -1: there is none. */
+static int input_followed(const wg_case *sample, int output) {
+    wg_tape *tape = wg_tape_new();
+    int followed = -1;
+    for (int i = 0; i < sample->input_count && followed < 0; i++) {
+        int accepted = 0, same = 0;
+        for (int k = 0; k < DTYPES && !sample->inputs[i].absent; k++) {
+            const wg_dtype found = output_with(tape, sample, output, i, dtypes[k]);
+            accepted += found != WG_NO_DTYPE;
+            same += found == dtypes[k];
+        }
+        if (accepted > 1 && same == accepted) followed = i;
+    }
+    wg_tape_free(tape);
+    return followed;
+}
+
 void reference_output_dtype(const wg_case *sample, const operands *of, int output, char *text, size_t size) {
     for (const wg_attribute *a = sample->op->attributes; a && a->name; a++)
         if (a->kind == WG_ATTRIBUTE_DTYPE) {
             snprintf(text, size, "as %s says", a->name);
             return;
         }
-    wg_dtype found[2] = {WG_NO_DTYPE, WG_NO_DTYPE};
-    wg_tape *tape = wg_tape_new();
-    for (int i = 0; i < 2; i++) {
-        wg_var vars[MOST_OPERANDS + 1];
-        reference_inputs(tape, sample, dtypes[i], vars);
-        wg_var y = wg_case_record(tape, sample, vars);
-        found[i] = wg_type_of(output ? wg_output(y, output) : y).dtype;
-        wg_tape_recover(tape, NULL);
-        wg_tape_clear(tape);
-    }
-    wg_tape_free(tape);
-    if (found[0] == found[1]) {
-        snprintf(text, size, "%s", wg_dtype_name(found[0]));
+    const int like = input_followed(sample, output);
+    if (like < 0) {
+        wg_tape *tape = wg_tape_new();
+        snprintf(text, size, "%s", wg_dtype_name(output_with(tape, sample, output, -1, WG_NO_DTYPE)));
+        wg_tape_free(tape);
         return;
     }
-    int like = 0;
-    while (like + 1 < sample->input_count && !is_real(sample->inputs[like].dtype)) like++;
     char name[NAME_SIZE];
     operand_input(of, like, name);
     snprintf(text, size, "as %s", name);

@@ -73,6 +73,7 @@ WG_API wg_var wg_triangular_solve(wg_var a, wg_var b, const wg_triangular_solve_
 /* The y of a y = b, b [..., n, m] or a vector [n]: as in NumPy 2, b is a vector where its rank is 1, so a
  * batch of vectors is [..., n, 1]. Batches broadcast. numpy.linalg.solve, torch.linalg.solve. */
 WG_API wg_var wg_solve(wg_var a, wg_var b);
+
 WG_API wg_var wg_inverse(wg_var a); /* torch.linalg.inv; better than it times b is wg_solve(a, b) */
 
 /* The determinant, 0 of a singular matrix, whose gradient is right too; but gradients of that gradient fail
