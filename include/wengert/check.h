@@ -108,7 +108,8 @@ typedef struct wg_gradcheck_options {
  * of all outputs of an op give the sum of what each gives.
  * e bounds the rounding of a value of f made of up to n + 8 roundings of numbers as large as its
  * first-order parts; 6.6 is what the extrapolation makes of it. Where all of an input's gradient is
- * zero, e is 4 u |f_i| and no more. A function whose value is itself what cancelling has left of larger numbers is
+ * zero, e is 4 u |f_i| and no more. In f32 a tolerance above a tenth of the largest entry tells nothing, and fails:
+ * a loss of many f32 inputs is checked by f64 ones. A function whose value is itself what cancelling has left of larger numbers is
  * beyond that bound: scale its parts, or weigh them, before they are summed.
  *
  * An op is evaluated in f32 too, on the same numbers: value and gradient agree with those in f64 to

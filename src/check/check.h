@@ -123,6 +123,7 @@ typedef struct wg_check {
     bool compared;              /* was there an element to compare, of the lower order that was asked for? */
     bool large;                 /* inputs are made larger: no failure where the function is not defined */
     double single_cancelled;    /* see wg_op.f32_cancelled */
+    double coarse;              /* a tolerance above this tells nothing */
     int first_input;            /* what the report calls the first input: -1 if that is the cotangent */
     wg_error error;
 } wg_check;
