@@ -62,6 +62,12 @@ static void infinite_where_dense(wg_rule *rule) {
     wg_rule_set(rule, 1, db_of(rule));
 }
 
+static void wrong_of_one_var(wg_rule *rule) {
+    wg_var db = db_of(rule);
+    wg_rule_set(rule, 0, da_of(rule));
+    wg_rule_set(rule, 1, rule->inputs[0].id == rule->inputs[1].id ? wg_neg(db) : db);
+}
+
 static int check(void (*rule)(wg_rule *), wg_gradcheck_report *report) {
     const wg_op op = {.name = "rotated",
                       .formula = "y = a sin(b), z = a cos(b)",
@@ -98,6 +104,14 @@ START_TEST(a_rule_that_is_wrong_for_two_outputs_at_once_fails) {
 }
 END_TEST
 
+START_TEST(a_rule_that_is_wrong_where_one_var_is_both_inputs_fails) {
+    wg_gradcheck_report report;
+    ck_assert_int_eq(check(wrong_of_one_var, &report), WG_ERROR_GRADIENT);
+    ck_assert_int_eq(report.failures, 2);
+    ck_assert_message_contains(report.first.reason, "one var that is both of 2 inputs is not the sum");
+}
+END_TEST
+
 START_TEST(a_rule_that_is_infinite_for_a_dense_cotangent_fails) {
     wg_gradcheck_report report;
     ck_assert_int_eq(check(infinite_where_dense, &report), WG_ERROR_GRADIENT);
@@ -107,4 +121,5 @@ END_TEST
 
 WG_SUITE("check/parts", the_right_rule_passes, a_rule_that_is_wrong_for_an_input_alone_fails,
          a_rule_that_is_wrong_for_two_outputs_at_once_fails,
+         a_rule_that_is_wrong_where_one_var_is_both_inputs_fails,
          a_rule_that_is_infinite_for_a_dense_cotangent_fails)

@@ -105,7 +105,8 @@ typedef struct wg_gradcheck_options {
  * The gradient for a dense cotangent v must agree with the sum of those for one-hot ones to within the same
  * relative tolerance, and sum_i |v_i| e_i / |x| beside it (|x| of at least 2^-26), and, for what cancels
  * whole, u (8 + n) sum_i |v_i|. Each input gets the same where its gradient alone is asked for, and the cotangents
- * of all outputs of an op give the sum of what each gives.
+ * of all outputs of an op give the sum of what each gives; one var that is two of an op's inputs gets the sum of
+ * what two get.
  * e bounds the rounding of a value of f made of up to n + 8 roundings of numbers as large as its
  * first-order parts; 6.6 is what the extrapolation makes of it. Where all of an input's gradient is
  * zero, e is 4 u |f_i| and no more. In f32 a tolerance above a tenth of the largest entry tells nothing, and fails:

@@ -179,6 +179,9 @@ void wg_large_case_free(wg_large_case *large);
 
 /* Asks for each input's gradient alone, for the cotangent `seed` for which that of all is `gradient`. */
 int wg_check_alone(wg_check *check, wg_point *point, const double *seed, const double *gradient);
+/* Gives a case one var as two inputs, of the first two that are alike in type; differentiates output 0. As
+ * wg_check_jacobian. */
+int wg_check_shared(wg_check *check, const wg_case *sample, wg_tensor *const *inputs, uint64_t held);
 /* Differentiates several outputs of a case at once, those of the bits in `real`. As wg_check_jacobian. */
 int wg_check_together(wg_check *check, const wg_case *sample, wg_tensor *const *inputs, unsigned real);
 

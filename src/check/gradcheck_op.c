@@ -129,9 +129,12 @@ static int check_case(const wg_case *sample, void *context) {
     }
     check->where.output = 0;
     check->where.order = 1;
+    const bool first = check->options.order != 2 && !check->options.directions;
     const bool together = open & (open - 1) && !(sample->op->flags & WG_STOPS);
-    if (!status && together && check->options.order != 2 && !check->options.directions)
-        status = wg_check_together(check, sample, inputs, open);
+    if (!status && open & 1 && first)
+        status =
+            wg_check_shared(check, sample, inputs, sample->op->blocked_inputs | check->options.held_inputs);
+    if (!status && together && first) status = wg_check_together(check, sample, inputs, open);
     if (!status && all_blocked)
         report->samples_blocked++;
     else if (before == wg_check_compared(check))

@@ -132,3 +132,92 @@ int wg_check_together(wg_check *check, const wg_case *sample, wg_tensor *const *
                       check->error.message);
     return WG_OK;
 }
+
+/* --- One var as two inputs ------------------------------------------------------------------------ */
+
+enum { MOST_INPUTS = 64 };
+
+typedef struct {
+    const wg_case *sample;
+    int one, other; /* inputs; the first stands for the other too if `shared` */
+    bool shared;
+} shared_of;
+
+static wg_var record_shared(wg_tape *tape, const wg_var *inputs, void *context) {
+    const shared_of *of = context;
+    wg_var list[MOST_INPUTS + 1];
+    memcpy(list, inputs, ((size_t)of->sample->input_count + 1) * sizeof *list);
+    if (of->shared) list[of->other] = list[of->one];
+    return (wg_case_record)(tape, of->sample, list);
+}
+
+/* The value of output 0, and the gradient for a dense cotangent, one after the other; NULL: it has none. */
+static double *value_and_gradient(wg_check *check, shared_of *of, wg_tensor *const *inputs, bool shared,
+                                  int64_t *outputs, wg_point *point) {
+    uint64_t held = ~(UINT64_C(1) << of->one | UINT64_C(1) << of->other);
+    int64_t begin = 0;
+    of->shared = shared;
+    if (shared) held |= UINT64_C(1) << of->other;
+    int status = wg_point_open(point, record_shared, of, inputs, of->sample->input_count, held,
+                               check->options.engine, &check->error);
+    if (!status) status = wg_point_infer(point, &check->error);
+    *outputs = status ? 0 : wg_type_count(&point->output);
+    double *numbers =
+        status ? NULL : calloc((size_t)(*outputs + wg_point_columns(point)) + 1, sizeof *numbers);
+    if (!status && !numbers)
+        status = wg_error_set(&check->error, WG_ERROR_MEMORY, "gradient check: no memory");
+    if (!status) status = wg_point_value(point, numbers, &check->error);
+    if (!status) status = dense_gradient(check, point, &begin, numbers + *outputs);
+    if (!status) return numbers;
+    free(numbers);
+    return NULL;
+}
+
+static bool all_finite(const double *x, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(x[i])) return false;
+    return true;
+}
+
+/* With the numbers of the first in both, where the op is defined there. */
+static int hold_shared(wg_check *check, shared_of *of, wg_tensor *const *inputs) {
+    wg_point apart, together;
+    int64_t outputs, others;
+    check->error.status = WG_OK;
+    const int64_t count = wg_tensor_count(inputs[of->one]);
+    double *two = value_and_gradient(check, of, inputs, false, &outputs, &apart);
+    double *one = value_and_gradient(check, of, inputs, true, &others, &together);
+    if (two && all_finite(two, outputs + 2 * count)) {
+        double *sum = two + outputs;
+        for (int64_t i = 0; i < count; i++) sum[i] += sum[count + i];
+        if (!one && check->error.status != WG_ERROR_MEMORY)
+            wg_gradcheck_fail(check->report, &check->where, "one var cannot be both of two inputs: %s",
+                              check->error.message);
+        else if (one && alike(check, &apart, "the value is another if one var is both of %d inputs", 2, one,
+                              two, outputs))
+            alike(check, &apart,
+                  "the gradient for one var that is both of %d inputs is not the sum of theirs", 2,
+                  one + outputs, sum, count);
+    }
+    free(one);
+    free(two);
+    wg_point_close(&apart);
+    wg_point_close(&together);
+    return check->error.status == WG_ERROR_MEMORY ? WG_ERROR_MEMORY : WG_OK;
+}
+
+int wg_check_shared(wg_check *check, const wg_case *sample, wg_tensor *const *inputs, uint64_t held) {
+    shared_of of = {.sample = sample};
+    wg_tensor *list[MOST_INPUTS];
+    if (sample->input_count > MOST_INPUTS) return WG_OK;
+    for (int j = 1; j < sample->input_count; j++)
+        for (int i = 0; i < j; i++) {
+            if (!inputs[i] || !inputs[j] || held >> i & 1 || held >> j & 1) continue;
+            const wg_type a = wg_tensor_type(inputs[i]), b = wg_tensor_type(inputs[j]);
+            if (!wg_dtype_real(a.dtype) || !wg_type_equal(&a, &b) || !wg_type_count(&a)) continue;
+            memcpy(list, inputs, (size_t)sample->input_count * sizeof *list);
+            list[of.other = j] = inputs[of.one = i];
+            return hold_shared(check, &of, list); /* one pair will do */
+        }
+    return WG_OK;
+}
