@@ -3,8 +3,8 @@
  *
  *     g[n, c] = dy[n] (Q[n] s[n, c] - q[n, c]),    Q[n] = sum_c q[n, c],  q the shares of cross_entropy.h
  *
- * and 0 where the factor of dy is, even if dy is infinite, as it is of a mean in which all weights are 0. It has
- * a rule of its own; with the cotangent v of g, and t = sum_c s[c] v[c] along each row,
+ * and 0 where the factor of dy is, even if dy is infinite, as that of a mean is if all weights are 0. It
+ * has a rule of its own; with the cotangent v of g, and t = sum_c s[c] v[c] along each row,
  *
  *     d dy = sum_c v[c] (Q s[c] - q[c])        d logits[c] = dy Q s[c] (v[c] - t)
  *     d p[c] = dy (t - v[c]) w[c] (1 - smoothing)    d w[c] = sum_n dy (t - v[c]) q[c] / w[c] */
