@@ -148,6 +148,14 @@ START_TEST(other_numbers_and_types_are_seen) {
     ck_assert(!equal(WG_F32, 1, INFINITY));
     ck_assert(!equal(WG_F32, INFINITY, -INFINITY));
     ck_assert(!equal(WG_F64, 0, 0));
+    const int64_t large[] = {INT64_C(1) << 53, (INT64_C(1) << 53) + 1}; /* as doubles they are one number */
+    wg_tensor *one = wg_tensor_over(WG_I64, WG_SCALAR_SHAPE, &large[0], NULL);
+    wg_tensor *next = wg_tensor_over(WG_I64, WG_SCALAR_SHAPE, &large[1], NULL);
+    char text[ONNX_TEXT];
+    ck_assert(onnx_equal(one, one, 0, text));
+    ck_assert(!onnx_equal(one, next, 0, text));
+    wg_tensor_free(one);
+    wg_tensor_free(next);
 }
 END_TEST
 

@@ -70,7 +70,8 @@ static void dropout(onnx_node *node) {
     }
     const wg_var x = onnx_input(node, 0);
     const wg_shape shape = onnx_shape_of(x);
-    node->outputs[0] = x;
+    const wg_var step = wg_full(node->tape, WG_I64, WG_SCALAR_SHAPE, 0);
+    node->outputs[0] = onnx_input_real(node, 2, 0) != 0 ? wg_drop(((wg_draw){step, 1}), x, ratio) : x;
     node->outputs[1] = wg_full(node->tape, WG_BOOL, &shape, 1);
 }
 

@@ -12,6 +12,9 @@
 
 enum { ONNX_MOST = 16, ONNX_TEXT = 300 };
 
+/* Why a tensor cannot be had whose file has not the numbers that its extents say: no reason to leave it out. */
+#define ONNX_BROKEN "a broken tensor"
+
 /* What came of a vector, with words for all but the first. */
 typedef enum onnx_outcome {
     ONNX_PASSED = 0,

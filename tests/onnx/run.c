@@ -75,7 +75,8 @@ static wg_tensor *read_numbers(const char *directory, const char *kind, size_t n
         return NULL;
     }
     wg_tensor *tensor = onnx_tensor(proto, widen, verdict->reason);
-    if (!tensor) end_with(verdict, ONNX_OUT_OF_SCOPE, verdict->reason);
+    const bool broken = !tensor && !strcmp(verdict->reason, ONNX_BROKEN);
+    if (!tensor) end_with(verdict, broken ? ONNX_FAILED : ONNX_OUT_OF_SCOPE, verdict->reason);
     onnx__tensor_proto__free_unpacked(proto, NULL);
     return tensor;
 }
