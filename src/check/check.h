@@ -105,6 +105,12 @@ int wg_difference_shorten(wg_point *point, int input, int64_t element, int64_t o
                           double error, double each, double tolerance, wg_difference *difference,
                           double *scratch, wg_error *failure);
 
+/* The same of what looks like a jump or does not settle, at shorter and shorter steps: perhaps it is steep.
+ */
+int wg_difference_sharpen(wg_point *point, int input, int64_t element, int64_t output, double value,
+                          double error, double each, double tolerance, wg_difference *difference,
+                          double *scratch, wg_error *failure);
+
 /* --- report.c --------------------------------------------------------------------------------- */
 
 /* Counts a failure, and writes it down with its reason if it is the report's first. */

@@ -21,11 +21,14 @@
  * e is a bound at all of the points: where f and its gradient are 0 at x, f around x is not, and rounds too.
  *
  * A kink or jump at a distance d of x shows as one while d < h/8 or so, and not at all where d > h. In
- * between nothing settles: what has not, after the last step, is looked at once more at an eighth of it. */
+ * between nothing settles: what has not, after the last step, is looked at once more at an eighth of it. A
+ * slope that is steep over less than the last step looks like a jump, or does not settle; but the steeper it
+ * is, the shorter the steps at which rounding leaves it alone, down to 2^-21 of the last. */
 #include "check/check.h"
 #include <math.h>
 
 enum { STEPS = 3, SHRINK_BITS = 3 }; /* h, h/8, h/64, and further where h is long because x is large */
+enum { FURTHER = 7 };                /* where it is steep */
 
 double wg_difference_rounding(double error, double step) { return 6.6 * error / step; }
 
@@ -56,8 +59,8 @@ static int evaluate(wg_point *point, int input, int64_t element, double h, doubl
 }
 
 /* Takes over what step h says of one element: f at the points around, `value` at x. */
-static void judge(wg_difference *d, const double f[WG_DIFFERENCE_POINTS], double value, double h,
-                  double at_x, double each, double tolerance, bool last) {
+static void judge(wg_difference *d, const double f[WG_DIFFERENCE_POINTS], double value, double h, double at_x,
+                  double each, double tolerance, bool last) {
     const double d1 = (f[0] - f[5]) / (2 * h), d2 = (f[1] - f[4]) / h, d4 = (f[2] - f[3]) / (h / 2);
     const double a = (4 * d2 - d1) / 3, b = (4 * d4 - d2) / 3, e = (16 * b - a) / 15;
     const double right = 2 * (f[2] - value) / (h / 4) - (f[1] - value) / (h / 2);
@@ -129,5 +132,21 @@ int wg_difference_shorten(wg_point *point, int input, int64_t element, int64_t o
     const double rounding = wg_difference_rounding(wg_difference_error(&shorter, value, error, each), h);
     const double doubt = shorter.truncation + rounding;
     if (shorter.verdict == WG_SMOOTH && doubt <= tolerance * fabs(shorter.derivative)) *difference = shorter;
+    return WG_OK;
+}
+
+int wg_difference_sharpen(wg_point *point, int input, int64_t element, int64_t output, double value,
+                          double error, double each, double tolerance, wg_difference *difference,
+                          double *scratch, wg_error *failure) {
+    for (int time = 0; time < FURTHER && difference->step > 0; time++) {
+        wg_difference shorter = {.verdict = WG_UNSETTLED,
+                                 .step = ldexp(difference->step, -SHRINK_BITS * time)};
+        const int status = wg_difference_shorten(point, input, element, output, value, error, each, tolerance,
+                                                 &shorter, scratch, failure);
+        if (status) return status;
+        if (shorter.verdict != WG_SMOOTH) continue;
+        *difference = shorter;
+        return WG_OK;
+    }
     return WG_OK;
 }

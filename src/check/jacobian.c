@@ -203,6 +203,11 @@ static int look_again(wg_check *check, wg_point *point, jacobian *j, int input, 
                       double analytic, bool zero) {
     enum { TIMES = 2 };
     wg_difference *d = &j->column[i];
+    if (d->verdict == WG_JUMP || d->verdict == WG_UNSETTLED) {
+        const int status = wg_difference_sharpen(point, input, element, i, j->value[i], j->error[i], j->each,
+                                                 check->options.tolerance, d, j->scratch, &check->error);
+        if (status) return status;
+    }
     for (int time = 0; time < TIMES && d->verdict == WG_SMOOTH && isfinite(analytic); time++) {
         const double error = rounding_of(point, j, i, zero);
         if (fabs(analytic - d->derivative) <= smooth_tolerance(check, d, analytic, error)) break;
