@@ -384,6 +384,37 @@ START_TEST(a_failure_says_where_and_how_to_see_it_again) {
 }
 END_TEST
 
+static void sine_negated(wg_rule *rule) {
+    wg_rule_set(rule, 0, wg_neg(wg_mul(rule->cotangents[0], wg_cos(rule->inputs[0]))));
+}
+static wg_var sum_of_sines(wg_tape *tape, const wg_var *x, void *context) {
+    static const wg_op sine = {.name = "sine",
+                               .formula = "y = sin(x)",
+                               .inputs = 1,
+                               .outputs = 1,
+                               .infer = wg_infer_same,
+                               .forward = sine_of,
+                               .backward = sine_negated,
+                               .units = elements};
+    (void)tape, (void)context;
+    return wg_sum(wg_apply(&sine, x[0]), WG_ALL_AXES);
+}
+
+/* The bound of f32's rounding of 1000 numbers, by the step, is larger than the gradient. */
+START_TEST(a_tolerance_as_large_as_the_gradient_fails) {
+    float x[1000];
+    for (int i = 0; i < 1000; i++) x[i] = 0.1f + (float)(i * 37 % 100) / 64;
+    wg_gradcheck_report report;
+    for (int count = 8; count <= 1000; count *= 5) {
+        wg_tensor *inputs[] = {wg_tensor_over(WG_F32, WG_SHAPE(count), x, NULL)};
+        ck_assert_int_eq(wg_gradcheck(sum_of_sines, NULL, inputs, 1, &report, .order = 1), WG_ERROR_GRADIENT);
+        ck_assert_message_contains(report.first.reason,
+                                   count == 1000 ? "f32 rounds too coarsely" : "disagree");
+        wg_tensor_free(inputs[0]);
+    }
+}
+END_TEST
+
 START_TEST(options_out_of_range_are_refused) {
     wg_gradcheck_report report;
     ck_assert_int_eq(wg_gradcheck_op(&right_op, &report, .order = 3), WG_ERROR_ATTRIBUTE);
@@ -399,5 +430,6 @@ WG_SUITE("check/cannot_be_fooled", the_right_rule_passes, a_rule_that_is_wrong_a
          a_gradient_without_gradient_fails_at_second_order, a_hessian_that_is_not_symmetric_fails,
          an_op_that_is_coarse_in_f32_alone_fails,
          along_directions_a_wrong_element_fails_and_the_right_rule_passes,
-         an_op_of_which_nothing_was_compared_fails, a_failure_says_where_and_how_to_see_it_again,
+         an_op_of_which_nothing_was_compared_fails, an_op_that_says_nonsense_of_itself_fails,
+         a_failure_says_where_and_how_to_see_it_again, a_tolerance_as_large_as_the_gradient_fails,
          options_out_of_range_are_refused)
