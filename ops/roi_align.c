@@ -98,6 +98,7 @@ const wg_op wg_op_roi_align = {
     .shapes = "x [N, C, H, W], boxes [B, 4], batch [B] -> y [B, C, H', W']",
     .gradient = "dx[batch[r], c, p_t] += w_t dy[r, c, i, j] / samples, or of the tap that wins",
     .torch = "roi_align", .inputs = 3, .outputs = 1, .flags = WG_CAN_FAIL, .blocked_inputs = 1 << 1 | 1 << 2,
+    .blocked_because = "boxes are taken for given, as in PyTorch",
     .attributes = attributes, .attributes_size = sizeof(roi_align_attributes), .infer = infer,
     .forward = WG_FORWARD(roi_align), .backward = backward, .units = units, .workspace = workspace, .cost = roi_align_cost,
     .samples = samples};
@@ -106,7 +107,8 @@ const wg_op wg_op_roi_align_gather = {
     .name = "roi_align_gather", .formula = "y[r, c, i, j] = w_t v[batch[r], c, p_t], t the tap that wins in x",
     .shapes = "v [N, C, H, W], boxes [B, 4], batch [B], x [N, C, H, W] -> y [B, C, H', W']",
     .gradient = "dv[batch[r], c, p_t] += w_t dy[r, c, i, j], t the tap that wins in x",
-    .inputs = 4, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1 << 1 | 1 << 2, .linear_in = 1,
+    .inputs = 4, .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1 << 1 | 1 << 2,
+    .blocked_because = "boxes are taken for given, as in PyTorch", .linear_in = 1,
     .attributes = attributes, .attributes_size = sizeof(roi_align_attributes), .infer = infer,
     .forward = WG_FORWARD(roi_align_gather), .backward = backward_of_gather, .units = units, .workspace = workspace,
     .cost = roi_align_cost, .samples = samples_of_gather};

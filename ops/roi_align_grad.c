@@ -94,6 +94,7 @@ const wg_op wg_op_roi_align_grad = {
     .shapes = "dy [B, C, H', W'], boxes [B, 4], batch [B], x [N, C, H, W]? -> dx [N, C, H, W]",
     .gradient = "ddy[r, c, i, j] = w_t ddx[batch[r], c, p_t], as roi_align's y of ddx",
     .outputs = 1, .flags = WG_CAN_FAIL | WG_HELPER, .blocked_inputs = 1 << 1 | 1 << 2, .linear_in = 1,
+    .blocked_because = "boxes are taken for given, as in PyTorch",
     .attributes = attributes, .attributes_size = sizeof(roi_align_attributes), .infer = infer,
     .forward = WG_FORWARD(roi_align_grad), .backward = backward, .units = units, .workspace = workspace,
     .cost = roi_align_cost, .samples = samples};

@@ -150,6 +150,18 @@ START_TEST(a_rule_that_is_wrong_anywhere_fails) {
 }
 END_TEST
 
+static void of_the_first_alone(wg_rule *rule) { wg_rule_set(rule, 0, da_of(rule)); }
+
+START_TEST(an_input_without_gradient_that_the_value_depends_on_fails_unless_declared) {
+    wg_op op = OP(of_the_first_alone);
+    op.blocked_inputs = 1 << 1;
+    must_fail_at(&op, 1, "input 1 is declared to have no gradient, but element");
+    wg_gradcheck_report report;
+    op.blocked_because = "angles are taken for given";
+    ck_assert_msg(wg_gradcheck_op(&op, &report) == WG_OK, "%s", report.first.reason);
+}
+END_TEST
+
 START_TEST(nan_and_infinity_fail) {
     static const wg_op ops[] = {OP(one_element_nan), OP(infinite)};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) must_fail_at(&ops[i], 1, "");
@@ -174,6 +186,8 @@ START_TEST(a_missing_rule_fails_unless_declared) {
     wg_op declared = missing;
     declared.name = "declared";
     declared.flags = WG_BLOCKS;
+    must_fail_at(&declared, 1, "input 0 is declared to have no gradient, but element");
+    declared.no_gradient = "nobody asks for it";
     wg_gradcheck_report report;
     ck_assert_msg(wg_gradcheck_op(&declared, &report) == WG_OK, "%s", report.first.reason);
     ck_assert(report.not_differentiable);
@@ -424,7 +438,8 @@ START_TEST(options_out_of_range_are_refused) {
 END_TEST
 
 WG_SUITE("check/cannot_be_fooled", the_right_rule_passes, a_rule_that_is_wrong_anywhere_fails,
-         nan_and_infinity_fail, a_cotangent_of_another_type_fails, a_rule_not_linear_in_the_cotangent_fails,
+         an_input_without_gradient_that_the_value_depends_on_fails_unless_declared, nan_and_infinity_fail,
+         a_cotangent_of_another_type_fails, a_rule_not_linear_in_the_cotangent_fails,
          a_missing_rule_fails_unless_declared, a_composed_op_is_checked_through_its_expansion,
          a_gradient_of_another_function_is_held_to_that_function, a_kernel_is_held_to_the_expansion,
          a_gradient_without_gradient_fails_at_second_order, a_hessian_that_is_not_symmetric_fails,

@@ -177,7 +177,7 @@ typedef enum wg_op_flags {
     WG_VIEW = 1 << 1,        /* the output is input 0's bytes under another shape */
     WG_RANDOM = 1 << 2,      /* draws numbers: never merged with an equal node */
     WG_CAN_FAIL = 1 << 3,    /* may call wg_call_fail */
-    WG_BLOCKS = 1 << 4,      /* no gradient to any input, and asking for one is an error */
+    WG_BLOCKS = 1 << 4,      /* no gradient to any input, and asking for one is an error; see no_gradient */
     WG_STOPS = 1 << 5,       /* the gradient to every input is zero by intention */
     WG_NAMES_DTYPE = 1 << 6, /* the output's dtype is asked for by name, so it is never weak */
     WG_INTEGERS_FAIL = 1 << 7, /* may call wg_call_fail, but only where its dtype is one of integers */
@@ -202,6 +202,7 @@ struct wg_op {
     int typed_by;             /* the input whose dtype names the kernel's */
     unsigned flags;           /* wg_op_flags */
     unsigned blocked_inputs;  /* bit i: input i has no gradient, as integers have none */
+    const char *blocked_because; /* why real inputs among those have none although the value depends on them */
     const char *no_gradient;  /* why none passes the op, where types and flags do not say it: "constant between jumps" */
     unsigned linear_in;       /* bit i: linear in input i when the others are held */
 

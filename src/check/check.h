@@ -181,6 +181,13 @@ typedef struct wg_large_case {
 int wg_large_case_of(wg_large_case *large, const wg_case *sample, wg_engine *engine, wg_error *error);
 void wg_large_case_free(wg_large_case *large);
 
+/* --- blocked.c -------------------------------------------------------------------------------- */
+
+/* Looks for a derivative by the real ones among the `blocked` inputs, where there is to be none. As
+ * wg_check_jacobian. */
+int wg_check_blocked(wg_check *check, wg_function *function, void *context, wg_tensor *const *inputs, int count,
+                     uint64_t blocked);
+
 /* --- parts.c ---------------------------------------------------------------------------------- */
 
 /* Asks for each input's gradient alone, for the cotangent `seed` for which that of all is `gradient`. */

@@ -52,6 +52,13 @@ static int check_refusal(wg_check *check, wg_point *point, const char *name) {
     return WG_OK;
 }
 
+/* The inputs that are said, without a reason, to have no gradient. */
+static uint64_t without_reason(const wg_op *op) {
+    if (op->no_gradient || op->blocked_because || op->gradient_as || op->flags & (WG_STOPS | WG_RANDOM))
+        return 0;
+    return op->flags & WG_BLOCKS ? UINT64_MAX : op->blocked_inputs;
+}
+
 /* One output of one case. Sets *blocked where it has no gradient by declaration. */
 static int check_output(wg_check *check, output_of *of, wg_tensor *const *inputs, bool *blocked) {
     const wg_op *op = of->sample->op;
@@ -78,6 +85,9 @@ static int check_output(wg_check *check, output_of *of, wg_tensor *const *inputs
     const bool drawn = op->flags & WG_STOPS && op->flags & WG_RANDOM; /* f32 draws other numbers */
     if (!status && !recorded && (*blocked || op->flags & WG_STOPS) && !drawn && !check->options.directions)
         status = wg_check_single(check, &point, NULL, NULL);
+    if (!status && !recorded && real && !check->options.directions && check->options.order != 2)
+        status =
+            wg_check_blocked(check, record_output, of, inputs, of->sample->input_count, without_reason(op));
     if (!status && !recorded && !*blocked && op->forward && op->expand && of->output == 0 &&
         !check->options.directions)
         status = wg_check_expansion(check, of->sample, inputs, held);

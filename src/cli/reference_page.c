@@ -81,6 +81,7 @@ static void put_operands(FILE *page, const wg_op *op, const wg_case *sample, con
     }
     fprintf(page, "\nEqual letters are equal extents, `...` the same further axes, `*` any.");
     if (*of->remarks) fprintf(page, " Here: %s.", of->remarks);
+    if (op->blocked_because) fprintf(page, " Without gradient: %s.", op->blocked_because);
     fprintf(page, "\n\n");
 }
 
